@@ -1,0 +1,109 @@
+//! Users, keys and connected accounts.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::error::ErrorSummary;
+use crate::ids::{AccountId, ApiKeyId, UserId};
+use crate::plan::Plan;
+use crate::platform::Platform;
+use crate::secret::SecretText;
+
+/// A person or organisation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct User {
+    /// Its id.
+    pub id: UserId,
+    /// A unique name, usually an e-mail address.
+    pub name: String,
+    /// What it may do.
+    pub plan: Plan,
+    /// Since when it is known.
+    pub created_at: Timestamp,
+}
+
+/// An API key as it is listed; the key itself is shown once and never stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiKey {
+    /// Its id.
+    pub id: ApiKeyId,
+    /// Whose it is.
+    pub user: UserId,
+    /// The name it was given.
+    pub name: String,
+    /// The part before the dot, for display.
+    pub prefix: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last used, to within a minute.
+    pub last_used_at: Option<Timestamp>,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// The caller that a key stands for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KeyOwner {
+    /// The key.
+    pub key: ApiKeyId,
+    /// Its user; `None` when the user has been removed since.
+    pub user: Option<User>,
+}
+
+/// Tokens of an account. They are sealed at rest and never printed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tokens {
+    /// Sent with every request.
+    pub access: SecretText,
+    /// Exchanged for a new access token. An empty one never replaces one.
+    pub refresh: Option<SecretText>,
+    /// When the access token ends; `None` when it does not.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Whether an account can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccountHealth {
+    /// As far as is known.
+    Ok,
+    /// The next use must refresh the token first.
+    RefreshNeeded,
+    /// A person must connect it again.
+    ReconnectNeeded,
+}
+
+/// A connected account.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Account {
+    /// Our id.
+    pub id: AccountId,
+    /// Whose it is.
+    pub owner: UserId,
+    /// Where.
+    pub platform: Platform,
+    /// The platform's own id of the account, as in dialects' compound ids.
+    pub remote_id: String,
+    /// The name that posts appear under, without `@`.
+    pub username: String,
+    /// The name for people.
+    pub display_name: Option<String>,
+    /// A picture.
+    pub avatar_url: Option<String>,
+    /// The public page.
+    pub profile_url: Option<String>,
+    /// The origin of the account's own server, where the platform has many.
+    pub base_url: Option<String>,
+    /// The version of the tokens; each refresh makes the next.
+    pub token_version: u32,
+    /// When the access token ends.
+    pub token_expires_at: Option<Timestamp>,
+    /// Whether it can be used.
+    pub health: AccountHealth,
+    /// When it was connected first.
+    pub connected_at: Timestamp,
+    /// The last post that it published.
+    pub last_success_at: Option<Timestamp>,
+    /// The last failure.
+    pub last_error: Option<ErrorSummary>,
+}

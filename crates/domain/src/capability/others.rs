@@ -1,0 +1,122 @@
+//! Platforms whose connectors are still to come: their limits stand here because posts to them are accepted and checked.
+
+use jiff::SignedDuration;
+
+use super::{AskRule, Capability, ImageRule, Pace, SendBudget, TextRule, VideoRule};
+use crate::platform::Platform;
+use crate::text::TextUnit;
+
+const JPEG_PNG: &[&str] = &["image/jpeg", "image/png"];
+const MP4_MOV: &[&str] = &["video/mp4", "video/quicktime"];
+const MIB: u64 = 1_024 * 1_024;
+
+const fn base(platform: Platform, units_max: u32, images: Option<ImageRule>, video: Option<VideoRule>) -> Capability {
+    Capability {
+        platform,
+        text: TextRule {
+            unit: TextUnit::CodePoints,
+            units_max,
+            bytes_max: None,
+        },
+        caption: None,
+        images,
+        video,
+        mixes_media: false,
+        media_max: 20,
+        needs_media: false,
+        threads: false,
+        first_comment: false,
+        ask: AskRule {
+            ask_after: SignedDuration::from_secs(1),
+            ask_times: 3,
+            settle_for: SignedDuration::from_secs(60),
+            give_up_after: SignedDuration::from_hours(6),
+        },
+        send: SendBudget {
+            base: SignedDuration::from_secs(60),
+            bytes_per_second_min: 0,
+        },
+        pace: Pace {
+            in_flight_max: 2,
+            catch_up_gap: SignedDuration::from_secs(30),
+        },
+    }
+}
+
+const fn images(count_max: u8, mib_max: u64) -> Option<ImageRule> {
+    Some(ImageRule {
+        count_max,
+        bytes_max: mib_max * MIB,
+        mimes: JPEG_PNG,
+        alt_chars_max: None,
+        aspect: None,
+    })
+}
+
+const fn video(mib_max: u64, duration_ms: (u64, u64), frame_rate: Option<(f64, f64)>) -> Option<VideoRule> {
+    Some(VideoRule {
+        count_max: 1,
+        bytes_max: mib_max * MIB,
+        mimes: MP4_MOV,
+        duration_ms,
+        frame_rate,
+    })
+}
+
+pub(super) static LINKEDIN: Capability = base(
+    Platform::LinkedIn,
+    3_000,
+    images(20, 8),
+    video(500, (3_000, 1_800_000), None),
+);
+pub(super) static THREADS: Capability = base(
+    Platform::Threads,
+    500,
+    images(20, 8),
+    video(1_024, (0, 300_000), Some((23.0, 60.0))),
+);
+pub(super) static FACEBOOK: Capability = base(
+    Platform::Facebook,
+    63_206,
+    images(10, 4),
+    video(1_024, (0, 14_400_000), None),
+);
+/// TikTok refuses films under 23 frames a second (developers.tiktok.com, media transfer guide).
+pub(super) static TIKTOK: Capability = Capability {
+    needs_media: true,
+    ..base(
+        Platform::TikTok,
+        2_200,
+        images(35, 20),
+        video(4_096, (3_000, 600_000), Some((23.0, 60.0))),
+    )
+};
+pub(super) static YOUTUBE: Capability = Capability {
+    needs_media: true,
+    ..base(Platform::YouTube, 5_000, None, video(262_144, (0, 43_200_000), None))
+};
+pub(super) static PINTEREST: Capability = Capability {
+    needs_media: true,
+    ..base(
+        Platform::Pinterest,
+        800,
+        images(5, 20),
+        video(2_048, (4_000, 900_000), None),
+    )
+};
+pub(super) static REDDIT: Capability = base(
+    Platform::Reddit,
+    40_000,
+    images(20, 20),
+    video(1_024, (0, 900_000), None),
+);
+pub(super) static GOOGLE_BUSINESS: Capability = base(Platform::GoogleBusiness, 1_500, images(1, 5), None);
+pub(super) static SNAPCHAT: Capability = Capability {
+    needs_media: true,
+    ..base(
+        Platform::Snapchat,
+        160,
+        images(1, 20),
+        video(500, (5_000, 60_000), None),
+    )
+};

@@ -1,0 +1,286 @@
+//! Claim, prepared request, recorded intent: the typestate of the spine.
+//!
+//! A [`Claim`] is made only by a store's claim. Recording an intent consumes it and yields [`Armed`]; sending needs an
+//! `&Armed`; settling consumes that and may return the claim for the next part. Leaving a step out does not compile.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::clock::BootInstant;
+use crate::ids::{AccountId, AttemptId, GroupId, IntentId, PostId, UserId};
+use crate::part::Part;
+use crate::platform::Platform;
+use crate::post::PostState;
+use crate::secret::SecretBytes;
+
+/// What a claimed post needs done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Job {
+    /// Publish: go through the parts that are not live.
+    Publish,
+    /// Go on with a step that the platform was still working on.
+    Resume,
+    /// Ask what became of an open intent.
+    Reconcile,
+    /// Look again at a post whose outcome could not be established, or whose visibility was not certain.
+    Look,
+}
+
+/// The exclusive right to work on one post until the lease ends. Not `Clone`: there is one at a time.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The post.
+    pub post: PostId,
+    /// Its group.
+    pub group: GroupId,
+    /// Whose it is.
+    pub owner: UserId,
+    /// This claim's name; a settle under another name changes nothing.
+    pub attempt: AttemptId,
+    /// How many publishing attempts there have been, this one included; 0 for a claim that only asks.
+    pub attempt_no: u32,
+    /// How many automatic retries of those since a user last asked for one.
+    pub retries: u32,
+    /// What to do.
+    pub job: Job,
+    /// Where the post goes.
+    pub platform: Platform,
+    /// The account, when the target names a connected one.
+    pub account: Option<AccountId>,
+    /// When the post was to go out.
+    pub due: Timestamp,
+    /// When it was claimed.
+    pub claimed_at: Timestamp,
+    /// Until when nobody else may claim it.
+    pub lease_until: Timestamp,
+    /// The state in which it was found.
+    pub found: PostState,
+}
+
+/// How a platform keeps one request from becoming two posts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DedupeMeans {
+    /// A key of ours that the platform remembers this long.
+    ClientKey {
+        /// How long after the first send the key holds.
+        valid_for: SignedDuration,
+    },
+    /// The record's id is chosen by us: a second write is the same record.
+    ClientMintedId,
+    /// A container is made first; publishing it twice is not possible.
+    TwoPhase,
+    /// The account's recent posts can be listed and compared.
+    Lookup {
+        /// How far back the list reaches.
+        window: SignedDuration,
+    },
+    /// Sending identical bytes again names the original.
+    EchoOnResend {
+        /// How long.
+        within: SignedDuration,
+    },
+    /// Nothing.
+    None,
+}
+
+/// Whether a match is proof or likeness.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Certainty {
+    /// The match is ours and no other's.
+    Exact,
+    /// Another post of the same account may match too.
+    Fuzzy,
+}
+
+/// A means as it holds for one part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dedupe {
+    /// The means.
+    pub means: DedupeMeans,
+    /// How sure its verdict is.
+    pub certainty: Certainty,
+}
+
+impl Dedupe {
+    /// A means whose verdict is proof.
+    #[must_use]
+    pub const fn exact(means: DedupeMeans) -> Self {
+        Self {
+            means,
+            certainty: Certainty::Exact,
+        }
+    }
+
+    /// A means whose verdict is likeness.
+    #[must_use]
+    pub const fn fuzzy(means: DedupeMeans) -> Self {
+        Self {
+            means,
+            certainty: Certainty::Fuzzy,
+        }
+    }
+
+    /// Whether two open intents with one fingerprint could be taken for each other.
+    #[must_use]
+    pub const fn is_confusable(&self) -> bool {
+        matches!(self.means, DedupeMeans::EchoOnResend { .. } | DedupeMeans::None)
+            || matches!(self.certainty, Certainty::Fuzzy)
+    }
+}
+
+/// What is compared to tell two parts of one account apart: a hash of all that the platform would show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Fingerprint(pub [u8; 32]);
+
+/// Everything that the irreversible call will send, frozen. Serialisable and versioned by its connector.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prepared {
+    /// The version of `bytes`; a connector that does not know it may ask but not send.
+    pub version: u16,
+    /// The connector's own form: bodies, record key, container, media ids. Sealed at rest.
+    pub bytes: SecretBytes,
+    /// The means that hold for this part, in order of preference. Never empty: [`DedupeMeans::None`] is said.
+    pub dedupe: Vec<Dedupe>,
+    /// What it would look like.
+    pub fingerprint: Fingerprint,
+    /// How long the call may take from the recorded intent to the last byte of the answer.
+    pub budget: SignedDuration,
+}
+
+impl Prepared {
+    /// Whether another open intent with the same fingerprint must end before this one starts.
+    #[must_use]
+    pub fn is_confusable(&self) -> bool {
+        self.dedupe.first().is_none_or(Dedupe::is_confusable)
+    }
+}
+
+/// A durable intent: the right to make one irreversible call before a deadline.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Armed {
+    claim: Claim,
+    intent: IntentId,
+    part: Part,
+    prepared: Prepared,
+    send_by: BootInstant,
+}
+
+impl Armed {
+    /// Says that the intent is durable. Only a store may, after its commit.
+    #[must_use]
+    pub fn assert_durable(
+        claim: Claim,
+        intent: IntentId,
+        part: Part,
+        prepared: Prepared,
+        send_by: BootInstant,
+    ) -> Self {
+        Self {
+            claim,
+            intent,
+            part,
+            prepared,
+            send_by,
+        }
+    }
+
+    /// The claim it was made from.
+    #[must_use]
+    pub fn claim(&self) -> &Claim {
+        &self.claim
+    }
+
+    /// The intent's id.
+    #[must_use]
+    pub fn intent(&self) -> IntentId {
+        self.intent
+    }
+
+    /// The part to send.
+    #[must_use]
+    pub fn part(&self) -> Part {
+        self.part
+    }
+
+    /// What to send.
+    #[must_use]
+    pub fn prepared(&self) -> &Prepared {
+        &self.prepared
+    }
+
+    /// The monotonic deadline: no byte is written at or after it.
+    #[must_use]
+    pub fn send_by(&self) -> BootInstant {
+        self.send_by
+    }
+
+    /// Gives the claim back, for the store that settles.
+    #[must_use]
+    pub fn into_claim(self) -> (Claim, IntentId, Part) {
+        (self.claim, self.intent, self.part)
+    }
+}
+
+/// What is known of one intent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IntentState {
+    /// Recorded; the outcome is not known.
+    Open,
+    /// It made a post.
+    Published,
+    /// The platform refused it, or it was never written: it made no post.
+    NotPublished,
+    /// Asked for as the platform's rules demand, and not there: it made no post.
+    Absent,
+    /// Its outcome cannot be established; a person overrode or gave up.
+    Abandoned,
+}
+
+impl IntentState {
+    /// Every state, for CHECK constraints and tables.
+    pub const ALL: &'static [Self] = &[
+        Self::Open,
+        Self::Published,
+        Self::NotPublished,
+        Self::Absent,
+        Self::Abandoned,
+    ];
+
+    /// The word that a store keeps.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Published => "published",
+            Self::NotPublished => "not_published",
+            Self::Absent => "absent",
+            Self::Abandoned => "abandoned",
+        }
+    }
+
+    /// Whether it is certain that this intent made no post.
+    #[must_use]
+    pub const fn is_known_unpublished(self) -> bool {
+        matches!(self, Self::NotPublished | Self::Absent)
+    }
+}
+
+/// An intent as recovery reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IntentRecord {
+    /// Its id.
+    pub id: IntentId,
+    /// The part it is for.
+    pub part: Part,
+    /// What is known of it.
+    pub state: IntentState,
+    /// When it became durable, by our clock.
+    pub recorded_at: Timestamp,
+    /// When its sender had to be done, by our clock.
+    pub send_by: Timestamp,
+    /// What it sends.
+    pub prepared: Prepared,
+}

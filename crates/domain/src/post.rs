@@ -1,0 +1,558 @@
+//! The state of one post, and the one function that moves it.
+//!
+//! `docs/post-states.md` draws this machine; a test compares the two.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::error::ErrorSummary;
+use crate::ids::AttemptId;
+use crate::part::{PartsLive, RemotePost};
+
+/// Whether a step that the platform is working on comes before or after the irreversible call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Before: go on with prepare.
+    BeforeSend,
+    /// After: only ever check.
+    AfterSend,
+}
+
+/// Where a post stands. A plain enum, because it comes from a database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum PostState {
+    /// Kept, not to be sent.
+    Draft,
+    /// To be sent at `due`; a past due means ready.
+    Scheduled {
+        /// When.
+        due: Timestamp,
+    },
+    /// Claimed by a worker.
+    Publishing {
+        /// The claim's name.
+        attempt: AttemptId,
+        /// When it was to go out.
+        due: Timestamp,
+        /// Whether an intent of this attempt has been recorded.
+        armed: bool,
+    },
+    /// The platform is working on something we asked for.
+    Processing {
+        /// Before or after the irreversible call.
+        phase: Phase,
+        /// When it was to go out.
+        due: Timestamp,
+        /// When to look again.
+        next_check: Timestamp,
+        /// When to stop waiting.
+        give_up_at: Timestamp,
+    },
+    /// An automatic retry, only after a certain "not published".
+    Waiting {
+        /// When it was to go out first.
+        due: Timestamp,
+        /// When to try.
+        at: Timestamp,
+        /// Why it waits.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<ErrorSummary>,
+    },
+    /// An outcome is unknown and is being asked for.
+    Reconciling {
+        /// When it was to go out.
+        due: Timestamp,
+        /// Since when.
+        since: Timestamp,
+        /// When to ask next.
+        next_check: Timestamp,
+        /// How often it was asked for with the answer "absent".
+        asked: u16,
+        /// When to give up.
+        give_up_at: Timestamp,
+    },
+    /// Live.
+    Published {
+        /// Since when.
+        at: Timestamp,
+        /// The head as the platform knows it.
+        remote: RemotePost,
+        /// When to look again whether it is visible.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next_look: Option<Timestamp>,
+    },
+    /// Certainly not published as a whole, and not tried again by itself.
+    Failed {
+        /// When it ended.
+        at: Timestamp,
+        /// Why.
+        error: ErrorSummary,
+        /// What of it is live all the same.
+        #[serde(default)]
+        parts: PartsLive,
+    },
+    /// It may exist out there; nobody can tell.
+    Unconfirmed {
+        /// Since when.
+        since: Timestamp,
+        /// When to ask again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next_look: Option<Timestamp>,
+        /// Why the outcome is unknown.
+        error: ErrorSummary,
+        /// What of it is known to be live.
+        #[serde(default)]
+        parts: PartsLive,
+    },
+    /// Found too late to be sent.
+    Missed {
+        /// When it was to go out.
+        due: Timestamp,
+        /// When it was found.
+        at: Timestamp,
+    },
+    /// Taken back before anything was sent.
+    Cancelled {
+        /// When.
+        at: Timestamp,
+    },
+    /// Was live and was taken down through us.
+    Removed {
+        /// When.
+        at: Timestamp,
+        /// What it was.
+        remote: RemotePost,
+    },
+}
+
+/// What happens to a post.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A time was set, or a user asked for it to go out.
+    Scheduled {
+        /// When to send.
+        due: Timestamp,
+    },
+    /// Back to a draft.
+    Unscheduled,
+    /// A worker took it.
+    Claimed {
+        /// Under this name.
+        attempt: AttemptId,
+    },
+    /// An intent of this attempt became durable.
+    Armed {
+        /// Of this attempt.
+        attempt: AttemptId,
+    },
+    /// The worker gave it back without having sent anything.
+    Returned {
+        /// When to take it again.
+        at: Timestamp,
+    },
+    /// The platform works on something.
+    Parked {
+        /// Before or after the irreversible call.
+        phase: Phase,
+        /// When to look again.
+        next_check: Timestamp,
+        /// When to stop waiting.
+        give_up_at: Timestamp,
+    },
+    /// The outcome of an intent is not known.
+    OutcomeUnknown {
+        /// When that was found.
+        at: Timestamp,
+        /// When to ask first.
+        next_check: Timestamp,
+        /// When to give up.
+        give_up_at: Timestamp,
+    },
+    /// Asked, without a verdict.
+    StillUnknown {
+        /// When to ask next.
+        next_check: Timestamp,
+        /// Whether the answer was "absent", which counts, or none at all.
+        absent: bool,
+    },
+    /// Every open intent is now known to have made no post, or a part was found and others are left: go on sending.
+    MaySend {
+        /// When.
+        at: Timestamp,
+    },
+    /// It cannot be established.
+    GaveUp {
+        /// When that was decided.
+        at: Timestamp,
+        /// When to ask again.
+        next_look: Option<Timestamp>,
+        /// What to tell the user.
+        error: ErrorSummary,
+        /// What is known to be live.
+        parts: PartsLive,
+    },
+    /// An automatic retry was decided.
+    RetryAt {
+        /// When.
+        at: Timestamp,
+        /// Because of.
+        error: ErrorSummary,
+    },
+    /// It is live.
+    Published {
+        /// Since when.
+        at: Timestamp,
+        /// As the platform knows it.
+        remote: RemotePost,
+        /// When to look whether it is visible.
+        next_look: Option<Timestamp>,
+    },
+    /// It failed for good.
+    Failed {
+        /// When.
+        at: Timestamp,
+        /// Why.
+        error: ErrorSummary,
+        /// What is live all the same.
+        parts: PartsLive,
+    },
+    /// It was found too late.
+    Missed {
+        /// When.
+        at: Timestamp,
+    },
+    /// It was taken back.
+    Cancelled {
+        /// When.
+        at: Timestamp,
+    },
+    /// A later look changed what is known of a published or unconfirmed post.
+    Looked {
+        /// When to look again.
+        next_look: Option<Timestamp>,
+        /// What was learned of the remote post.
+        remote: Option<RemotePost>,
+    },
+    /// The platform took it down.
+    RemovedByPlatform {
+        /// When that was found.
+        at: Timestamp,
+        /// What to tell.
+        error: ErrorSummary,
+    },
+    /// We took it down.
+    Removed {
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// A move that the machine does not know: a bug, reported and refused, never a panic and never ignored.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a post that is {from} cannot take the event {event}")]
+pub struct IllegalTransition {
+    /// The state's word.
+    pub from: &'static str,
+    /// The event's word.
+    pub event: &'static str,
+}
+
+impl PostState {
+    /// Moves a post. Nothing else does.
+    ///
+    /// # Errors
+    /// [`IllegalTransition`] for every pair that is not listed.
+    pub fn next(&self, event: &Event) -> Result<Self, IllegalTransition> {
+        use Event as E;
+        use PostState as S;
+        Ok(match (self, event) {
+            (
+                S::Draft | S::Scheduled { .. } | S::Failed { .. } | S::Missed { .. } | S::Unconfirmed { .. },
+                E::Scheduled { due },
+            ) => S::Scheduled { due: *due },
+            (S::Draft | S::Scheduled { .. }, E::Unscheduled) => S::Draft,
+            (
+                S::Scheduled { due }
+                | S::Waiting { due, .. }
+                | S::Processing {
+                    phase: Phase::BeforeSend,
+                    due,
+                    ..
+                },
+                E::Claimed { attempt },
+            ) => S::Publishing {
+                attempt: *attempt,
+                due: *due,
+                armed: false,
+            },
+            (S::Publishing { attempt, due, .. }, E::Armed { attempt: by }) if attempt == by => S::Publishing {
+                attempt: *attempt,
+                due: *due,
+                armed: true,
+            },
+            (S::Publishing { due, .. }, E::Returned { at }) => S::Waiting {
+                due: *due,
+                at: *at,
+                error: None,
+            },
+            (
+                S::Publishing { due, .. } | S::Processing { due, .. },
+                E::Parked {
+                    phase,
+                    next_check,
+                    give_up_at,
+                },
+            ) => S::Processing {
+                phase: *phase,
+                due: *due,
+                next_check: *next_check,
+                give_up_at: *give_up_at,
+            },
+            (
+                S::Publishing { due, .. } | S::Processing { due, .. },
+                E::OutcomeUnknown {
+                    at,
+                    next_check,
+                    give_up_at,
+                },
+            ) => S::Reconciling {
+                due: *due,
+                since: *at,
+                next_check: *next_check,
+                asked: 0,
+                give_up_at: *give_up_at,
+            },
+            (
+                S::Reconciling {
+                    due,
+                    since,
+                    asked,
+                    give_up_at,
+                    ..
+                },
+                E::StillUnknown { next_check, absent },
+            ) => S::Reconciling {
+                due: *due,
+                since: *since,
+                next_check: *next_check,
+                asked: asked.saturating_add(u16::from(*absent)),
+                give_up_at: *give_up_at,
+            },
+            (S::Reconciling { due, .. } | S::Publishing { due, .. } | S::Processing { due, .. }, E::MaySend { at }) => {
+                S::Waiting {
+                    due: *due,
+                    at: *at,
+                    error: None,
+                }
+            }
+            (S::Unconfirmed { since, .. }, E::MaySend { at }) => S::Waiting {
+                due: *since,
+                at: *at,
+                error: None,
+            },
+            (
+                S::Reconciling { .. } | S::Publishing { .. } | S::Processing { .. },
+                E::GaveUp {
+                    at,
+                    next_look,
+                    error,
+                    parts,
+                },
+            ) => S::Unconfirmed {
+                since: *at,
+                next_look: *next_look,
+                error: error.clone(),
+                parts: parts.clone(),
+            },
+            (
+                S::Publishing { due, .. } | S::Processing { due, .. } | S::Reconciling { due, .. },
+                E::RetryAt { at, error },
+            ) => S::Waiting {
+                due: *due,
+                at: *at,
+                error: Some(error.clone()),
+            },
+            (
+                S::Publishing { .. }
+                | S::Processing { .. }
+                | S::Reconciling { .. }
+                | S::Unconfirmed { .. }
+                | S::Waiting { .. }
+                | S::Failed { .. },
+                E::Published { at, remote, next_look },
+            ) => S::Published {
+                at: *at,
+                remote: remote.clone(),
+                next_look: *next_look,
+            },
+            (
+                S::Publishing { .. }
+                | S::Processing { .. }
+                | S::Reconciling { .. }
+                | S::Scheduled { .. }
+                | S::Waiting { .. }
+                | S::Unconfirmed { .. },
+                E::Failed { at, error, parts },
+            ) => S::Failed {
+                at: *at,
+                error: error.clone(),
+                parts: parts.clone(),
+            },
+            (S::Scheduled { due } | S::Waiting { due, .. } | S::Publishing { due, .. }, E::Missed { at }) => {
+                S::Missed { due: *due, at: *at }
+            }
+            (
+                S::Draft
+                | S::Scheduled { .. }
+                | S::Waiting { .. }
+                | S::Publishing { armed: false, .. }
+                | S::Processing {
+                    phase: Phase::BeforeSend,
+                    ..
+                },
+                E::Cancelled { at },
+            ) => S::Cancelled { at: *at },
+            (
+                S::Published { at, remote, .. },
+                E::Looked {
+                    next_look,
+                    remote: learned,
+                },
+            ) => S::Published {
+                at: *at,
+                remote: learned.clone().unwrap_or_else(|| remote.clone()),
+                next_look: *next_look,
+            },
+            (
+                S::Unconfirmed {
+                    since, error, parts, ..
+                },
+                E::Looked { next_look, .. },
+            ) => S::Unconfirmed {
+                since: *since,
+                next_look: *next_look,
+                error: error.clone(),
+                parts: parts.clone(),
+            },
+            (S::Published { .. }, E::RemovedByPlatform { at, error }) => S::Failed {
+                at: *at,
+                error: error.clone(),
+                parts: PartsLive::default(),
+            },
+            (S::Published { remote, .. }, E::Removed { at }) => S::Removed {
+                at: *at,
+                remote: remote.clone(),
+            },
+            (from, event) => {
+                return Err(IllegalTransition {
+                    from: from.word(),
+                    event: event.word(),
+                });
+            }
+        })
+    }
+
+    /// The word that a store keeps and a test cites.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Scheduled { .. } => "scheduled",
+            Self::Publishing { .. } => "publishing",
+            Self::Processing { .. } => "processing",
+            Self::Waiting { .. } => "waiting",
+            Self::Reconciling { .. } => "reconciling",
+            Self::Published { .. } => "published",
+            Self::Failed { .. } => "failed",
+            Self::Unconfirmed { .. } => "unconfirmed",
+            Self::Missed { .. } => "missed",
+            Self::Cancelled { .. } => "cancelled",
+            Self::Removed { .. } => "removed",
+        }
+    }
+
+    /// Every word of [`Self::word`].
+    pub const WORDS: &'static [&'static str] = &[
+        "draft",
+        "scheduled",
+        "publishing",
+        "processing",
+        "waiting",
+        "reconciling",
+        "published",
+        "failed",
+        "unconfirmed",
+        "missed",
+        "cancelled",
+        "removed",
+    ];
+
+    /// When the publisher must look at this post next, claims apart; `None` when only a user can move it.
+    #[must_use]
+    pub const fn wake_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Scheduled { due } => Some(*due),
+            Self::Waiting { at, .. } => Some(*at),
+            Self::Processing { next_check, .. } | Self::Reconciling { next_check, .. } => Some(*next_check),
+            Self::Published { next_look, .. } | Self::Unconfirmed { next_look, .. } => *next_look,
+            Self::Draft
+            | Self::Publishing { .. }
+            | Self::Failed { .. }
+            | Self::Missed { .. }
+            | Self::Cancelled { .. }
+            | Self::Removed { .. } => None,
+        }
+    }
+
+    /// Whether nothing more happens by itself but a look.
+    #[must_use]
+    pub const fn is_terminal(&self) -> bool {
+        matches!(
+            self,
+            Self::Published { .. }
+                | Self::Failed { .. }
+                | Self::Unconfirmed { .. }
+                | Self::Missed { .. }
+                | Self::Cancelled { .. }
+                | Self::Removed { .. }
+        )
+    }
+
+    /// Whether content and time may still be changed.
+    #[must_use]
+    pub const fn is_editable(&self) -> bool {
+        matches!(self, Self::Draft | Self::Scheduled { .. })
+    }
+}
+
+impl Event {
+    /// The event's word.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Scheduled { .. } => "scheduled",
+            Self::Unscheduled => "unscheduled",
+            Self::Claimed { .. } => "claimed",
+            Self::Armed { .. } => "armed",
+            Self::Returned { .. } => "returned",
+            Self::Parked { .. } => "parked",
+            Self::OutcomeUnknown { .. } => "outcome_unknown",
+            Self::StillUnknown { .. } => "still_unknown",
+            Self::MaySend { .. } => "may_send",
+            Self::GaveUp { .. } => "gave_up",
+            Self::RetryAt { .. } => "retry_at",
+            Self::Published { .. } => "published",
+            Self::Failed { .. } => "failed",
+            Self::Missed { .. } => "missed",
+            Self::Cancelled { .. } => "cancelled",
+            Self::Looked { .. } => "looked",
+            Self::RemovedByPlatform { .. } => "removed_by_platform",
+            Self::Removed { .. } => "removed",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

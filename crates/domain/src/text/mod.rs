@@ -1,0 +1,50 @@
+//! Counting and finding things in text, each platform's own way.
+//!
+//! Counting must never come out too low: the platform would refuse the post when it is due. Where a rule cannot be
+//! followed to the letter, the module says so.
+
+use serde::Serialize;
+
+mod emoji;
+mod entities;
+mod mastodon;
+mod punycode;
+#[cfg(test)]
+mod tests;
+mod tld;
+mod urls;
+mod weighted;
+
+pub use entities::{Span, find_links, find_mentions, find_tags};
+
+/// How a platform counts the length of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TextUnit {
+    /// Unicode code points.
+    CodePoints,
+    /// UTF-16 code units.
+    Utf16,
+    /// Extended grapheme clusters (UAX 29).
+    Graphemes,
+    /// X's weighted characters, version 3 of its configuration.
+    Weighted,
+    /// Grapheme clusters, but a URL counts 23 and a remote mention only its local name.
+    Mastodon,
+}
+
+/// The length of `text` in this unit.
+#[must_use]
+pub fn measure(unit: TextUnit, text: &str) -> usize {
+    match unit {
+        TextUnit::CodePoints => text.chars().count(),
+        TextUnit::Utf16 => text.encode_utf16().count(),
+        TextUnit::Graphemes => graphemes(text),
+        TextUnit::Weighted => weighted::measure(text),
+        TextUnit::Mastodon => mastodon::measure(text),
+    }
+}
+
+fn graphemes(text: &str) -> usize {
+    unicode_segmentation::UnicodeSegmentation::graphemes(text, true).count()
+}

@@ -1,0 +1,174 @@
+//! Holding a draft against a platform's rules before anything is sent.
+
+use crate::capability::{Capability, ImageRule, TextRule, VideoRule};
+use crate::content::{Draft, Media, MediaKind, PartContent};
+use crate::error::{ErrorKind, Violation};
+use crate::text::measure;
+
+/// What of the draft the platform would refuse; empty when nothing is known to be wrong.
+#[must_use]
+pub fn validate(draft: &Draft, capability: &Capability) -> Vec<Violation> {
+    let mut found = Vec::new();
+    if !draft.content.replies.is_empty() && !capability.threads {
+        found.push(invalid(format!(
+            "{} has no threads; send one post",
+            capability.platform.name()
+        )));
+    }
+    for part in draft.parts() {
+        if let Some(content) = draft.part(part) {
+            validate_part(&content, capability, &mut found);
+        }
+    }
+    if capability.needs_media && draft.content.head.media.is_empty() {
+        found.push(invalid(format!(
+            "{} needs an image or a video",
+            capability.platform.name()
+        )));
+    }
+    found
+}
+
+fn validate_part(content: &PartContent, capability: &Capability, found: &mut Vec<Violation>) {
+    let rule = match (&capability.caption, content.media.is_empty()) {
+        (Some(caption), false) => caption,
+        _ => &capability.text,
+    };
+    found.extend(text_violation(&content.text, rule));
+    if content.text.trim().is_empty() && content.media.is_empty() {
+        found.push(invalid("There is neither text nor media".to_owned()));
+    }
+    let films = content.media.iter().filter(|m| m.kind == MediaKind::Video).count();
+    let pictures = content.media.len() - films;
+    if films > 0 && pictures > 0 && !capability.mixes_media {
+        found.push(invalid(format!(
+            "{} takes images or a video, not both",
+            capability.platform.name()
+        )));
+    }
+    if content.media.len() > usize::from(capability.media_max) {
+        found.push(too_many("files", content.media.len(), capability.media_max));
+    }
+    for media in &content.media {
+        match (media.kind, &capability.images, &capability.video) {
+            (MediaKind::Video, _, Some(rule)) => validate_video(media, rule, found),
+            (MediaKind::Image | MediaKind::Animation, Some(rule), _) => validate_image(media, rule, found),
+            (kind, _, _) => found.push(Violation {
+                kind: ErrorKind::MediaRejected,
+                message: format!("{} does not take a file of kind {kind:?}", capability.platform.name()),
+            }),
+        }
+    }
+    if let Some(rule) = &capability.images
+        && pictures > usize::from(rule.count_max)
+    {
+        found.push(too_many("images", pictures, rule.count_max));
+    }
+    if let Some(rule) = &capability.video
+        && films > usize::from(rule.count_max)
+    {
+        found.push(too_many("videos", films, rule.count_max));
+    }
+}
+
+fn text_violation(text: &str, rule: &TextRule) -> Option<Violation> {
+    let units = measure(rule.unit, text);
+    if units > rule.units_max as usize {
+        let over = units - rule.units_max as usize;
+        return Some(Violation {
+            kind: ErrorKind::TooLarge,
+            message: format!(
+                "The text counts {units} of at most {}; shorten it by {over}",
+                rule.units_max
+            ),
+        });
+    }
+    let bytes_max = rule.bytes_max? as usize;
+    (text.len() > bytes_max).then(|| Violation {
+        kind: ErrorKind::TooLarge,
+        message: format!("The text has {} bytes of at most {bytes_max}", text.len()),
+    })
+}
+
+fn validate_image(media: &Media, rule: &ImageRule, found: &mut Vec<Violation>) {
+    check_file(media, rule.bytes_max, rule.mimes, "Image", found);
+    if let (Some(alt), Some(max)) = (&media.alt, rule.alt_chars_max)
+        && alt.chars().count() > max as usize
+    {
+        found.push(Violation {
+            kind: ErrorKind::TooLarge,
+            message: format!(
+                "An image description has {} of at most {max} characters",
+                alt.chars().count()
+            ),
+        });
+    }
+    if let (Some((low, high)), Some(width), Some(height)) = (rule.aspect, media.width, media.height)
+        && height > 0
+    {
+        let aspect = f64::from(width) / f64::from(height);
+        // Half a percent of slack, since platforms round to pixels.
+        if aspect < low * 0.995 || aspect > high * 1.005 {
+            found.push(Violation {
+                kind: ErrorKind::MediaRejected,
+                message: format!("An image of {width}x{height} is outside the shapes allowed ({low} to {high})"),
+            });
+        }
+    }
+}
+
+fn validate_video(media: &Media, rule: &VideoRule, found: &mut Vec<Violation>) {
+    check_file(media, rule.bytes_max, rule.mimes, "Video", found);
+    if let (Some((low, high)), Some(rate)) = (rule.frame_rate, media.frame_rate) {
+        // Half a frame of slack: 29.97 and its kin are written differently by different tools.
+        if rate < low - 0.5 {
+            found.push(validation("Video FPS is below minimum requirement"));
+        } else if rate > high + 0.5 {
+            found.push(validation("Video FPS is above maximum allowed"));
+        }
+    }
+    if let Some(duration) = media.duration_ms {
+        let (low, high) = rule.duration_ms;
+        if duration < low {
+            found.push(validation("Video is shorter than the minimum duration"));
+        } else if duration > high {
+            found.push(validation("Video is longer than the maximum duration"));
+        }
+    }
+}
+
+fn check_file(media: &Media, bytes_max: u64, mimes: &[&str], what: &str, found: &mut Vec<Violation>) {
+    if media.bytes > bytes_max {
+        found.push(Violation {
+            kind: ErrorKind::TooLarge,
+            message: format!("{what} file has {} bytes of at most {bytes_max}", media.bytes),
+        });
+    }
+    if !mimes.contains(&media.mime.as_str()) {
+        found.push(Violation {
+            kind: ErrorKind::MediaRejected,
+            message: format!("{what} file is {}; taken are {}", media.mime, mimes.join(", ")),
+        });
+    }
+}
+
+fn validation(message: &str) -> Violation {
+    Violation {
+        kind: ErrorKind::Validation,
+        message: message.to_owned(),
+    }
+}
+
+fn invalid(message: String) -> Violation {
+    Violation {
+        kind: ErrorKind::Invalid,
+        message,
+    }
+}
+
+fn too_many(what: &str, count: usize, max: u8) -> Violation {
+    invalid(format!("There are {count} {what} of at most {max}"))
+}
+
+#[cfg(test)]
+mod tests;
