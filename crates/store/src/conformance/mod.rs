@@ -1,0 +1,125 @@
+//! What every back end must do: each verb with its edges, on a fresh store.
+//!
+//! A back end's test is `exercise(|| async { the store }).await`. A failure names its scenario and what was expected.
+
+mod accounts;
+mod bench;
+mod claims;
+mod evidence;
+mod groups;
+mod intents;
+mod operation;
+mod people;
+mod plans;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+pub use bench::Bench;
+
+use crate::Store;
+
+/// A scenario's end: an error that it did not expect is a failure.
+pub type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+type Scenario = (&'static str, fn(Bench) -> Pin<Box<dyn Future<Output = Outcome> + Send>>);
+
+/// Names scenarios and boxes their futures.
+macro_rules! scenarios {
+    ($($module:ident: $($name:ident),+ $(,)?;)+) => {
+        const SCENARIOS: &[Scenario] = &[$($((stringify!($name), |bench| Box::pin($module::$name(bench)))),+),+];
+    };
+}
+
+scenarios! {
+    people:
+        a_users_name_is_taken_until_the_user_is_removed,
+        users_are_listed_oldest_first,
+        a_key_stands_for_its_user_until_it_is_revoked,
+        two_callers_cannot_both_take_the_last_key,
+        the_last_use_of_a_key_never_goes_back,
+        a_removed_user_is_not_found_and_its_due_posts_are_cancelled;
+    accounts:
+        an_account_keeps_its_id_however_often_it_is_connected,
+        a_removed_account_is_hidden_and_its_due_posts_are_cancelled,
+        tokens_of_a_removed_account_stay_while_an_intent_is_open,
+        a_refresh_is_begun_once_and_makes_the_next_version,
+        a_failed_refresh_asks_for_a_person,
+        a_refresh_that_was_overtaken_changes_nothing,
+        what_is_noted_of_an_account_stays_until_it_is_noted_anew,
+        accounts_of_others_are_out_of_reach;
+    groups:
+        a_group_is_read_as_it_was_made,
+        a_draft_is_not_due,
+        the_same_request_is_answered_again_and_another_body_is_refused,
+        two_callers_with_one_request_make_one_group,
+        an_expired_request_is_forgotten,
+        a_group_of_an_unknown_owner_is_refused_as_a_whole,
+        lists_are_ordered_filtered_and_counted_exactly,
+        history_is_in_order_and_within_reach,
+        groups_of_others_are_out_of_reach;
+    plans:
+        an_edit_moves_every_post_or_none,
+        a_draft_that_is_scheduled_finds_its_account,
+        an_edit_after_a_claim_is_refused,
+        a_deleted_group_is_hidden_and_its_posts_are_cancelled,
+        a_deleted_groups_open_intent_runs_to_its_verdict,
+        a_failed_post_is_retried_by_hand_with_its_retries_counted_anew,
+        only_failed_and_missed_posts_are_retried_by_hand,
+        a_person_may_say_that_an_unconfirmed_post_is_live,
+        a_person_may_have_an_unconfirmed_post_sent_again;
+    claims:
+        due_posts_are_claimed_once_oldest_first,
+        two_publishers_never_hold_one_post,
+        a_claim_says_what_there_is_to_do,
+        an_account_without_a_slot_is_passed_over,
+        late_posts_go_out_one_an_account,
+        a_crowd_that_is_passed_over_is_put_off,
+        a_target_is_looked_up_again_at_the_claim,
+        a_checkpoint_keeps_the_lease_and_what_prepare_left,
+        a_lost_lease_changes_nothing,
+        a_release_counts_attempts_and_retries,
+        an_illegal_move_is_refused_as_a_whole,
+        an_unconfirmed_post_is_looked_at_on_request;
+    intents:
+        an_intent_holds_all_that_will_be_sent,
+        an_intent_is_refused_once_the_claim_has_ended,
+        an_intent_is_refused_for_a_deleted_group_and_a_removed_account,
+        an_intent_waits_for_earlier_ones_of_its_part,
+        look_alikes_of_one_account_go_out_one_by_one,
+        parts_are_settled_one_after_the_other,
+        a_refused_send_is_tried_again_under_a_new_intent,
+        a_remote_post_belongs_to_one_part_of_one_post;
+    evidence:
+        a_late_answer_of_a_fenced_sender_is_kept,
+        a_late_refusal_closes_the_intent_and_no_more,
+        evidence_completes_a_post_only_when_all_its_parts_are_live,
+        a_second_adopted_send_is_a_duplicate,
+        orphans_without_an_intent_go_back_on_schedule,
+        orphans_with_an_open_intent_are_asked_for,
+        orphans_that_only_asked_stay_as_they_are,
+        only_ended_leases_are_recovered_while_others_work;
+    operation:
+        the_backlog_counts_what_is_due_and_what_is_claimed,
+        posts_are_counted_by_platform_and_state,
+        deleted_groups_are_pruned_when_all_is_over,
+        media_that_another_group_shows_is_kept,
+        the_installation_stays_the_same;
+}
+
+/// Runs every scenario, each on a store of its own.
+///
+/// # Panics
+/// At the first scenario that fails.
+pub async fn exercise<F, S>(make: F)
+where
+    F: Fn() -> S,
+    S: Future<Output = Arc<dyn Store>>,
+{
+    for (name, scenario) in SCENARIOS {
+        eprintln!("scenario: {name}");
+        let outcome = scenario(Bench::new(make().await)).await;
+        assert!(outcome.is_ok(), "{name}: {outcome:?}");
+    }
+}

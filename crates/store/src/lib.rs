@@ -1,0 +1,292 @@
+//! Everything durable, as a trait of atomic verbs.
+//!
+//! A verb is one transaction: it happens as a whole or not at all, and each says in its documentation what it races
+//! with. Nothing outside this crate writes SQL. To add a verb: put it into [`Store`] with its race, write it for each
+//! back end, and exercise it in `conformance`.
+
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+pub mod memory;
+mod rules;
+pub mod seal;
+pub mod sqlite;
+pub mod types;
+
+use async_trait::async_trait;
+use domain::account::{Account, AccountHealth, ApiKey, KeyOwner, Tokens, User};
+use domain::clock::BootInstant;
+use domain::group::PlanEdit;
+use domain::ids::{AccountId, ApiKeyId, GroupId, IntentId, PostId, UserId};
+use domain::intent::{Armed, Claim, Prepared};
+use domain::log::{LogEntry, LogRecord};
+use domain::part::{Part, RemotePost};
+use domain::plan::Plan;
+use domain::post::PostState;
+use domain::secret::SecretBytes;
+use jiff::Timestamp;
+
+pub use rules::ORPHAN_GIVE_UP;
+pub use types::*;
+
+/// The most groups on one page of [`Store::list_groups`].
+pub const LISTED_MAX: u32 = 100;
+/// The most keys that [`Store::keys`] lists.
+pub const KEYS_LISTED_MAX: u32 = 1_000;
+/// The most accounts that [`Store::accounts`] lists.
+pub const ACCOUNTS_LISTED_MAX: u32 = 1_000;
+/// How far [`Backlog::due`] is counted.
+pub const BACKLOG_COUNTED_MAX: u64 = 100_000;
+
+/// Arms a send. Every back end comes through here after its commit, and nobody else may.
+#[expect(clippy::disallowed_methods, reason = "this is the store, and the intent is durable")]
+fn armed(claim: Claim, intent: IntentId, part: Part, prepared: Prepared, send_by: BootInstant) -> Armed {
+    Armed::assert_durable(claim, intent, part, prepared, send_by)
+}
+
+/// Why a verb did nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The claim is no longer the post's: its lease ended, or the post was cancelled meanwhile.
+    #[error("the claim on this post has ended")]
+    LeaseLost,
+    /// Something exists already, or is not in the state that this needs.
+    #[error("{0}")]
+    Conflict(#[from] Conflict),
+    /// There is no such thing within reach.
+    #[error("not found")]
+    NotFound,
+    /// The database does not answer; whether the verb happened is not known to the caller, and it counts as not durable.
+    #[error("the database is unavailable: {0}")]
+    Unavailable(String),
+    /// What was read back makes no sense: the file was changed by something else, or there is a bug.
+    #[error("the database holds something unreadable: {0}")]
+    Corrupt(String),
+}
+
+/// What stands in the way of a verb.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Conflict {
+    /// A user of this name exists.
+    #[error("a user with this name exists already")]
+    UserName,
+    /// The very same API key exists.
+    #[error("this API key exists already")]
+    ApiKey,
+    /// The user has as many active keys as are allowed.
+    #[error("a user may have at most {0} active API keys")]
+    TooManyKeys(u32),
+    /// The idempotency key was used for another body.
+    #[error("the idempotency key was already used with a different request body")]
+    IdempotencyKey,
+    /// Another open intent of the account would look the same; it must end first.
+    #[error("an identical post of this account is still in flight")]
+    FingerprintBusy,
+    /// An earlier intent of this part may have made a post.
+    #[error("an earlier attempt of this part may have been published")]
+    EarlierIntentOpen,
+    /// A post of the group is past the point at which it can be changed.
+    #[error("the group can no longer be changed")]
+    NotEditable(domain::group::StateMask),
+    /// Another part or another post has this remote id already: what was found is not ours.
+    #[error("this remote post belongs to another post already")]
+    RemoteTaken,
+    /// The post is in a state from which this cannot be done.
+    #[error("{0}")]
+    IllegalTransition(#[from] domain::post::IllegalTransition),
+}
+
+/// The result of a verb.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// All that is durable. Implementations: SQLite, and a small in-memory model that keeps the suite honest.
+#[async_trait]
+pub trait Store: Send + Sync {
+    // ── Installation ────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// The installation's identity, made at first start.
+    async fn installation(&self) -> Result<Installation>;
+
+    /// Commits a no-op through the writer: proves that the database can be written.
+    async fn ping(&self) -> Result<()>;
+
+    // ── Users and keys ──────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Adds a user. [`Conflict::UserName`] when the name is taken by a user that is not removed.
+    async fn create_user(&self, user: User) -> Result<()>;
+
+    /// Changes a user's plan. [`Error::NotFound`] for a removed or unknown user.
+    async fn set_plan(&self, user: UserId, plan: Plan) -> Result<()>;
+
+    /// Removes a user: it is not found any more, its keys authenticate as ownerless, its due posts are cancelled as by
+    /// [`Store::remove_account`] for each of its accounts.
+    async fn remove_user(&self, user: UserId, at: Timestamp) -> Result<()>;
+
+    /// One user.
+    async fn user(&self, user: UserId) -> Result<Option<User>>;
+
+    /// The user of this name.
+    async fn user_by_name(&self, name: &str) -> Result<Option<User>>;
+
+    /// Up to `limit` users, oldest first.
+    async fn users(&self, limit: u32) -> Result<Vec<User>>;
+
+    /// Adds a key by the SHA-256 of its full text. At most `max_active` unrevoked keys a user; counted in the same
+    /// transaction, so two callers cannot both take the last place.
+    async fn create_key(&self, key: ApiKey, hash: [u8; 32], max_active: u32) -> Result<()>;
+
+    /// A user's keys, revoked ones included, oldest first, at most 1,000.
+    async fn keys(&self, user: UserId) -> Result<Vec<ApiKey>>;
+
+    /// Revokes a key; revoking it again changes nothing. [`Error::NotFound`] when the user has no such key.
+    async fn revoke_key(&self, user: UserId, key: ApiKeyId, at: Timestamp) -> Result<()>;
+
+    /// Who an unrevoked key with this hash stands for.
+    async fn authenticate(&self, hash: [u8; 32]) -> Result<Option<KeyOwner>>;
+
+    /// Notes when keys were last used; unknown ones are skipped. An earlier time never replaces a later one.
+    async fn touch_keys(&self, used: Vec<(ApiKeyId, Timestamp)>) -> Result<()>;
+
+    // ── Accounts ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Connects an account, or connects one again: (owner, platform, remote id) names it, and its id, posts and history
+    /// stay. Writes the connection's log entry (`Connected` or `Reconnected`, decided here; `log.kind` is overwritten).
+    async fn connect_account(&self, account: NewAccount, log: LogEntry) -> Result<Account>;
+
+    /// The accounts within reach in order of connection, at most 1,000.
+    async fn accounts(&self, reach: &Reach) -> Result<Vec<Account>>;
+
+    /// One account, of whoever.
+    async fn account(&self, account: AccountId) -> Result<Option<Account>>;
+
+    /// The newest tokens of an account.
+    async fn tokens(&self, account: AccountId) -> Result<Option<Tokens>>;
+
+    /// Disconnects an account: it is hidden, its posts that have no open intent are cancelled, its tokens stay until
+    /// none of its intents is open and are then removed. [`Error::NotFound`] outside reach. Drafts stay drafts: they find
+    /// the account again when it has been connected again by the time they are scheduled.
+    ///
+    /// Race: a worker that has claimed one of its posts finds its lease lost when it records the intent.
+    async fn remove_account(&self, reach: &Reach, account: AccountId, at: Timestamp, log: LogEntry) -> Result<()>;
+
+    /// Sets what is known of an account: health, last success, last error.
+    async fn note_account(&self, account: AccountId, note: AccountNote) -> Result<()>;
+
+    /// Records, durably, that the tokens of `version` are about to be exchanged. `false` when they are no longer the
+    /// newest (somebody else refreshed) or an exchange of this version was begun before and not finished.
+    async fn begin_refresh(&self, account: AccountId, version: u32, at: Timestamp) -> Result<bool>;
+
+    /// Appends the tokens that an exchange of `version` gave, or notes that it failed (`None`: health becomes
+    /// `ReconnectNeeded`). An absent refresh token keeps the old one.
+    async fn finish_refresh(&self, account: AccountId, version: u32, tokens: Option<Tokens>, log: LogEntry) -> Result<()>;
+
+    // ── Groups ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Creates the group, its posts and their log entries, or nothing. A target's account is looked up here.
+    ///
+    /// Race: two callers with one [`RequestKey`] serialise on it; the loser reads the winner's answer.
+    async fn create_group(&self, group: NewGroup, request: Option<RequestKey>) -> Result<Created>;
+
+    /// A group with its posts in the order in which they were made. Deleted groups are not found.
+    async fn group(&self, reach: &Reach, group: GroupId) -> Result<Option<Group>>;
+
+    /// One page of groups, and how many there are in all.
+    async fn list_groups(&self, reach: &Reach, query: GroupQuery) -> Result<GroupPage>;
+
+    /// Changes draft status and time of a group and all its posts, or nothing: [`Conflict::NotEditable`] unless every
+    /// post [`PostState::is_editable`]. Writes one group-level log entry.
+    ///
+    /// Race: a claim that commits first makes this a conflict; one that comes later sees the new time.
+    async fn edit_plan(&self, reach: &Reach, group: GroupId, edit: PlanEdit, log: LogEntry) -> Result<Group>;
+
+    /// Hides a group at once and cancels its posts that have no open intent; those that have run to their verdict.
+    /// [`Error::NotFound`] when it is not within reach or deleted already.
+    async fn delete_group(&self, reach: &Reach, group: GroupId, at: Timestamp, log: LogEntry) -> Result<()>;
+
+    /// The first `limit` entries of a group's history, oldest first. [`Error::NotFound`] as for [`Store::group`].
+    async fn group_log(&self, reach: &Reach, group: GroupId, limit: u32) -> Result<Vec<LogRecord>>;
+
+    /// The newest `limit` entries within reach, newest first.
+    async fn recent_log(&self, reach: &Reach, limit: u32) -> Result<Vec<LogRecord>>;
+
+    /// Puts a failed or missed post back on schedule at `due`, with its automatic retries counted from zero.
+    /// An unconfirmed one is [`Conflict::IllegalTransition`]: its intents must be settled first.
+    async fn retry_post(&self, reach: &Reach, post: PostId, due: Timestamp, log: LogEntry) -> Result<Group>;
+
+    /// A person's word on an unconfirmed post: it is live, or it may be sent again whatever is out there.
+    async fn resolve_post(&self, reach: &Reach, post: PostId, resolution: Resolution, log: LogEntry) -> Result<Group>;
+
+    // ── Publishing ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Takes what is due and can start now, oldest first, and leases it. Writes nothing but the posts' own rows.
+    ///
+    /// A post of an account that has no free slot is passed over; when many are passed over their next look is put off
+    /// a little, so that one account's backlog cannot hide another's.
+    /// Race: the claim's name is written in the same transaction that selects the post, so two publishers never hold one.
+    async fn claim_due(&self, ask: ClaimAsk) -> Result<Claimed>;
+
+    /// Takes one unconfirmed post for a look at a user's request; `None` when it is claimed or not unconfirmed.
+    /// [`Error::NotFound`] outside reach.
+    async fn claim_unconfirmed(&self, reach: &Reach, post: PostId, ask: &ClaimAsk) -> Result<Option<Claim>>;
+
+    /// When the next post needs looking at, leases included.
+    async fn next_wake(&self) -> Result<Option<Timestamp>>;
+
+    /// Everything that working on a claimed post needs.
+    async fn work(&self, claim: &Claim) -> Result<Work>;
+
+    /// Keeps a lease alive between prepare steps, and with it how far they got. [`Error::LeaseLost`] stops the work.
+    async fn checkpoint(&self, claim: &Claim, resume: Option<SecretBytes>, lease_until: Timestamp) -> Result<()>;
+
+    /// Makes an intent durable. Refused with [`Error::LeaseLost`] when the claim has ended or its group is deleted,
+    /// [`Conflict::EarlierIntentOpen`] when an earlier intent of this part is not known unpublished,
+    /// [`Conflict::FingerprintBusy`] when a confusable intent of another post of the account is open. A refused claim
+    /// is given back to be released.
+    async fn record_intent(&self, claim: Claim, intent: NewIntent, send_by: BootInstant) -> std::result::Result<Armed, (Option<Claim>, Error)>;
+
+    /// Writes what became of an intent, and either goes on with the claim or releases it in the same transaction.
+    ///
+    /// Race: when the lease was lost meanwhile nothing of the post changes but the evidence: a published intent is
+    /// recorded as by [`Store::evidence`].
+    async fn settle(&self, armed: Armed, settlement: Settlement, release: Option<Release>) -> Result<Settled>;
+
+    /// Ends a claim: moves the post, settles intents that were asked for, writes the log.
+    async fn release(&self, claim: Claim, release: Release) -> Result<PostState>;
+
+    /// A late answer of a sender that lost its lease: the intent made this post. Moves Reconciling, Unconfirmed and
+    /// Waiting posts to Published when that completes them; when another send of the part was adopted before,
+    /// `duplicate` is true and the log says so.
+    async fn evidence(&self, intent: IntentId, remote: RemotePost, at: Timestamp) -> Result<Evidence>;
+
+    /// Which post and part of ours a remote post of the account belongs to.
+    async fn remote_owner(&self, account: AccountId, remote_id: &str) -> Result<Option<(PostId, Part)>>;
+
+    /// Takes posts whose worker is gone: all that are claimed (`Orphans::All`, by a process that holds the directory's
+    /// lock and so knows that nobody else lives), or those whose lease has ended. One with an open intent goes to
+    /// Reconciling, any other back on schedule. Returns how many.
+    async fn recover_orphans(&self, which: Orphans, now: Timestamp) -> Result<u64>;
+
+    // ── Operation ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// What is due and not finished.
+    async fn backlog(&self, now: Timestamp) -> Result<Backlog>;
+
+    /// How many posts there are by platform and state.
+    async fn post_counts(&self) -> Result<Vec<PostCount>>;
+
+    /// Sets the health of an account (shorthand of [`Store::note_account`]).
+    async fn set_health(&self, account: AccountId, health: AccountHealth) -> Result<()> {
+        self.note_account(account, AccountNote { health: Some(health), ..AccountNote::default() }).await
+    }
+
+    /// Removes rows and media references of deleted groups whose posts are all terminal, old request records, tokens of
+    /// removed accounts; at most `limit` groups. Returns the media keys that no group refers to any more.
+    async fn prune(&self, now: Timestamp, limit: u32) -> Result<Vec<String>>;
+
+    /// Seals every secret again under the newest master key, at most `limit` rows a call. Returns how many are left.
+    async fn reseal(&self, limit: u32) -> Result<u64>;
+
+    /// How the writer fares.
+    fn commit_stats(&self) -> CommitStats {
+        CommitStats::default()
+    }
+}

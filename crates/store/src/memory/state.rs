@@ -1,0 +1,247 @@
+//! What the model holds, and the few ways in which rows change.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use domain::account::{Account, ApiKey, Tokens, User};
+use domain::content::Content;
+use domain::group::StateMask;
+use domain::ids::{AccountId, AttemptId, GroupId, IdMint, IntentId, LogId, PostId, UserId};
+use domain::intent::{Claim, IntentRecord, IntentState};
+use domain::log::{LogEntry, LogRecord};
+use domain::part::{Part, RemotePost};
+use domain::post::PostState;
+use domain::secret::SecretBytes;
+use jiff::Timestamp;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use crate::{Conflict, Error, Group, Installation, Post, Reach, RequestKey, Result, rules};
+
+#[derive(Debug, Clone)]
+pub(super) struct State {
+    pub(super) installation: Installation,
+    pub(super) users: Vec<UserRow>,
+    pub(super) keys: Vec<(ApiKey, [u8; 32])>,
+    pub(super) accounts: Vec<Arc<AccountRow>>,
+    /// Exchanges of tokens that were begun and not finished.
+    pub(super) refreshes: BTreeSet<(AccountId, u32)>,
+    pub(super) groups: BTreeMap<GroupId, Arc<GroupRow>>,
+    pub(super) posts: BTreeMap<PostId, Arc<PostRow>>,
+    pub(super) intents: Vec<Arc<IntentRow>>,
+    pub(super) remotes: BTreeMap<(AccountId, String), RemoteRow>,
+    pub(super) log: Vec<Arc<LogRecord>>,
+    pub(super) requests: BTreeMap<(UserId, String, String), RequestKey>,
+    seed: u64,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct UserRow {
+    pub(super) user: User,
+    pub(super) removed: bool,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct AccountRow {
+    pub(super) account: Account,
+    pub(super) removed: bool,
+    pub(super) tokens: Option<Tokens>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct GroupRow {
+    pub(super) id: GroupId,
+    pub(super) owner: UserId,
+    pub(super) content: Arc<Content>,
+    pub(super) draft: bool,
+    pub(super) planned_at: Option<Timestamp>,
+    pub(super) created_at: Timestamp,
+    pub(super) updated_at: Timestamp,
+    pub(super) deleted: bool,
+    pub(super) log_seq: u64,
+    pub(super) posts: Vec<PostId>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct PostRow {
+    pub(super) post: Post,
+    pub(super) group: GroupId,
+    pub(super) owner: UserId,
+    pub(super) claim: Option<AttemptId>,
+    /// When to look: of the state, or of a post that was put off, or the end of the lease.
+    pub(super) wake_at: Option<Timestamp>,
+    /// When its state asked to be looked at, claimed or not.
+    pub(super) ready_at: Option<Timestamp>,
+    pub(super) resume: Option<SecretBytes>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct IntentRow {
+    pub(super) record: IntentRecord,
+    pub(super) post: PostId,
+    pub(super) account: AccountId,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct RemoteRow {
+    pub(super) post: PostId,
+    pub(super) part: Part,
+    pub(super) remote: RemotePost,
+    /// Whether it is the one that counts for its part; a duplicate is not.
+    pub(super) adopted: bool,
+}
+
+impl State {
+    pub(super) fn new(now: Timestamp, seed: u64) -> Self {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let mut secret = vec![0; 32];
+        rng.fill_bytes(&mut secret);
+        let installation =
+            Installation { id: format!("{seed:032x}"), secret: SecretBytes::new(secret), epoch: now };
+        Self {
+            installation,
+            users: Vec::new(),
+            keys: Vec::new(),
+            accounts: Vec::new(),
+            refreshes: BTreeSet::new(),
+            groups: BTreeMap::new(),
+            posts: BTreeMap::new(),
+            intents: Vec::new(),
+            remotes: BTreeMap::new(),
+            log: Vec::new(),
+            requests: BTreeMap::new(),
+            seed,
+        }
+    }
+
+    /// A group that exists and is not deleted.
+    pub(super) fn live_group(&self, reach: &Reach, group: GroupId) -> Result<&GroupRow> {
+        let row = self.groups.get(&group).filter(|row| !row.deleted && row.owner == reach.owner);
+        row.map(|row| &**row).ok_or(Error::NotFound)
+    }
+
+    pub(super) fn group_mut(&mut self, group: GroupId) -> Result<&mut GroupRow> {
+        let row = self.groups.get_mut(&group).ok_or(Error::NotFound)?;
+        Ok(Arc::make_mut(row))
+    }
+
+    pub(super) fn row(&self, post: PostId) -> Result<&PostRow> {
+        self.posts.get(&post).map(|row| &**row).ok_or(Error::NotFound)
+    }
+
+    pub(super) fn row_mut(&mut self, post: PostId) -> Result<&mut PostRow> {
+        let row = self.posts.get_mut(&post).ok_or(Error::NotFound)?;
+        Ok(Arc::make_mut(row))
+    }
+
+    /// The post of a claim that is still its own.
+    pub(super) fn claimed_row(&self, claim: &Claim) -> Result<&PostRow> {
+        match self.posts.get(&claim.post) {
+            Some(row) if row.claim == Some(claim.attempt) => Ok(row),
+            _ => Err(Error::LeaseLost),
+        }
+    }
+
+    pub(super) fn posts_of<'a>(&'a self, group: &'a GroupRow) -> impl Iterator<Item = &'a PostRow> {
+        group.posts.iter().filter_map(|post| self.posts.get(post)).map(|row| &**row)
+    }
+
+    pub(super) fn mask(&self, group: &GroupRow) -> StateMask {
+        StateMask::of(group.draft, self.posts_of(group).map(|row| &row.post.state))
+    }
+
+    pub(super) fn as_read(&self, row: &GroupRow) -> Group {
+        Group {
+            id: row.id,
+            owner: row.owner,
+            content: Content::clone(&row.content),
+            draft: row.draft,
+            planned_at: row.planned_at,
+            mask: self.mask(row),
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            posts: self.posts_of(row).map(|row| row.post.clone()).collect(),
+        }
+    }
+
+    /// Gives a post its new state, unclaimed; one that must not be sent any more is cancelled instead of waiting.
+    pub(super) fn put(&mut self, post: PostId, state: PostState, at: Timestamp) -> Result<PostState> {
+        let row = self.row(post)?;
+        let deleted = self.groups.get(&row.group).is_none_or(|group| group.deleted);
+        let removed = row.post.account.is_some_and(|account| self.live_account(account).is_none());
+        let state = match state {
+            PostState::Draft => PostState::Draft,
+            state if deleted || removed => rules::withdrawn(state, at),
+            state => state,
+        };
+        let row = self.row_mut(post)?;
+        row.claim = None;
+        row.wake_at = state.wake_at();
+        row.ready_at = row.wake_at;
+        let shows = rules::shows(&row.post.state, &state);
+        row.post.state = state.clone();
+        let group = row.group;
+        if shows {
+            self.touch(group, at)?;
+        }
+        Ok(state)
+    }
+
+    pub(super) fn touch(&mut self, group: GroupId, at: Timestamp) -> Result<()> {
+        let row = self.group_mut(group)?;
+        row.updated_at = row.updated_at.max(at);
+        Ok(())
+    }
+
+    pub(super) fn has_open_intent(&self, post: PostId) -> bool {
+        self.intents.iter().any(|row| row.post == post && row.record.state == IntentState::Open)
+    }
+
+    pub(super) fn intent_mut(&mut self, post: PostId, intent: IntentId) -> Result<&mut IntentRow> {
+        let row = self.intents.iter_mut().find(|row| row.post == post && row.record.id == intent);
+        row.map(Arc::make_mut).ok_or(Error::NotFound)
+    }
+
+    /// The parts of a post that are live, in order.
+    pub(super) fn live_parts(&self, post: PostId) -> Vec<(Part, RemotePost)> {
+        let mut live: Vec<_> = self
+            .remotes
+            .values()
+            .filter(|row| row.post == post && row.adopted)
+            .map(|row| (row.part, row.remote.clone()))
+            .collect();
+        live.sort_by_key(|(part, _)| part.number());
+        live
+    }
+
+    /// Notes that this remote post is this part; returns whether another is that already.
+    pub(super) fn adopt(&mut self, account: AccountId, post: PostId, part: Part, remote: &RemotePost) -> Result<bool> {
+        let taken = self.live_parts(post).iter().any(|(other, live)| *other == part && live.id != remote.id);
+        let row = self.remotes.entry((account, remote.id.clone())).or_insert_with(|| RemoteRow {
+            post,
+            part,
+            remote: remote.clone(),
+            adopted: !taken,
+        });
+        if row.post != post || row.part != part {
+            return Err(Conflict::RemoteTaken.into());
+        }
+        row.remote = remote.clone();
+        Ok(taken && !row.adopted)
+    }
+
+    pub(super) fn write_log(&mut self, entries: Vec<LogEntry>, owner: UserId, group: Option<GroupId>) {
+        for entry in entries {
+            let entry = rules::in_context(entry, owner, group);
+            let row = entry.group.and_then(|group| self.groups.get_mut(&group)).map(Arc::make_mut);
+            let seq = row.map_or(0, |row| {
+                row.log_seq += 1;
+                row.log_seq
+            });
+            let nth = u64::try_from(self.log.len()).unwrap_or(u64::MAX);
+            let mut rng = StdRng::seed_from_u64(self.seed.wrapping_add(nth));
+            let id = LogId::from_bytes(IdMint::default().next(entry.at, &mut rng));
+            self.log.push(Arc::new(LogRecord { id, seq, entry }));
+        }
+    }
+}

@@ -1,0 +1,206 @@
+-- Times are microseconds since 1970-01-01 UTC, ids are 12 bytes, JSON is TEXT. Columns named *_sealed hold ciphertext.
+
+CREATE TABLE installation (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    id TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    secret_sealed BLOB NOT NULL,
+    canary_sealed BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE users (
+    id BLOB PRIMARY KEY CHECK (length(id) = 12),
+    name TEXT NOT NULL,
+    plan TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    removed_at INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX users_name ON users (name) WHERE removed_at IS NULL;
+
+CREATE TABLE api_keys (
+    id BLOB PRIMARY KEY CHECK (length(id) = 12),
+    user_id BLOB NOT NULL REFERENCES users (id),
+    name TEXT NOT NULL,
+    prefix TEXT NOT NULL,
+    hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),
+    created_at INTEGER NOT NULL,
+    last_used_at INTEGER,
+    revoked_at INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX api_keys_user ON api_keys (user_id, created_at, id);
+
+-- The number is what dialects with integer ids show: in order of connection, never used again.
+CREATE TABLE accounts (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id BLOB NOT NULL UNIQUE CHECK (length(id) = 12),
+    owner_id BLOB NOT NULL REFERENCES users (id),
+    platform TEXT NOT NULL CHECK (platform <> ''),
+    remote_id TEXT NOT NULL,
+    username TEXT NOT NULL,
+    display_name TEXT,
+    avatar_url TEXT,
+    profile_url TEXT,
+    base_url TEXT,
+    token_version INTEGER NOT NULL CHECK (token_version >= 0),
+    token_expires_at INTEGER,
+    health TEXT NOT NULL CHECK (health IN ('ok', 'refresh_needed', 'reconnect_needed')),
+    connected_at INTEGER NOT NULL,
+    last_success_at INTEGER,
+    last_error TEXT,
+    removed_at INTEGER,
+    UNIQUE (owner_id, platform, remote_id)
+) STRICT;
+
+CREATE TABLE account_tokens (
+    n INTEGER PRIMARY KEY,
+    account_id BLOB NOT NULL REFERENCES accounts (id),
+    version INTEGER NOT NULL CHECK (version > 0),
+    expires_at INTEGER,
+    access_sealed BLOB NOT NULL,
+    refresh_sealed BLOB,
+    UNIQUE (account_id, version)
+) STRICT;
+
+-- Exchanges of tokens that were begun and not finished.
+CREATE TABLE refreshes (
+    account_id BLOB NOT NULL REFERENCES accounts (id),
+    version INTEGER NOT NULL,
+    begun_at INTEGER NOT NULL,
+    PRIMARY KEY (account_id, version)
+) STRICT, WITHOUT ROWID;
+
+-- Apart from the groups, so that a change of status does not rewrite the text.
+CREATE TABLE contents (
+    n INTEGER PRIMARY KEY,
+    body TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE groups (
+    id BLOB PRIMARY KEY CHECK (length(id) = 12),
+    owner_id BLOB NOT NULL REFERENCES users (id),
+    content_n INTEGER NOT NULL,
+    revision INTEGER NOT NULL DEFAULT 0,
+    draft INTEGER NOT NULL CHECK (draft IN (0, 1)),
+    planned_at INTEGER,
+    mask INTEGER NOT NULL CHECK (mask BETWEEN 0 AND 511),
+    platforms INTEGER NOT NULL,
+    post_count INTEGER NOT NULL CHECK (post_count >= 0),
+    log_seq INTEGER NOT NULL CHECK (log_seq >= 0),
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    deleted_at INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX groups_created ON groups (owner_id, created_at, id) WHERE deleted_at IS NULL;
+CREATE INDEX groups_planned ON groups (owner_id, planned_at, id) WHERE deleted_at IS NULL;
+-- Covers the filters as well, so that a total is counted without reading the groups.
+CREATE INDEX groups_updated ON groups (owner_id, updated_at, id, mask, platforms, planned_at) WHERE deleted_at IS NULL;
+CREATE INDEX groups_deleted ON groups (deleted_at) WHERE deleted_at IS NOT NULL;
+
+CREATE TABLE posts (
+    id BLOB PRIMARY KEY CHECK (length(id) = 12),
+    group_id BLOB NOT NULL REFERENCES groups (id),
+    position INTEGER NOT NULL,
+    owner_id BLOB NOT NULL,
+    platform TEXT NOT NULL CHECK (platform <> ''),
+    target TEXT NOT NULL,
+    account_id BLOB REFERENCES accounts (id),
+    state TEXT NOT NULL CHECK (state IN (
+        'draft', 'scheduled', 'publishing', 'processing', 'waiting', 'reconciling',
+        'published', 'failed', 'unconfirmed', 'missed', 'cancelled', 'removed'
+    )),
+    -- The state's bit in the group's mask.
+    bit INTEGER NOT NULL,
+    data TEXT NOT NULL,
+    -- When to look at it: what the state asks for, or later when it was put off, or the end of the lease.
+    wake_at INTEGER,
+    -- What the state asked for, claimed or not.
+    ready_at INTEGER,
+    claim BLOB CHECK (length(claim) = 12),
+    attempts INTEGER NOT NULL,
+    retries INTEGER NOT NULL,
+    resume_sealed BLOB,
+    CHECK (state <> 'publishing' OR claim IS NOT NULL),
+    CHECK (claim IS NULL OR wake_at IS NOT NULL),
+    CHECK (state NOT IN ('draft', 'failed', 'missed', 'cancelled', 'removed') OR (wake_at IS NULL AND claim IS NULL)),
+    CHECK (state NOT IN ('scheduled', 'processing', 'waiting', 'reconciling') OR wake_at IS NOT NULL)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX posts_group ON posts (group_id, position);
+CREATE INDEX posts_wake ON posts (wake_at, id, account_id) WHERE wake_at IS NOT NULL;
+CREATE INDEX posts_claimed ON posts (ready_at) WHERE claim IS NOT NULL;
+
+CREATE TABLE intents (
+    n INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE CHECK (length(id) = 12),
+    post_id BLOB NOT NULL REFERENCES posts (id),
+    part INTEGER NOT NULL CHECK (part BETWEEN 0 AND 65535),
+    account_id BLOB NOT NULL REFERENCES accounts (id),
+    attempt BLOB NOT NULL CHECK (length(attempt) = 12),
+    state TEXT NOT NULL CHECK (state IN ('open', 'published', 'not_published', 'absent', 'abandoned')),
+    recorded_at INTEGER NOT NULL,
+    send_by INTEGER NOT NULL,
+    settled_at INTEGER,
+    version INTEGER NOT NULL,
+    budget INTEGER NOT NULL,
+    fingerprint BLOB NOT NULL CHECK (length(fingerprint) = 32),
+    confusable INTEGER NOT NULL CHECK (confusable IN (0, 1)),
+    dedupe TEXT NOT NULL,
+    prepared_sealed BLOB NOT NULL,
+    CHECK (state <> 'open' OR settled_at IS NULL)
+) STRICT;
+CREATE INDEX intents_post ON intents (post_id);
+CREATE INDEX intents_open ON intents (account_id, fingerprint) WHERE state = 'open';
+
+-- Which post of ours a remote post is. Rows outlive their posts, so that nothing is adopted twice.
+CREATE TABLE remotes (
+    account_id BLOB NOT NULL REFERENCES accounts (id),
+    remote_id TEXT NOT NULL,
+    post_id BLOB NOT NULL CHECK (length(post_id) = 12),
+    part INTEGER NOT NULL CHECK (part BETWEEN 0 AND 65535),
+    -- 0 for a duplicate of a part that another remote post was adopted for.
+    adopted INTEGER NOT NULL CHECK (adopted IN (0, 1)),
+    data TEXT NOT NULL,
+    PRIMARY KEY (account_id, remote_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX remotes_post ON remotes (post_id);
+
+CREATE TABLE log_entries (
+    n INTEGER PRIMARY KEY,
+    id BLOB NOT NULL CHECK (length(id) = 12),
+    group_id BLOB,
+    seq INTEGER NOT NULL CHECK (seq >= 0),
+    user_id BLOB,
+    post_id BLOB,
+    account_id BLOB,
+    kind TEXT NOT NULL CHECK (kind <> ''),
+    outcome TEXT NOT NULL CHECK (outcome IN ('info', 'success', 'failure', 'unknown')),
+    at INTEGER NOT NULL,
+    -- What is rarely there.
+    rest TEXT
+) STRICT;
+CREATE INDEX log_group ON log_entries (group_id, seq) WHERE group_id IS NOT NULL;
+CREATE INDEX log_user ON log_entries (user_id, at) WHERE user_id IS NOT NULL;
+
+CREATE TABLE requests (
+    owner_id BLOB NOT NULL REFERENCES users (id),
+    operation TEXT NOT NULL,
+    key TEXT NOT NULL,
+    body_hash BLOB NOT NULL CHECK (length(body_hash) = 32),
+    answer TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (owner_id, operation, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX requests_expiry ON requests (expires_at);
+
+CREATE TABLE media_refs (
+    key TEXT NOT NULL,
+    group_id BLOB NOT NULL CHECK (length(group_id) = 12),
+    PRIMARY KEY (key, group_id)
+) STRICT, WITHOUT ROWID;
+
+-- Written once a commit from what the commit moved.
+CREATE TABLE post_counts (
+    platform TEXT NOT NULL,
+    state TEXT NOT NULL,
+    n INTEGER NOT NULL,
+    PRIMARY KEY (platform, state)
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,341 @@
+//! The decisions that both back ends share: pure functions of what was read.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use domain::account::{Account, AccountHealth, Tokens};
+use domain::content::{Content, Draft};
+use domain::group::StateBit;
+use domain::ids::{AccountId, AttemptId, GroupId, UserId};
+use domain::intent::{IntentState, Job};
+use domain::log::{LogEntry, LogKind, LogOutcome};
+use domain::part::{Part, RemotePost};
+use domain::platform::Platform;
+use domain::post::{Event, IllegalTransition, Phase, PostState};
+use domain::secret::SecretText;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{ClaimAsk, Conflict, Error, NewAccount, Resolution, Result, Settlement, Slots};
+
+/// How long the outcome of an intent whose sender died is asked for.
+pub const ORPHAN_GIVE_UP: SignedDuration = SignedDuration::from_hours(24);
+
+/// The most candidates that one claim passes over before it stops looking.
+pub(crate) const PASSED_OVER_MAX: usize = 1_000;
+/// From so many on, the next look at those passed over is put off.
+pub(crate) const PUT_OFF_FROM: usize = 100;
+/// How long a post is put off whose account has no free slot.
+const PUT_OFF_BUSY: SignedDuration = SignedDuration::from_secs(1);
+/// The longest that a post is put off whose account or platform rests.
+pub(crate) const PUT_OFF_MAX: SignedDuration = SignedDuration::from_secs(30);
+
+/// `at` moved by `by`; it stays within what a timestamp can hold.
+pub(crate) fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.saturating_add(by).unwrap_or(Timestamp::MAX)
+}
+
+/// The state in which a post of a new group starts.
+pub(crate) fn first_state(draft: bool, planned_at: Option<Timestamp>, created_at: Timestamp) -> PostState {
+    if draft { PostState::Draft } else { PostState::Scheduled { due: planned_at.unwrap_or(created_at) } }
+}
+
+/// What a claim of a post in this state is for; `None` when there is nothing to do.
+pub(crate) fn job(found: &PostState) -> Option<Job> {
+    match found {
+        PostState::Scheduled { .. } | PostState::Waiting { .. } => Some(Job::Publish),
+        PostState::Processing { .. } => Some(Job::Resume),
+        PostState::Reconciling { .. } => Some(Job::Reconcile),
+        PostState::Published { .. } | PostState::Unconfirmed { .. } => Some(Job::Look),
+        PostState::Draft
+        | PostState::Publishing { .. }
+        | PostState::Failed { .. }
+        | PostState::Missed { .. }
+        | PostState::Cancelled { .. }
+        | PostState::Removed { .. } => None,
+    }
+}
+
+/// The state of a post once it is claimed. Claims that only ask leave it as it is, so that what is known stays readable.
+pub(crate) fn claimed(found: &PostState, attempt: AttemptId) -> Result<PostState> {
+    match found {
+        PostState::Scheduled { .. }
+        | PostState::Waiting { .. }
+        | PostState::Processing { phase: Phase::BeforeSend, .. } => moved(found, &Event::Claimed { attempt }),
+        _ => Ok(found.clone()),
+    }
+}
+
+/// When a post was to go out, as far as its state still knows.
+pub(crate) fn due(state: &PostState) -> Timestamp {
+    match state {
+        PostState::Scheduled { due }
+        | PostState::Publishing { due, .. }
+        | PostState::Processing { due, .. }
+        | PostState::Waiting { due, .. }
+        | PostState::Reconciling { due, .. }
+        | PostState::Missed { due, .. } => *due,
+        PostState::Published { at, .. }
+        | PostState::Failed { at, .. }
+        | PostState::Cancelled { at }
+        | PostState::Removed { at, .. } => *at,
+        PostState::Unconfirmed { since, .. } => *since,
+        PostState::Draft => Timestamp::UNIX_EPOCH,
+    }
+}
+
+/// [`PostState::next`] with the crate's error.
+pub(crate) fn moved(state: &PostState, event: &Event) -> Result<PostState> {
+    state.next(event).map_err(refused)
+}
+
+/// An illegal move as a conflict.
+pub(crate) fn refused(illegal: IllegalTransition) -> Error {
+    Error::Conflict(Conflict::IllegalTransition(illegal))
+}
+
+/// The conflict of an event that this verb does not take from this state.
+pub(crate) fn not_from(state: &PostState, event: &Event) -> Error {
+    refused(IllegalTransition { from: state.word(), event: event.word() })
+}
+
+/// The state of a post that must not be sent any more: cancelled when nothing can have been sent, else as it is.
+pub(crate) fn withdrawn(state: PostState, at: Timestamp) -> PostState {
+    state.next(&Event::Cancelled { at }).unwrap_or(state)
+}
+
+/// What happens to a claimed post whose worker is gone; `None` for claims that only asked, which are simply ended.
+pub(crate) fn orphaned(state: &PostState, has_open_intent: bool, now: Timestamp) -> Option<Event> {
+    match (state, has_open_intent) {
+        (PostState::Publishing { .. }, true) => {
+            Some(Event::OutcomeUnknown { at: now, next_check: now, give_up_at: later(now, ORPHAN_GIVE_UP) })
+        }
+        (PostState::Publishing { .. }, false) => Some(Event::Returned { at: now }),
+        _ => None,
+    }
+}
+
+/// Whether late evidence that all parts are live moves a post in this state to Published. A claim that is about to send
+/// again is left alone: the adopted intent refuses it its own.
+pub(crate) fn takes_evidence(state: &PostState) -> bool {
+    matches!(
+        state,
+        PostState::Reconciling { .. }
+            | PostState::Unconfirmed { .. }
+            | PostState::Waiting { .. }
+            | PostState::Failed { .. }
+            | PostState::Processing { phase: Phase::AfterSend, .. }
+    )
+}
+
+/// Whether these live parts are all that the post has.
+pub(crate) fn is_complete(platform: Platform, content: &Content, live: &[Part]) -> bool {
+    Draft { platform, content: content.clone() }.parts().iter().all(|part| live.contains(part))
+}
+
+/// Whether the owner sees the difference.
+pub(crate) fn shows(old: &PostState, new: &PostState) -> bool {
+    StateBit::of(old) != StateBit::of(new) || (new.is_terminal() && old != new)
+}
+
+/// The entry with the context filled in that its writer left out.
+pub(crate) fn in_context(mut entry: LogEntry, owner: UserId, group: Option<GroupId>) -> LogEntry {
+    entry.user = entry.user.or(Some(owner));
+    entry.group = entry.group.or(group);
+    entry
+}
+
+/// The entry that tells of a late answer.
+pub(crate) fn evidence_entry(duplicate: bool, remote_id: &str, at: Timestamp) -> LogEntry {
+    let (kind, outcome) = if duplicate {
+        (LogKind::DuplicateDetected, LogOutcome::Failure)
+    } else {
+        (LogKind::OutcomeEstablished, LogOutcome::Success)
+    };
+    LogEntry::new(kind, outcome, at).with("remote_id", remote_id)
+}
+
+/// A due post as a claim sees it.
+pub(crate) struct Candidate {
+    pub(crate) platform: Platform,
+    pub(crate) account: Option<AccountId>,
+    pub(crate) claimed: bool,
+    /// Whether it would be sent later than [`Slots::late_before`] allows more than one an account.
+    pub(crate) late: bool,
+}
+
+/// Whether the claim would send this post late.
+pub(crate) fn is_late(state: &PostState, ask: &ClaimAsk) -> bool {
+    let sends = job(state).is_some_and(|job| !only_asks(state, job));
+    sends && ask.slots.late_before.is_some_and(|before| due(state) < before)
+}
+
+/// What a claim does with the candidates, by their index.
+#[derive(Default)]
+pub(crate) struct Chosen {
+    pub(crate) taken: Vec<usize>,
+    pub(crate) put_off: Vec<(usize, Timestamp)>,
+    pub(crate) orphans: bool,
+    pub(crate) passed_over: bool,
+}
+
+/// How many candidates a claim looks at.
+pub(crate) fn looked_at(ask: &ClaimAsk) -> usize {
+    ask.limit.min(ask.attempts.len()).saturating_add(PASSED_OVER_MAX)
+}
+
+/// Chooses among the candidates, which come oldest first.
+pub(crate) fn choose(candidates: impl Iterator<Item = Candidate>, ask: &ClaimAsk) -> Chosen {
+    let most = ask.limit.min(ask.attempts.len());
+    let mut room = Room { slots: &ask.slots, taken: HashMap::new(), late: HashSet::new(), now: ask.now };
+    let mut chosen = Chosen::default();
+    for (index, candidate) in candidates.enumerate() {
+        if chosen.taken.len() == most {
+            break;
+        }
+        if candidate.claimed {
+            chosen.orphans = true;
+        } else if let Some(at) = room.wait(&candidate) {
+            chosen.put_off.push((index, at));
+        } else {
+            chosen.taken.push(index);
+        }
+    }
+    chosen.passed_over = !chosen.put_off.is_empty();
+    if chosen.put_off.len() < PUT_OFF_FROM {
+        chosen.put_off.clear();
+    }
+    // One microsecond apart, so that they are found again in the order in which they were passed over.
+    for (rank, (_, at)) in (0..).zip(&mut chosen.put_off) {
+        *at = later(*at, SignedDuration::from_micros(rank));
+    }
+    chosen
+}
+
+struct Room<'a> {
+    slots: &'a Slots,
+    taken: HashMap<AccountId, u16>,
+    late: HashSet<AccountId>,
+    now: Timestamp,
+}
+
+impl Room<'_> {
+    /// When to look again, or `None` when there is room, which is then taken.
+    fn wait(&mut self, candidate: &Candidate) -> Option<Timestamp> {
+        let closed = self.slots.closed.get(&candidate.platform);
+        let resting = candidate.account.and_then(|account| self.slots.resting.get(&account));
+        if let Some(until) = closed.into_iter().chain(resting).max().filter(|until| **until > self.now) {
+            return Some((*until).min(later(self.now, PUT_OFF_MAX)));
+        }
+        let account = candidate.account?;
+        let taken = self.taken.entry(account).or_default();
+        let busy = self.slots.busy.get(&account).copied().unwrap_or(0);
+        let is_full = busy.saturating_add(*taken) >= self.slots.per_account_max;
+        if is_full || (candidate.late && !self.late.insert(account)) {
+            return Some(later(self.now, PUT_OFF_BUSY));
+        }
+        *taken = taken.saturating_add(1);
+        None
+    }
+}
+
+/// A new account, before its first connection is noted by [`connected_again`].
+pub(crate) fn first_connected(new: &NewAccount) -> Account {
+    Account {
+        id: new.id,
+        owner: new.owner,
+        platform: new.platform,
+        remote_id: new.remote_id.clone(),
+        username: new.username.clone(),
+        display_name: None,
+        avatar_url: None,
+        profile_url: None,
+        base_url: None,
+        token_version: 0,
+        token_expires_at: None,
+        health: AccountHealth::Ok,
+        connected_at: new.at,
+        last_success_at: None,
+        last_error: None,
+    }
+}
+
+/// Notes what a connection tells; the id, the first connection and the last success stay.
+pub(crate) fn connected_again(account: &mut Account, new: &NewAccount) {
+    account.username.clone_from(&new.username);
+    account.display_name.clone_from(&new.display_name);
+    account.avatar_url.clone_from(&new.avatar_url);
+    account.profile_url.clone_from(&new.profile_url);
+    account.base_url.clone_from(&new.base_url);
+    account.token_version = account.token_version.saturating_add(1);
+    account.token_expires_at = new.tokens.expires_at;
+    account.health = AccountHealth::Ok;
+    account.last_error = None;
+}
+
+/// The tokens after an exchange: an absent or empty refresh token keeps the old one.
+pub(crate) fn exchanged(mut new: Tokens, old_refresh: Option<SecretText>) -> Tokens {
+    new.refresh = new.refresh.filter(|refresh| !refresh.expose().is_empty()).or(old_refresh);
+    new
+}
+
+/// Whether a claim for this job only asks, and so sends nothing.
+pub(crate) fn only_asks(found: &PostState, job: Job) -> bool {
+    match job {
+        Job::Publish => false,
+        Job::Resume => !matches!(found, PostState::Processing { phase: Phase::BeforeSend, .. }),
+        Job::Reconcile | Job::Look => true,
+    }
+}
+
+/// Whether an intent of the present attempt was recorded.
+pub(crate) fn is_armed(state: &PostState) -> bool {
+    matches!(state, PostState::Publishing { armed: true, .. })
+}
+
+/// What a person's word is to the state machine.
+pub(crate) fn resolution(word: &Resolution) -> Event {
+    match word {
+        Resolution::Published { remote, at } => {
+            Event::Published { at: *at, remote: remote.clone(), next_look: None }
+        }
+        Resolution::SendAgain { at } => Event::MaySend { at: *at },
+    }
+}
+
+/// Refuses to take back that an intent made a post.
+pub(crate) fn may_settle(state: IntentState, settlement: &Settlement) -> Result<()> {
+    if state == IntentState::Published && settlement.state != IntentState::Published {
+        return Err(refused(IllegalTransition { from: state.word(), event: settlement.state.word() }));
+    }
+    Ok(())
+}
+
+/// The post that a settlement names.
+pub(crate) fn published(settlement: &Settlement) -> Result<Option<&RemotePost>> {
+    match (settlement.state, &settlement.remote) {
+        (IntentState::Published, None) => Err(Error::Corrupt("a published intent without its post".to_owned())),
+        (IntentState::Published, Some(remote)) => Ok(Some(remote)),
+        _ => Ok(None),
+    }
+}
+
+/// The head as an event tells it.
+pub(crate) fn head_learned(event: &Event) -> Option<&RemotePost> {
+    match event {
+        Event::Published { remote, .. } => Some(remote),
+        Event::Looked { remote, .. } => remote.as_ref(),
+        _ => None,
+    }
+}
+
+/// What the history says of a post whose worker is gone.
+pub(crate) fn orphan_entry(state: &PostState, now: Timestamp) -> Option<LogEntry> {
+    let reason = "the server stopped between the intent and the answer";
+    let entry = LogEntry { error: Some(reason.to_owned()), ..LogEntry::new(LogKind::OutcomeUnknown, LogOutcome::Unknown, now) };
+    matches!(state, PostState::Reconciling { since, .. } if *since == now).then_some(entry)
+}
+
+/// The keys of all media that a content refers to.
+pub(crate) fn media_keys(content: &Content) -> BTreeSet<String> {
+    let parts = std::iter::once(&content.head).chain(&content.replies);
+    parts.flat_map(|part| &part.media).map(|media| media.key.clone()).collect()
+}

@@ -1,0 +1,364 @@
+//! What a writing verb works with: the one connection that can write, and the rows that most verbs touch.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use domain::group::{StateBit, StateMask};
+use domain::ids::{AccountId, AttemptId, GroupId, IdMint, LogId, PostId, UserId};
+use domain::intent::Claim;
+use domain::log::LogEntry;
+use domain::platform::Platform;
+use domain::post::PostState;
+use jiff::Timestamp;
+use rand::rngs::StdRng;
+use rusqlite::{Connection, Params, Row, params};
+
+use super::rows::{self, micros};
+use super::sql;
+use crate::seal::Vault;
+use crate::{Error, Reach, Result, rules};
+
+/// The writer's state between verbs.
+pub(super) struct Tx {
+    pub(super) conn: Connection,
+    pub(super) vault: Arc<Vault>,
+    mint: IdMint,
+    rng: StdRng,
+    /// How the numbers of posts changed in this transaction, and in the command that is running.
+    counts: Counts,
+    command_counts: Counts,
+}
+
+type Counts = HashMap<(Platform, &'static str), i64>;
+
+/// What of a group changes with its posts and its history. Loaded once a verb, saved once.
+pub(super) struct Head {
+    pub(super) id: GroupId,
+    pub(super) owner: UserId,
+    pub(super) draft: bool,
+    pub(super) planned_at: Option<Timestamp>,
+    pub(super) mask: u16,
+    pub(super) deleted: bool,
+    post_count: u32,
+    log_seq: i64,
+    updated_at: i64,
+}
+
+/// A post as the publisher's verbs need it.
+pub(super) struct PostRow {
+    pub(super) id: PostId,
+    pub(super) group: GroupId,
+    pub(super) owner: UserId,
+    pub(super) platform: Platform,
+    pub(super) target: String,
+    pub(super) account: Option<AccountId>,
+    pub(super) state: PostState,
+    pub(super) claim: Option<AttemptId>,
+    pub(super) attempts: u32,
+    pub(super) retries: u32,
+    pub(super) has_resume: bool,
+}
+
+impl PostRow {
+    /// From [`sql::POST_COLUMNS`].
+    pub(super) fn read(row: &Row<'_>) -> Result<Self> {
+        Ok(Self {
+            id: rows::id(row, 0)?,
+            group: rows::id(row, 1)?,
+            owner: rows::id(row, 2)?,
+            platform: rows::platform(row, 3)?,
+            target: row.get(4)?,
+            account: rows::maybe_id(row, 5)?,
+            state: rows::json(row, 6)?,
+            claim: rows::maybe_id(row, 7)?,
+            attempts: row.get(8)?,
+            retries: row.get(9)?,
+            has_resume: row.get(10)?,
+        })
+    }
+}
+
+fn bit(state: &PostState) -> u16 {
+    StateMask::EMPTY.with(StateBit::of(state)).bits()
+}
+
+impl Tx {
+    pub(super) fn new(conn: Connection, vault: Arc<Vault>, rng: StdRng) -> Self {
+        let counts = Counts::new();
+        Self { conn, vault, mint: IdMint::default(), rng, command_counts: counts.clone(), counts }
+    }
+
+    /// Begins to count for a new transaction.
+    pub(super) fn start(&mut self) {
+        self.counts.clear();
+        self.command_counts.clear();
+    }
+
+    /// Keeps or forgets what the command counted.
+    pub(super) fn end_command(&mut self, is_done: bool) {
+        for (key, change) in self.command_counts.drain().filter(|_| is_done) {
+            *self.counts.entry(key).or_default() += change;
+        }
+    }
+
+    /// Writes what was counted, once a transaction.
+    pub(super) fn save_counts(&mut self) -> rusqlite::Result<()> {
+        for ((platform, state), change) in self.counts.drain().filter(|(_, change)| *change != 0) {
+            self.conn.prepare_cached(sql::ADD_COUNT)?.execute((platform.word(), state, change))?;
+        }
+        Ok(())
+    }
+
+    /// Counts posts that came into (or, below zero, left) a state.
+    pub(super) fn count(&mut self, platform: Platform, state: &'static str, change: i64) {
+        *self.command_counts.entry((platform, state)).or_default() += change;
+    }
+
+    pub(super) fn run(&self, sql: &str) -> rusqlite::Result<()> {
+        rows::run(&self.conn, sql)
+    }
+
+    /// Runs a statement; returns how many rows it changed.
+    pub(super) fn exec(&self, sql: &str, params: impl Params) -> Result<usize> {
+        Ok(self.conn.prepare_cached(sql)?.execute(params)?)
+    }
+
+    /// The first row, if there is one.
+    pub(super) fn one<T>(&self, sql: &str, params: impl Params, map: impl FnOnce(&Row<'_>) -> Result<T>) -> Result<Option<T>> {
+        rows::one(&self.conn, sql, params, map)
+    }
+
+    /// All rows.
+    pub(super) fn all<T>(&self, sql: &str, params: impl Params, map: impl FnMut(&Row<'_>) -> Result<T>) -> Result<Vec<T>> {
+        rows::all(&self.conn, sql, params, map)
+    }
+
+    /// Whether there is a row.
+    pub(super) fn exists(&self, sql: &str, params: impl Params) -> Result<bool> {
+        Ok(self.conn.prepare_cached(sql)?.exists(params)?)
+    }
+
+    /// A group's head, of whoever, deleted or not.
+    pub(super) fn head(&self, group: GroupId) -> Result<Head> {
+        let head = self.one(sql::HEAD, [group.as_bytes()], |row| {
+            Ok(Head {
+                id: group,
+                owner: rows::id(row, 0)?,
+                draft: row.get(1)?,
+                planned_at: rows::maybe_at(row, 2)?,
+                mask: row.get(3)?,
+                deleted: row.get(4)?,
+                post_count: row.get(5)?,
+                log_seq: row.get(6)?,
+                updated_at: row.get(7)?,
+            })
+        })?;
+        head.ok_or(Error::NotFound)
+    }
+
+    /// A group's head within reach, unless it is deleted.
+    pub(super) fn live_head(&self, reach: &Reach, group: GroupId) -> Result<Head> {
+        Some(self.head(group)?).filter(|head| !head.deleted && head.owner == reach.owner).ok_or(Error::NotFound)
+    }
+
+    /// Writes a head back.
+    pub(super) fn save(&self, head: &Head) -> Result<()> {
+        let params = params![head.id.as_bytes(), head.mask, head.log_seq, head.updated_at];
+        self.exec(sql::SAVE_HEAD, params).map(|_| ())
+    }
+
+    pub(super) fn post(&self, post: PostId) -> Result<PostRow> {
+        self.one(sql::POST, [post.as_bytes()], PostRow::read)?.ok_or(Error::NotFound)
+    }
+
+    /// The post of a claim that is still its own.
+    pub(super) fn claimed(&self, post: PostId, attempt: AttemptId) -> Result<PostRow> {
+        match self.post(post) {
+            Ok(row) if row.claim == Some(attempt) => Ok(row),
+            Ok(_) | Err(Error::NotFound) => Err(Error::LeaseLost),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) fn posts_of(&self, group: GroupId) -> Result<Vec<PostRow>> {
+        self.all(sql::POSTS_OF_GROUP, [group.as_bytes()], PostRow::read)
+    }
+
+    /// Gives a post its new state, unclaimed, and folds it into the head's mask; one that must not be sent any more is
+    /// cancelled instead of waiting. The counters of attempts and the account are written as `row` has them.
+    pub(super) fn put(&mut self, head: &mut Head, row: &mut PostRow, state: PostState, at: Timestamp) -> Result<PostState> {
+        let state = self.unless_withdrawn(head, row, state, at)?;
+        let wake_at = state.wake_at().map(micros);
+        let account = row.account.as_ref().map(AccountId::as_bytes);
+        self.exec(
+            sql::PUT_POST,
+            params![
+                row.id.as_bytes(), state.word(), bit(&state), rows::to_json(&state)?, account, wake_at, row.attempts,
+                row.retries,
+            ],
+        )?;
+        row.claim = None;
+        self.moved(head, row, state.clone(), at)?;
+        Ok(state)
+    }
+
+    fn unless_withdrawn(&self, head: &Head, row: &PostRow, state: PostState, at: Timestamp) -> Result<PostState> {
+        if matches!(state, PostState::Draft) {
+            return Ok(state);
+        }
+        let withdrawn = rules::withdrawn(state.clone(), at);
+        if withdrawn == state {
+            return Ok(state);
+        }
+        let is_removed = || match row.account {
+            Some(account) => Ok(!self.is_connected(account)?),
+            None => Ok::<_, Error>(false),
+        };
+        Ok(if head.deleted || is_removed()? { withdrawn } else { state })
+    }
+
+    /// Gives a claimed post its armed state and renews its lease; the claim stays.
+    pub(super) fn put_armed(&mut self, head: &mut Head, row: &mut PostRow, state: PostState, until: Timestamp, at: Timestamp) -> Result<()> {
+        self.exec(
+            sql::PUT_ARMED,
+            params![row.id.as_bytes(), bit(&state), rows::to_json(&state)?, micros(until), row.attempts],
+        )?;
+        self.moved(head, row, state, at)
+    }
+
+    /// Accounts for a move that is written already.
+    fn moved(&mut self, head: &mut Head, row: &mut PostRow, state: PostState, at: Timestamp) -> Result<()> {
+        if row.state.word() != state.word() {
+            self.count(row.platform, row.state.word(), -1);
+            self.count(row.platform, state.word(), 1);
+        }
+        if bit(&row.state) != bit(&state) {
+            self.fold(head, bit(&state))?;
+        }
+        if rules::shows(&row.state, &state) {
+            head.touch(at);
+        }
+        row.state = state;
+        Ok(())
+    }
+
+    /// Computes the mask anew. A group of one post needs no look at its siblings.
+    pub(super) fn fold(&self, head: &mut Head, own: u16) -> Result<()> {
+        let posts = match head.post_count {
+            0 => 0,
+            1 => own,
+            _ => {
+                let bits = self.all(sql::BITS_OF_GROUP, [head.id.as_bytes()], |row| Ok(row.get::<_, u16>(0)?))?;
+                bits.into_iter().fold(0, |mask, bit| mask | bit)
+            }
+        };
+        head.mask = posts | StateMask::of(head.draft, []).bits();
+        Ok(())
+    }
+
+    pub(super) fn is_connected(&self, account: AccountId) -> Result<bool> {
+        self.exists(sql::IS_CONNECTED, [account.as_bytes()])
+    }
+
+    /// The connected account that a target names.
+    pub(super) fn account_of(&self, owner: UserId, platform: Platform, target: &str) -> Result<Option<AccountId>> {
+        self.one(sql::ACCOUNT_OF_TARGET, (owner.as_bytes(), platform.word(), target), |row| rows::id(row, 0))
+    }
+
+    pub(super) fn has_open_intent(&self, post: PostId) -> Result<bool> {
+        self.exists(sql::HAS_OPEN_INTENT, [post.as_bytes()])
+    }
+
+    /// Writes history of a group.
+    pub(super) fn log(&mut self, head: &mut Head, entries: Vec<LogEntry>) -> Result<()> {
+        for entry in entries {
+            let entry = rules::in_context(entry, head.owner, Some(head.id));
+            if entry.group == Some(head.id) {
+                head.log_seq += 1;
+                self.log_entry(entry, head.log_seq)?;
+            } else {
+                self.log_elsewhere(entry, head.owner)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes history that no loaded group is about.
+    pub(super) fn log_elsewhere(&mut self, entry: LogEntry, owner: UserId) -> Result<()> {
+        let entry = rules::in_context(entry, owner, None);
+        let seq = match entry.group {
+            Some(group) => self.one(sql::NEXT_LOG_SEQ, [group.as_bytes()], |row| Ok(row.get(0)?))?.unwrap_or(0),
+            None => 0,
+        };
+        self.log_entry(entry, seq)
+    }
+
+    pub(super) fn log_entry(&mut self, mut entry: LogEntry, seq: i64) -> Result<()> {
+        let id = LogId::from_bytes(self.mint.next(entry.at, &mut self.rng));
+        let rest = rows::log_rest(&mut entry)?;
+        self.exec(
+            sql::ADD_LOG,
+            params![
+                id.as_bytes(),
+                entry.group.as_ref().map(GroupId::as_bytes),
+                seq,
+                entry.user.as_ref().map(UserId::as_bytes),
+                entry.post.as_ref().map(PostId::as_bytes),
+                entry.account.as_ref().map(AccountId::as_bytes),
+                entry.kind.word(),
+                entry.outcome.word(),
+                micros(entry.at),
+                rest,
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// The claim of a post that was found in `found`, written to its row.
+    pub(super) fn take(&mut self, row: PostRow, account: Option<AccountId>, attempt: AttemptId, ask: &crate::ClaimAsk) -> Result<Claim> {
+        let found = row.state;
+        let job = rules::job(&found).ok_or_else(|| rows::corrupt("a due post in a state without anything to do"))?;
+        let only_asks = rules::only_asks(&found, job);
+        let lease_until = rules::later(ask.now, ask.lease);
+        if only_asks {
+            self.exec(sql::CLAIM_TO_ASK, params![row.id.as_bytes(), attempt.as_bytes(), micros(lease_until)])?;
+        } else {
+            let state = rules::claimed(&found, attempt)?;
+            self.exec(
+                sql::CLAIM_TO_SEND,
+                params![
+                    row.id.as_bytes(), state.word(), bit(&state), rows::to_json(&state)?, attempt.as_bytes(),
+                    micros(lease_until),
+                ],
+            )?;
+            self.count(row.platform, found.word(), -1);
+            self.count(row.platform, state.word(), 1);
+            if account != row.account {
+                let account = account.as_ref().map(AccountId::as_bytes);
+                self.exec(sql::SET_POST_ACCOUNT, params![row.id.as_bytes(), account])?;
+            }
+        }
+        Ok(Claim {
+            post: row.id,
+            group: row.group,
+            owner: row.owner,
+            attempt,
+            attempt_no: if only_asks { 0 } else { row.attempts + 1 },
+            retries: row.retries,
+            job,
+            platform: row.platform,
+            account: if only_asks { row.account } else { account },
+            due: rules::due(&found),
+            claimed_at: ask.now,
+            lease_until,
+            found,
+        })
+    }
+}
+
+impl Head {
+    /// Notes that the owner sees a change.
+    pub(super) fn touch(&mut self, at: Timestamp) {
+        self.updated_at = self.updated_at.max(micros(at));
+    }
+}

@@ -1,0 +1,184 @@
+//! Groups: making, reading, listing, and their history.
+
+use domain::group::{StateBit, StateMask};
+use domain::ids::{AccountId, GroupId};
+use domain::log::{LogEntry, LogRecord};
+use rusqlite::{Connection, params};
+
+use crate::sqlite::reader::Db;
+use crate::sqlite::rows::{self, micros};
+use crate::sqlite::sql;
+use crate::sqlite::tx::Tx;
+use crate::{
+    Conflict, Created, Error, Group, GroupOrder, GroupPage, GroupQuery, LISTED_MAX, NewGroup, Post, Reach, RequestKey,
+    Result, rules,
+};
+
+/// A group on its way into the database, with what can be computed before the writer's turn.
+pub(in crate::sqlite) struct Prepared {
+    new: NewGroup,
+    body: String,
+    media: Vec<String>,
+}
+
+/// Does outside the writing thread what needs no transaction.
+pub(in crate::sqlite) fn prepare(new: NewGroup) -> Result<Prepared> {
+    let body = rows::to_json(&new.content)?;
+    let media = rules::media_keys(&new.content).into_iter().collect();
+    Ok(Prepared { new, body, media })
+}
+
+pub(in crate::sqlite) fn create(tx: &mut Tx, group: Prepared, request: Option<&RequestKey>) -> Result<Created> {
+    let Prepared { new, body, media } = group;
+    if let Some(request) = request
+        && let Some(created) = replay(tx, request, &new)?
+    {
+        return Ok(created);
+    }
+    if !tx.exists(sql::IS_USER, [new.owner.as_bytes()])? {
+        return Err(Error::NotFound);
+    }
+    tx.exec(sql::ADD_CONTENT, [body])?;
+    let content = tx.conn.last_insert_rowid();
+    let state = rules::first_state(new.draft, new.planned_at, new.created_at);
+    let draft = StateMask::of(new.draft, []);
+    let mask = if new.posts.is_empty() { draft } else { draft.with(StateBit::of(&state)) };
+    let platforms = new.posts.iter().fold(0, |bits, post| bits | rows::platform_bit(post.platform));
+    let log = in_order(&new);
+    let seq = log.iter().map(|(seq, _)| *seq).max().unwrap_or(0);
+    tx.exec(
+        sql::ADD_GROUP,
+        params![
+            new.id.as_bytes(),
+            new.owner.as_bytes(),
+            content,
+            new.draft,
+            new.planned_at.map(micros),
+            mask.bits(),
+            platforms,
+            i64::try_from(new.posts.len()).unwrap_or(i64::MAX),
+            seq,
+            micros(new.created_at),
+        ],
+    )?;
+    let (bit, data) = (StateMask::EMPTY.with(StateBit::of(&state)).bits(), rows::to_json(&state)?);
+    let wake_at = state.wake_at().map(micros);
+    for (position, post) in (0_i64..).zip(&new.posts) {
+        let account = tx.account_of(new.owner, post.platform, &post.target)?;
+        let account = account.as_ref().map(AccountId::as_bytes);
+        tx.exec(
+            sql::ADD_POST,
+            params![
+                post.id.as_bytes(),
+                new.id.as_bytes(),
+                position,
+                new.owner.as_bytes(),
+                post.platform.word(),
+                post.target,
+                account,
+                state.word(),
+                bit,
+                data,
+                wake_at,
+            ],
+        )?;
+        tx.count(post.platform, state.word(), 1);
+    }
+    for key in &media {
+        tx.exec(sql::ADD_MEDIA_REF, params![key, new.id.as_bytes()])?;
+    }
+    for (seq, entry) in log {
+        tx.log_entry(entry, seq)?;
+    }
+    Ok(Created::New)
+}
+
+/// The first entries with their places in the history, which are known before the group is written.
+fn in_order(new: &NewGroup) -> Vec<(i64, LogEntry)> {
+    let entries = new.log.iter().map(|entry| rules::in_context(entry.clone(), new.owner, Some(new.id)));
+    (1..).zip(entries).collect()
+}
+
+fn replay(tx: &Tx, request: &RequestKey, new: &NewGroup) -> Result<Option<Created>> {
+    let name = params![request.owner.as_bytes(), request.operation, request.key, micros(new.created_at)];
+    let known: Option<([u8; 32], String)> = tx.one(sql::REQUEST, name, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    match known {
+        Some((hash, answer)) if hash == request.body_hash => Ok(Some(Created::Replayed { answer })),
+        Some(_) => Err(Conflict::IdempotencyKey.into()),
+        None => {
+            let (owner, until) = (request.owner.as_bytes(), micros(request.expires_at));
+            let row = params![owner, request.operation, request.key, request.body_hash, request.answer, until];
+            tx.exec(sql::SET_REQUEST, row)?;
+            Ok(None)
+        }
+    }
+}
+
+/// A group within reach with its posts. The caller sees to it that both statements see one state of the database.
+pub(in crate::sqlite) fn read(conn: &Connection, reach: &Reach, id: GroupId) -> Result<Option<Group>> {
+    let group = rows::one(conn, sql::GROUP, [id.as_bytes()], |row| {
+        Ok(Group {
+            id,
+            owner: rows::id(row, 0)?,
+            content: rows::json(row, 1)?,
+            draft: row.get(2)?,
+            planned_at: rows::maybe_at(row, 3)?,
+            mask: StateMask::from_bits(row.get(4)?),
+            created_at: rows::at(row, 5)?,
+            updated_at: rows::at(row, 6)?,
+            posts: Vec::new(),
+        })
+    })?;
+    let Some(mut group) = group.filter(|group| group.owner == reach.owner) else { return Ok(None) };
+    group.posts = rows::all(conn, sql::POSTS_AS_READ, [id.as_bytes()], |row| {
+        Ok(Post {
+            id: rows::id(row, 0)?,
+            platform: rows::platform(row, 1)?,
+            target: row.get(2)?,
+            account: rows::maybe_id(row, 3)?,
+            state: rows::json(row, 4)?,
+            attempts: row.get(5)?,
+            retries: row.get(6)?,
+        })
+    })?;
+    Ok(Some(group))
+}
+
+pub(in crate::sqlite) fn one(db: &Db, reach: &Reach, group: GroupId) -> Result<Option<Group>> {
+    db.at_once(|db| read(&db.conn, reach, group))
+}
+
+pub(in crate::sqlite) fn list(db: &Db, reach: &Reach, query: &GroupQuery) -> Result<GroupPage> {
+    let masks = query.masks.as_ref().map(|masks| masks.iter().map(|mask| mask.bits()).collect::<Vec<_>>());
+    let masks = masks.map(|masks| rows::to_json(&masks)).transpose()?;
+    let platforms = query.platforms.iter().fold(0, |bits, platform| bits | rows::platform_bit(*platform));
+    let (owner, from, to) = (reach.owner.as_bytes(), query.planned_from.map(micros), query.planned_to.map(micros));
+    let statement = match (query.order, query.descending) {
+        (GroupOrder::Created, false) => sql::GROUPS_CREATED_UP,
+        (GroupOrder::Created, true) => sql::GROUPS_CREATED_DOWN,
+        (GroupOrder::Updated, false) => sql::GROUPS_UPDATED_UP,
+        (GroupOrder::Updated, true) => sql::GROUPS_UPDATED_DOWN,
+        (GroupOrder::Planned, false) => sql::GROUPS_PLANNED_UP,
+        (GroupOrder::Planned, true) => sql::GROUPS_PLANNED_DOWN,
+    };
+    let (limit, offset) = (query.limit.min(LISTED_MAX), i64::try_from(query.offset).unwrap_or(i64::MAX));
+    db.at_once(|db| {
+        let total = db.one(sql::COUNT_GROUPS, params![owner, masks, platforms, from, to], |row| rows::count(row, 0))?;
+        let page = params![owner, masks, platforms, from, to, limit, offset];
+        let ids = db.all(statement, page, |row| rows::id(row, 0))?;
+        let groups = ids.into_iter().filter_map(|id| read(&db.conn, reach, id).transpose());
+        Ok(GroupPage { groups: groups.collect::<Result<_>>()?, total: total.unwrap_or(0) })
+    })
+}
+
+pub(in crate::sqlite) fn log(db: &Db, reach: &Reach, group: GroupId, limit: u32) -> Result<Vec<LogRecord>> {
+    db.at_once(|db| {
+        let is_found = db.one(sql::IS_GROUP, params![group.as_bytes(), reach.owner.as_bytes()], |_| Ok(()))?;
+        is_found.ok_or(Error::NotFound)?;
+        db.all(sql::GROUP_LOG, params![group.as_bytes(), limit], rows::log_record)
+    })
+}
+
+pub(in crate::sqlite) fn recent_log(db: &Db, reach: &Reach, limit: u32) -> Result<Vec<LogRecord>> {
+    db.all(sql::RECENT_LOG, params![reach.owner.as_bytes(), limit], rows::log_record)
+}

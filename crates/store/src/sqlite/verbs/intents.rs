@@ -1,0 +1,258 @@
+//! Intents: recording one, and what became of it.
+
+use domain::ids::{AccountId, AttemptId, IntentId, PostId};
+use domain::intent::{Fingerprint, IntentRecord, IntentState, Prepared};
+use domain::part::{Part, RemotePost};
+use domain::post::Event;
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{Connection, Row, params};
+
+use super::claims;
+use crate::sqlite::reader::Db;
+use crate::sqlite::rows::{self, micros};
+use crate::sqlite::sql;
+use crate::sqlite::tx::{Head, PostRow, Tx};
+use crate::{Conflict, Error, Evidence, NewIntent, Release, Result, Settlement, rules};
+
+/// Records an intent of a claim. `Ok(Err)` is a refusal that leaves the claim with its holder.
+pub(in crate::sqlite) fn record(tx: &mut Tx, post: PostId, attempt: AttemptId, new: NewIntent) -> Result<std::result::Result<(), Error>> {
+    let mut row = tx.claimed(post, attempt)?;
+    let mut head = tx.head(row.group)?;
+    let account = match may_record(tx, &head, &row, &new) {
+        Ok(account) => account,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    add(tx, post, account, attempt, &new)?;
+    let state = if rules::is_armed(&row.state) {
+        row.state.clone()
+    } else {
+        row.attempts += 1;
+        rules::moved(&row.state, &Event::Armed { attempt })?
+    };
+    tx.put_armed(&mut head, &mut row, state, new.lease_until, new.at)?;
+    head.touch(new.at);
+    tx.log(&mut head, new.log)?;
+    tx.save(&head)?;
+    Ok(Ok(()))
+}
+
+fn may_record(tx: &Tx, head: &Head, row: &PostRow, new: &NewIntent) -> Result<AccountId> {
+    let account = row.account.ok_or(Error::NotFound)?;
+    if head.deleted || !tx.is_connected(account)? {
+        return Err(Error::LeaseLost);
+    }
+    if tx.exists(sql::EARLIER_INTENT, params![row.id.as_bytes(), new.part.number()])? {
+        return Err(Conflict::EarlierIntentOpen.into());
+    }
+    let prepared = &new.prepared;
+    if prepared.is_confusable() && tx.exists(sql::LIKE_INTENT, params![account.as_bytes(), prepared.fingerprint.0])? {
+        return Err(Conflict::FingerprintBusy.into());
+    }
+    Ok(account)
+}
+
+fn add(tx: &Tx, post: PostId, account: AccountId, attempt: AttemptId, new: &NewIntent) -> Result<()> {
+    let prepared = &new.prepared;
+    let sealed = tx.vault.seal("intents.prepared", new.id.as_bytes(), prepared.bytes.expose()).map_err(rows::corrupt)?;
+    tx.exec(
+        sql::ADD_INTENT,
+        params![
+            new.id.as_bytes(),
+            post.as_bytes(),
+            new.part.number(),
+            account.as_bytes(),
+            attempt.as_bytes(),
+            micros(new.at),
+            micros(new.send_by),
+            prepared.version,
+            i64::try_from(prepared.budget.as_micros()).unwrap_or(i64::MAX),
+            prepared.fingerprint.0,
+            prepared.is_confusable(),
+            rows::to_json(&prepared.dedupe)?,
+            sealed,
+        ],
+    )?;
+    Ok(())
+}
+
+fn state(word: &str) -> Result<IntentState> {
+    let state = IntentState::ALL.iter().copied().find(|state| state.word() == word);
+    state.ok_or_else(|| rows::corrupt(format!("intent state '{word}'")))
+}
+
+pub(in crate::sqlite) fn of_post(db: &Db, post: PostId) -> Result<Vec<IntentRecord>> {
+    db.all(sql::INTENTS_OF_POST, [post.as_bytes()], |row| record_from(db, row))
+}
+
+fn record_from(db: &Db, row: &Row<'_>) -> Result<IntentRecord> {
+    let id: IntentId = rows::id(row, 0)?;
+    let sealed = row.get_ref(9)?.as_blob().map_err(rows::corrupt)?;
+    Ok(IntentRecord {
+        id,
+        part: rows::part(row, 1)?,
+        state: state(rows::text(row, 2)?)?,
+        recorded_at: rows::at(row, 3)?,
+        send_by: rows::at(row, 4)?,
+        prepared: Prepared {
+            version: row.get(5)?,
+            bytes: db.vault.open("intents.prepared", id.as_bytes(), sealed).map_err(rows::corrupt)?,
+            dedupe: rows::json(row, 8)?,
+            fingerprint: Fingerprint(row.get(7)?),
+            budget: SignedDuration::from_micros(row.get(6)?),
+        },
+    })
+}
+
+/// The parts of a post that are live, in order.
+pub(in crate::sqlite) fn live_parts(conn: &Connection, post: PostId) -> Result<Vec<(Part, RemotePost)>> {
+    rows::all(conn, sql::LIVE_PARTS, [post.as_bytes()], |row| Ok((rows::part(row, 0)?, rows::json(row, 1)?)))
+}
+
+/// An intent as settling needs it.
+struct Known {
+    post: PostId,
+    part: Part,
+    account: AccountId,
+    state: IntentState,
+}
+
+fn known(tx: &Tx, intent: IntentId) -> Result<Known> {
+    let known = tx.one(sql::INTENT, [intent.as_bytes()], |row| {
+        Ok(Known {
+            post: rows::id(row, 0)?,
+            part: rows::part(row, 1)?,
+            account: rows::id(row, 2)?,
+            state: state(rows::text(row, 3)?)?,
+        })
+    })?;
+    known.ok_or(Error::NotFound)
+}
+
+pub(in crate::sqlite) fn set_state(tx: &Tx, intent: IntentId, state: IntentState, at: Timestamp) -> Result<()> {
+    let settled_at = (state != IntentState::Open).then(|| micros(at));
+    tx.exec(sql::SETTLE_INTENT, params![intent.as_bytes(), state.word(), settled_at]).map(|_| ())
+}
+
+/// Notes what became of an intent of this post.
+pub(in crate::sqlite) fn settle_one(tx: &mut Tx, head: &mut Head, post: PostId, id: IntentId, settlement: Settlement) -> Result<()> {
+    let intent = known(tx, id)?;
+    if intent.post != post {
+        return Err(Error::NotFound);
+    }
+    rules::may_settle(intent.state, &settlement)?;
+    set_state(tx, id, settlement.state, settlement.at)?;
+    if let Some(remote) = rules::published(&settlement)? {
+        adopt(tx, intent.account, post, intent.part, remote)?;
+    }
+    tx.log(head, settlement.log)
+}
+
+/// Notes that this remote post is this part; returns whether another is that already.
+fn adopt(tx: &Tx, account: AccountId, post: PostId, part: Part, remote: &RemotePost) -> Result<bool> {
+    let name = params![account.as_bytes(), remote.id];
+    let owner: Option<(PostId, Part)> = tx.one(sql::REMOTE, name, |row| Ok((rows::id(row, 0)?, rows::part(row, 1)?)))?;
+    let data = rows::to_json(remote)?;
+    match owner {
+        Some(owner) if owner != (post, part) => Err(Conflict::RemoteTaken.into()),
+        Some(_) => {
+            let adopted: Option<bool> =
+                tx.one(sql::SET_REMOTE, params![account.as_bytes(), remote.id, data], |row| Ok(row.get(0)?))?;
+            Ok(adopted == Some(false))
+        }
+        None => {
+            let part = part.number();
+            let other = params![post.as_bytes(), part, account.as_bytes(), remote.id];
+            let is_taken = tx.exists(sql::OTHER_ADOPTED, other)?;
+            tx.exec(sql::ADD_REMOTE, params![account.as_bytes(), remote.id, post.as_bytes(), part, !is_taken, data])?;
+            Ok(is_taken)
+        }
+    }
+}
+
+/// Notes a remote id for a part, unless the post has it already for another part.
+pub(in crate::sqlite) fn adopt_own(tx: &Tx, account: AccountId, post: PostId, part: Part, remote: &RemotePost) -> Result<()> {
+    let owner = owner(&tx.conn, account, &remote.id)?;
+    let part = owner.filter(|(owner, _)| *owner == post).map_or(part, |(_, part)| part);
+    adopt(tx, account, post, part, remote).map(|_| ())
+}
+
+/// Which post and part of ours a remote post is.
+pub(in crate::sqlite) fn owner(conn: &Connection, account: AccountId, remote_id: &str) -> Result<Option<(PostId, Part)>> {
+    let name = params![account.as_bytes(), remote_id];
+    rows::one(conn, sql::REMOTE, name, |row| Ok((rows::id(row, 0)?, rows::part(row, 1)?)))
+}
+
+/// What became of [`settle`]: the caller still holds the claim, or not.
+pub(in crate::sqlite) enum Outcome {
+    Continues,
+    Released(domain::post::PostState),
+    Fenced(Evidence),
+}
+
+pub(in crate::sqlite) fn settle(
+    tx: &mut Tx,
+    (post, attempt): (PostId, AttemptId),
+    intent: IntentId,
+    settlement: Settlement,
+    release: Option<Release>,
+) -> Result<Outcome> {
+    let row = match tx.claimed(post, attempt) {
+        Err(Error::LeaseLost) => return fenced(tx, post, intent, settlement).map(Outcome::Fenced),
+        row => row?,
+    };
+    let mut head = tx.head(row.group)?;
+    settle_one(tx, &mut head, post, intent, settlement)?;
+    tx.save(&head)?;
+    match release {
+        None => Ok(Outcome::Continues),
+        Some(release) => claims::release(tx, post, attempt, release).map(Outcome::Released),
+    }
+}
+
+/// A sender that lost its lease reports: only what is certain counts, and only for an intent that is still open.
+fn fenced(tx: &mut Tx, post: PostId, id: IntentId, settlement: Settlement) -> Result<Evidence> {
+    let row = tx.post(post)?;
+    let mut head = tx.head(row.group)?;
+    let remote = rules::published(&settlement)?.cloned();
+    tx.log(&mut head, settlement.log)?;
+    tx.save(&head)?;
+    if let Some(remote) = remote {
+        return evidence(tx, id, &remote, settlement.at);
+    }
+    if known(tx, id)?.state == IntentState::Open {
+        set_state(tx, id, settlement.state, settlement.at)?;
+    }
+    Ok(Evidence { duplicate: false })
+}
+
+pub(in crate::sqlite) fn evidence(tx: &mut Tx, id: IntentId, remote: &RemotePost, at: Timestamp) -> Result<Evidence> {
+    let intent = known(tx, id)?;
+    let duplicate = adopt(tx, intent.account, intent.post, intent.part, remote)?;
+    if intent.state == IntentState::Published {
+        return Ok(Evidence { duplicate });
+    }
+    set_state(tx, id, IntentState::Published, at)?;
+    let mut row = tx.post(intent.post)?;
+    let mut head = tx.head(row.group)?;
+    let mut entry = rules::evidence_entry(duplicate, &remote.id, at);
+    entry.post = Some(row.id);
+    tx.log(&mut head, vec![entry])?;
+    if rules::takes_evidence(&row.state)
+        && let Some(remote) = complete(tx, &row)?
+    {
+        let state = rules::moved(&row.state, &Event::Published { at, remote, next_look: None })?;
+        tx.put(&mut head, &mut row, state, at)?;
+    }
+    tx.save(&head)?;
+    Ok(Evidence { duplicate })
+}
+
+/// The head of a post of which every part is live.
+fn complete(tx: &Tx, row: &PostRow) -> Result<Option<RemotePost>> {
+    let live = live_parts(&tx.conn, row.id)?;
+    let parts: Vec<_> = live.iter().map(|(part, _)| *part).collect();
+    let content = tx.one(sql::CONTENT_OF_GROUP, [row.group.as_bytes()], |row| rows::json(row, 0))?;
+    let is_complete = rules::is_complete(row.platform, &content.ok_or(Error::NotFound)?, &parts);
+    let head = live.into_iter().find(|(part, _)| *part == Part::Head).map(|(_, remote)| remote);
+    Ok(head.filter(|_| is_complete))
+}

@@ -1,0 +1,9 @@
+//! The verbs. Those that write take the [`super::tx::Tx`] of the transaction that they run in.
+
+pub(super) mod accounts;
+pub(super) mod claims;
+pub(super) mod groups;
+pub(super) mod intents;
+pub(super) mod operation;
+pub(super) mod plans;
+pub(super) mod users;

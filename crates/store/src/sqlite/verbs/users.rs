@@ -1,0 +1,103 @@
+//! Users and API keys.
+
+use domain::account::{ApiKey, KeyOwner, User};
+use domain::ids::{ApiKeyId, UserId};
+use domain::plan::Plan;
+use jiff::Timestamp;
+use rusqlite::params;
+
+use crate::sqlite::reader::Db;
+use crate::sqlite::rows::{self, micros};
+use crate::sqlite::sql;
+use crate::sqlite::tx::Tx;
+use crate::{Conflict, Error, KEYS_LISTED_MAX, Result};
+
+pub(in crate::sqlite) fn create(tx: &Tx, user: &User) -> Result<()> {
+    if tx.exists(sql::USER_NAME_TAKEN, [&user.name])? {
+        return Err(Conflict::UserName.into());
+    }
+    let plan = rows::to_json(&user.plan)?;
+    tx.exec(sql::ADD_USER, params![user.id.as_bytes(), user.name, plan, micros(user.created_at)])?;
+    Ok(())
+}
+
+fn found(changed: usize) -> Result<()> {
+    if changed == 0 { Err(Error::NotFound) } else { Ok(()) }
+}
+
+pub(in crate::sqlite) fn set_plan(tx: &Tx, user: UserId, plan: &Plan) -> Result<()> {
+    found(tx.exec(sql::SET_PLAN, params![user.as_bytes(), rows::to_json(plan)?])?)
+}
+
+pub(in crate::sqlite) fn remove(tx: &mut Tx, user: UserId, at: Timestamp) -> Result<()> {
+    found(tx.exec(sql::REMOVE_USER, params![user.as_bytes(), micros(at)])?)?;
+    tx.exec(sql::REMOVE_ACCOUNTS_OF, params![user.as_bytes(), micros(at)])?;
+    let posts = tx.all(sql::WAKING_OF_OWNER, [user.as_bytes()], |row| rows::id(row, 0))?;
+    posts.into_iter().try_for_each(|post| super::accounts::withdraw(tx, post, at))?;
+    tx.exec(sql::DROP_UNUSED_TOKENS, [])?;
+    Ok(())
+}
+
+pub(in crate::sqlite) fn one(db: &Db, user: UserId) -> Result<Option<User>> {
+    db.one(sql::USER, [user.as_bytes()], |row| rows::user(row, 0))
+}
+
+pub(in crate::sqlite) fn by_name(db: &Db, name: &str) -> Result<Option<User>> {
+    db.one(sql::USER_BY_NAME, [name], |row| rows::user(row, 0))
+}
+
+pub(in crate::sqlite) fn list(db: &Db, limit: u32) -> Result<Vec<User>> {
+    db.all(sql::USERS, [limit], |row| rows::user(row, 0))
+}
+
+pub(in crate::sqlite) fn create_key(tx: &Tx, key: &ApiKey, hash: [u8; 32], max_active: u32) -> Result<()> {
+    if !tx.exists(sql::IS_USER, [key.user.as_bytes()])? {
+        return Err(Error::NotFound);
+    }
+    if tx.exists(sql::IS_KEY, [hash])? {
+        return Err(Conflict::ApiKey.into());
+    }
+    let active: Option<u32> = tx.one(sql::ACTIVE_KEYS, [key.user.as_bytes()], |row| Ok(row.get(0)?))?;
+    if active.unwrap_or(0) >= max_active {
+        return Err(Conflict::TooManyKeys(max_active).into());
+    }
+    tx.exec(
+        sql::ADD_KEY,
+        params![
+            key.id.as_bytes(),
+            key.user.as_bytes(),
+            key.name,
+            key.prefix,
+            hash,
+            micros(key.created_at),
+            key.last_used_at.map(micros),
+            key.revoked_at.map(micros),
+        ],
+    )?;
+    Ok(())
+}
+
+pub(in crate::sqlite) fn keys(db: &Db, user: UserId) -> Result<Vec<ApiKey>> {
+    db.all(sql::KEYS, params![user.as_bytes(), KEYS_LISTED_MAX], rows::api_key)
+}
+
+pub(in crate::sqlite) fn revoke_key(tx: &Tx, user: UserId, key: ApiKeyId, at: Timestamp) -> Result<()> {
+    found(tx.exec(sql::REVOKE_KEY, params![key.as_bytes(), user.as_bytes(), micros(at)])?)
+}
+
+pub(in crate::sqlite) fn authenticate(db: &Db, hash: [u8; 32]) -> Result<Option<KeyOwner>> {
+    db.one(sql::AUTHENTICATE, [hash], |row| {
+        let user = match rows::maybe_id::<UserId>(row, 1)? {
+            Some(_) => Some(rows::user(row, 1)?),
+            None => None,
+        };
+        Ok(KeyOwner { key: rows::id(row, 0)?, user })
+    })
+}
+
+pub(in crate::sqlite) fn touch_keys(tx: &Tx, used: &[(ApiKeyId, Timestamp)]) -> Result<()> {
+    for (key, at) in used {
+        tx.exec(sql::TOUCH_KEY, params![key.as_bytes(), micros(*at)])?;
+    }
+    Ok(())
+}

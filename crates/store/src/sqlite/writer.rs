@@ -1,0 +1,225 @@
+//! The one thread that writes.
+//!
+//! It takes whatever has queued, runs each command in a savepoint of one transaction, commits once and then answers all:
+//! while one commit waits for the disk, the next batch gathers by itself, so that no timer is needed.
+//! A command whose transaction did not commit was never done, and its caller is told so.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::tx::Tx;
+use super::{Fatal, sql};
+use crate::{CommitStats, Error, Result};
+
+/// How many commands may wait; beyond, their senders do.
+const QUEUE_MAX: usize = 1_024;
+/// The most commands in one commit.
+const BATCH_MAX: usize = 256;
+/// After so many commits the log is folded back into the database as soon as nobody waits.
+const CHECKPOINT_EVERY: u32 = 256;
+
+/// The way to the writing thread.
+#[derive(Debug)]
+pub(super) struct Writer {
+    queue: Option<mpsc::Sender<Box<dyn Command>>>,
+    thread: Option<JoinHandle<()>>,
+    counters: Arc<Counters>,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    commits: AtomicU64,
+    commands: AtomicU64,
+    largest: AtomicU64,
+}
+
+/// A verb on its way: it runs inside the transaction and answers after the commit.
+trait Command: Send {
+    /// Runs it; `false` when it refused and its savepoint is to be rolled back.
+    fn run(&mut self, tx: &mut Tx) -> bool;
+    /// Says that it failed before it could say so itself.
+    fn fail(&mut self, error: Error);
+    /// Answers the caller.
+    fn answer(self: Box<Self>);
+}
+
+struct Job<T, F> {
+    work: Option<F>,
+    outcome: Result<T>,
+    reply: oneshot::Sender<Result<T>>,
+}
+
+impl<T: Send, F: FnOnce(&mut Tx) -> Result<T> + Send> Command for Job<T, F> {
+    fn run(&mut self, tx: &mut Tx) -> bool {
+        if let Some(work) = self.work.take() {
+            self.outcome = work(tx);
+        }
+        self.outcome.is_ok()
+    }
+
+    fn fail(&mut self, error: Error) {
+        self.outcome = Err(error);
+    }
+
+    fn answer(self: Box<Self>) {
+        // A caller that has gone away hears nothing; what it asked for is done all the same.
+        drop(self.reply.send(self.outcome));
+    }
+}
+
+fn stopped() -> Error {
+    Error::Unavailable("the writer has stopped".to_owned())
+}
+
+impl Writer {
+    /// Starts the thread. `fatal` hears of a commit that failed; afterwards nothing is written any more.
+    pub(super) fn start(tx: Tx, fatal: Fatal) -> std::io::Result<Self> {
+        let (queue, commands) = mpsc::channel(QUEUE_MAX);
+        let counters = Arc::new(Counters::default());
+        let state = Loop { commands, tx, fatal, counters: Arc::clone(&counters), unfolded: 0 };
+        let thread = std::thread::Builder::new().name("store-writer".to_owned()).spawn(move || state.run())?;
+        Ok(Self { queue: Some(queue), thread: Some(thread), counters })
+    }
+
+    /// Runs a verb in the next transaction and returns when that is durable.
+    pub(super) async fn call<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tx) -> Result<T> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let job = Job { work: Some(work), outcome: Err(stopped()), reply };
+        let queue = self.queue.as_ref().ok_or_else(stopped)?;
+        queue.send(Box::new(job)).await.map_err(|_| stopped())?;
+        answer.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    pub(super) fn stats(&self) -> CommitStats {
+        CommitStats {
+            commits: self.counters.commits.load(Ordering::Relaxed),
+            commands: self.counters.commands.load(Ordering::Relaxed),
+            largest: self.counters.largest.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl Drop for Writer {
+    /// Ends the thread once it has done what is queued.
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+    }
+}
+
+struct Loop {
+    commands: mpsc::Receiver<Box<dyn Command>>,
+    tx: Tx,
+    fatal: Fatal,
+    counters: Arc<Counters>,
+    /// Commits since the log was folded back.
+    unfolded: u32,
+}
+
+impl Loop {
+    fn run(mut self) {
+        while let Some(first) = self.commands.blocking_recv() {
+            let mut batch = vec![first];
+            while batch.len() < BATCH_MAX
+                && let Ok(next) = self.commands.try_recv()
+            {
+                batch.push(next);
+            }
+            let Err(failure) = self.commit(batch) else {
+                self.fold_when_idle();
+                continue;
+            };
+            if failure.is_fatal {
+                (self.fatal)(&failure.message);
+                return;
+            }
+        }
+        if let Err(error) = self.tx.conn.execute_batch(sql::CHECKPOINT_ALL) {
+            tracing::warn!(%error, "the write-ahead log could not be folded back at the end");
+        }
+    }
+
+    fn commit(&mut self, mut batch: Vec<Box<dyn Command>>) -> std::result::Result<(), Failure> {
+        let done = self.transaction(&mut batch);
+        let size = u64::try_from(batch.len()).unwrap_or(u64::MAX);
+        match &done {
+            Ok(()) => {
+                self.counters.commits.fetch_add(1, Ordering::Relaxed);
+                self.counters.commands.fetch_add(size, Ordering::Relaxed);
+                self.counters.largest.fetch_max(size, Ordering::Relaxed);
+                self.unfolded += 1;
+            }
+            Err(failure) => {
+                batch.iter_mut().for_each(|command| command.fail(Error::Unavailable(failure.message.clone())));
+            }
+        }
+        batch.into_iter().for_each(Command::answer);
+        done
+    }
+
+    fn transaction(&mut self, batch: &mut [Box<dyn Command>]) -> std::result::Result<(), Failure> {
+        // Nothing has been done yet when this fails: the callers may try again.
+        self.tx.conn.execute_batch(sql::BEGIN).map_err(|error| Failure::harmless(&error))?;
+        self.tx.start();
+        let done = batch.iter_mut().try_for_each(|command| self.command(&mut **command));
+        let done = done.and_then(|()| self.tx.save_counts()).and_then(|()| self.tx.run(sql::COMMIT));
+        done.map_err(|error| {
+            if !self.tx.conn.is_autocommit() {
+                drop(self.tx.conn.execute_batch(sql::ROLLBACK));
+            }
+            Failure::fatal(&error)
+        })
+    }
+
+    /// Runs one command. An error here is the transaction's, not the command's.
+    fn command(&mut self, command: &mut dyn Command) -> rusqlite::Result<()> {
+        self.tx.run(sql::SAVEPOINT)?;
+        let tx = &mut self.tx;
+        let is_done = catch_unwind(AssertUnwindSafe(|| command.run(tx))).unwrap_or_else(|_| {
+            command.fail(Error::Unavailable("the verb has a bug and was rolled back".to_owned()));
+            false
+        });
+        if !is_done {
+            // SQLite ends the whole transaction on some errors (a full disk); then this fails, and the batch with it.
+            self.tx.run(sql::ROLLBACK_TO)?;
+        }
+        self.tx.end_command(is_done);
+        self.tx.run(sql::RELEASE)
+    }
+
+    /// Folds the log back while nobody waits. `wal_autocheckpoint` bounds the log when somebody always does.
+    fn fold_when_idle(&mut self) {
+        if self.unfolded < CHECKPOINT_EVERY || !self.commands.is_empty() {
+            return;
+        }
+        self.unfolded = 0;
+        if let Err(error) = self.tx.conn.execute_batch(sql::CHECKPOINT) {
+            tracing::warn!(%error, "the write-ahead log could not be folded back");
+        }
+    }
+}
+
+struct Failure {
+    message: String,
+    is_fatal: bool,
+}
+
+impl Failure {
+    fn harmless(error: &rusqlite::Error) -> Self {
+        Self { message: error.to_string(), is_fatal: false }
+    }
+
+    fn fatal(error: &rusqlite::Error) -> Self {
+        Self { message: error.to_string(), is_fatal: true }
+    }
+}
