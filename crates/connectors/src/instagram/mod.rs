@@ -1,0 +1,458 @@
+//! Instagram professional accounts, by the API with Instagram Login (developers.facebook.com, Instagram Platform).
+//!
+//! What must stay true: a container is published at most once, and after an unknown outcome the container itself says
+//! whether it was. It is in the prepared bytes, and never replaced while its fate is open.
+
+mod error;
+mod find;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use domain::account::Tokens;
+use domain::capability::Capability;
+use domain::clock::BoxFut;
+use domain::content::{Draft, Media, PartContent};
+use domain::error::{ErrorKind, Fate, PlatformError, Retry, Stage, When};
+use domain::intent::{Armed, Dedupe, DedupeMeans, Prepared};
+use domain::part::{Part, RemotePost};
+use domain::platform::Platform;
+use domain::secret::{SecretBytes, SecretText};
+use jiff::{SignedDuration, Timestamp};
+use reqwest::{Method, RequestBuilder};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use self::wire::{ContainerStatus, Created, Fields, Kind, ListedMedia, Me, PostSettings, Refreshed};
+use crate::frozen::{fingerprint, freeze, thaw};
+use crate::http::{Answer, Http, READ_BUDGET};
+use crate::{
+    ConnectCtx, Connected, Connector, Credentials, Endpoints, Finding, Preparation, Probe, SendCtx, Sent, parent_of,
+};
+
+const PLATFORM: Platform = Platform::Instagram;
+
+/// The version of [`Frozen`].
+const PREPARED_VERSION: u16 = 1;
+
+/// Where the API is.
+const BASE: &str = "https://graph.instagram.com";
+
+/// The version of the API that this connector was written for, unless the operator's address names another.
+const VERSION: &str = "v23.0";
+
+/// How long a long-lived token lives (docs: 60 days), less a day for not knowing when it was made.
+const TOKEN_LIFE: SignedDuration = SignedDuration::from_hours(59 * 24);
+
+/// How long the address of a post that was just published may take to read.
+const PERMALINK_BUDGET: SignedDuration = SignedDuration::from_secs(10);
+
+/// How far back the comments of a post are compared: all are, so this only has to cover an intent's life.
+const COMMENT_WINDOW: SignedDuration = SignedDuration::from_hours(24);
+
+/// The connector.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Instagram;
+
+/// Everything that the irreversible call sends, and what the post is recognised by.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Frozen {
+    /// Publish a container.
+    Publish {
+        container: String,
+        kind: Kind,
+        caption: String,
+    },
+    /// Comment on a post.
+    Comment { media: String, message: String },
+}
+
+/// How far the containers got.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Containers {
+    children: Vec<Container>,
+    post: Option<Container>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Container {
+    id: String,
+    finished: bool,
+    /// How often the platform said that it is still at it.
+    polls: u32,
+}
+
+impl Connector for Instagram {
+    fn platform(&self) -> Platform {
+        PLATFORM
+    }
+
+    fn connect<'a>(
+        &'a self,
+        ctx: ConnectCtx<'a>,
+        credentials: &'a Credentials,
+    ) -> BoxFut<'a, Result<Connected, PlatformError>> {
+        Box::pin(connect(ctx, credentials))
+    }
+
+    fn prepare<'a>(
+        &'a self,
+        ctx: &'a SendCtx<'a>,
+        draft: &'a Draft,
+        part: Part,
+        parents: &'a [(Part, RemotePost)],
+        resume: Option<&'a SecretBytes>,
+    ) -> BoxFut<'a, Result<Preparation, PlatformError>> {
+        Box::pin(async move {
+            match part {
+                Part::Head => prepare_post(ctx, draft, resume).await,
+                Part::FirstComment => prepare_comment(ctx, draft, parents).map(Preparation::Ready),
+                Part::Reply(_) => Err(fail(Stage::Prepare, ErrorKind::Invalid, "Instagram has no threads")),
+            }
+        })
+    }
+
+    fn send<'a>(&'a self, ctx: &'a SendCtx<'a>, armed: &'a Armed) -> BoxFut<'a, Result<Sent, PlatformError>> {
+        Box::pin(send(ctx, armed))
+    }
+
+    fn check<'a>(&'a self, ctx: &'a SendCtx<'a>, probe: Probe<'a>) -> BoxFut<'a, Result<Finding, PlatformError>> {
+        Box::pin(find::check(ctx, probe))
+    }
+
+    fn refresh<'a>(
+        &'a self,
+        ctx: ConnectCtx<'a>,
+        tokens: &'a Tokens,
+    ) -> Option<BoxFut<'a, Result<Tokens, PlatformError>>> {
+        Some(Box::pin(refresh(ctx, tokens)))
+    }
+
+    fn reads_prepared(&self, version: u16) -> bool {
+        version == PREPARED_VERSION
+    }
+}
+
+fn fail(stage: Stage, kind: ErrorKind, message: &str) -> PlatformError {
+    PlatformError::refused(PLATFORM, stage, kind, message)
+}
+
+/// Makes a repeatable call and reads its answer.
+async fn read<T: DeserializeOwned>(
+    http: &Http,
+    request: RequestBuilder,
+    budget: SignedDuration,
+    stage: Stage,
+) -> Result<(Answer, T), PlatformError> {
+    let answer = http
+        .read(request, budget)
+        .await
+        .map_err(|failure| failure.into_error(PLATFORM, stage))?;
+    match serde_json::from_slice(&answer.body) {
+        Ok(value) if answer.is_success() => Ok((answer, value)),
+        _ => Err(error::refusal(stage, &answer)),
+    }
+}
+
+/// The address of the API, and the same with its version.
+fn bases(endpoints: &Endpoints) -> (String, String) {
+    let base = endpoints.base(PLATFORM, BASE);
+    let is_version = |word: &str| {
+        let numbers = word.strip_prefix('v').and_then(|rest| rest.split_once('.'));
+        numbers.is_some_and(|(major, minor)| major.parse::<u16>().is_ok() && minor.parse::<u16>().is_ok())
+    };
+    match base.rsplit_once('/') {
+        Some((origin, version)) if is_version(version) => (origin.to_owned(), base.clone()),
+        _ => (base.clone(), format!("{base}/{VERSION}")),
+    }
+}
+
+fn url(ctx: &SendCtx<'_>, path: &str) -> String {
+    format!("{}/{path}", bases(ctx.endpoints).1)
+}
+
+/// A repeatable call; the token is in the header, never in the address.
+fn call(ctx: &SendCtx<'_>, method: Method, path: &str) -> RequestBuilder {
+    ctx.http
+        .reading(method, &url(ctx, path))
+        .bearer_auth(ctx.tokens.access.expose())
+}
+
+async fn connect(ctx: ConnectCtx<'_>, credentials: &Credentials) -> Result<Connected, PlatformError> {
+    let token = credentials.token.clone();
+    let token = token.ok_or_else(|| fail(Stage::Validate, ErrorKind::Auth, "An access token is needed"))?;
+    let address = format!("{}/me", bases(ctx.endpoints).1);
+    let request = ctx
+        .http
+        .reading(Method::GET, &address)
+        .query(&[("fields", "user_id,username,name,profile_picture_url")])
+        .bearer_auth(token.expose());
+    let me: Me = read(ctx.http, request, READ_BUDGET, Stage::Validate).await?.1;
+    // Nothing tells when a token ends but making it anew, which is refused in a token's first day.
+    let given = Tokens {
+        access: token,
+        refresh: None,
+        expires_at: ctx.now.saturating_add(TOKEN_LIFE).ok(),
+    };
+    let tokens = refresh(ctx, &given).await.unwrap_or(given);
+    Ok(Connected {
+        remote_id: me.user_id,
+        profile_url: Some(format!("https://www.instagram.com/{}/", me.username)),
+        username: me.username,
+        display_name: me.name.filter(|name| !name.is_empty()),
+        avatar_url: me.profile_picture_url,
+        base_url: None,
+        tokens,
+    })
+}
+
+async fn refresh(ctx: ConnectCtx<'_>, tokens: &Tokens) -> Result<Tokens, PlatformError> {
+    // The token endpoints have no version in their path.
+    let base = bases(ctx.endpoints).0;
+    let request = ctx
+        .http
+        .reading(Method::GET, &format!("{base}/refresh_access_token"))
+        .query(&[
+            ("grant_type", "ig_refresh_token"),
+            ("access_token", tokens.access.expose()),
+        ]);
+    let outcome = read::<Refreshed>(ctx.http, request, READ_BUDGET, Stage::Refresh).await;
+    match outcome {
+        Ok((_, new)) => {
+            let life = new.expires_in.map_or(TOKEN_LIFE, SignedDuration::from_secs);
+            let expires_at = ctx.now.saturating_add(life).ok();
+            Ok(Tokens {
+                access: SecretText::new(new.access_token),
+                refresh: None,
+                expires_at,
+            })
+        }
+        // Refused because the token is not a day old yet: that says nothing about the token.
+        Err(error) if error.retry.when == When::AfterReconnect && tokens.expires_at.is_some_and(|at| at > ctx.now) => {
+            let mut error = error.with_retry(Retry::when(When::After(SignedDuration::from_hours(24))));
+            error.kind = ErrorKind::NotReady;
+            "Instagram does not renew this token yet".clone_into(&mut error.message);
+            Err(error)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn prepare_post(
+    ctx: &SendCtx<'_>,
+    draft: &Draft,
+    resume: Option<&SecretBytes>,
+) -> Result<Preparation, PlatformError> {
+    let content = &draft.content.head;
+    let settings = PostSettings::read(&draft.settings())?;
+    let kind = wire::kind_of(content, &settings)?;
+    let mut containers: Containers = match resume {
+        Some(handle) => thaw(PLATFORM, Stage::Prepare, handle)?,
+        None => Containers::default(),
+    };
+    let items = if kind == Kind::Carousel {
+        content.media.as_slice()
+    } else {
+        &[]
+    };
+    let again_at = if let Some(media) = items.get(containers.children.len()) {
+        let child = create(ctx, &wire::child(media, &public_url(ctx, media)?)).await?;
+        containers.children.push(child);
+        ctx.now
+    } else if let Some(child) = containers.children.iter_mut().find(|child| !child.finished) {
+        poll(ctx, child).await?;
+        next_look(ctx.now, child)
+    } else {
+        match &mut containers.post {
+            None => {
+                let post = create(ctx, &post_fields(ctx, kind, content, &settings, &containers.children)?).await?;
+                let again_at = next_look(ctx.now, &post);
+                containers.post = Some(post);
+                again_at
+            }
+            Some(post) if !post.finished => {
+                poll(ctx, post).await?;
+                next_look(ctx.now, post)
+            }
+            Some(post) => return ready(ctx, kind, content, post).map(Preparation::Ready),
+        }
+    };
+    Ok(Preparation::Working {
+        handle: freeze(PLATFORM, Stage::Prepare, &containers)?,
+        again_at,
+    })
+}
+
+fn post_fields(
+    ctx: &SendCtx<'_>,
+    kind: Kind,
+    content: &PartContent,
+    settings: &PostSettings,
+    children: &[Container],
+) -> Result<Fields, PlatformError> {
+    match content.media.as_slice() {
+        [media] => Ok(wire::single(kind, content, media, &public_url(ctx, media)?, settings)),
+        _ => {
+            let ids: Vec<&str> = children.iter().map(|child| child.id.as_str()).collect();
+            Ok(wire::carousel(content, &ids, settings))
+        }
+    }
+}
+
+fn public_url(ctx: &SendCtx<'_>, media: &Media) -> Result<Url, PlatformError> {
+    let message = "Instagram fetches files itself, but this server has no public address; set public_url to an https \
+                   address that can be reached from the internet";
+    ctx.media
+        .public_url(media)
+        .ok_or_else(|| fail(Stage::Prepare, ErrorKind::OperatorConfig, message))
+}
+
+async fn create(ctx: &SendCtx<'_>, fields: &Fields) -> Result<Container, PlatformError> {
+    let request = call(ctx, Method::POST, &format!("{}/media", ctx.account.remote_id)).form(fields);
+    let created: Created = read(ctx.http, request, READ_BUDGET, Stage::Prepare).await?.1;
+    Ok(Container {
+        id: created.id,
+        finished: false,
+        polls: 0,
+    })
+}
+
+/// Images are done in seconds, films in minutes: soon at first, then every half minute. A finished one is not waited for.
+fn next_look(now: Timestamp, container: &Container) -> Timestamp {
+    let seconds = match (container.finished, container.polls) {
+        (true, _) => 0,
+        (false, 0) => 2,
+        (false, 1) => 5,
+        (false, 2) => 10,
+        (false, 3) => 20,
+        (false, _) => 30,
+    };
+    now.saturating_add(SignedDuration::from_secs(seconds))
+        .unwrap_or(Timestamp::MAX)
+}
+
+async fn status_of(
+    ctx: &SendCtx<'_>,
+    container: &str,
+    stage: Stage,
+) -> Result<(Answer, ContainerStatus), PlatformError> {
+    let request = call(ctx, Method::GET, container).query(&[("fields", "status_code,status")]);
+    read(ctx.http, request, READ_BUDGET, stage).await
+}
+
+async fn poll(ctx: &SendCtx<'_>, container: &mut Container) -> Result<(), PlatformError> {
+    let (answer, status) = status_of(ctx, &container.id, Stage::Prepare).await?;
+    match status.status_code.as_str() {
+        "FINISHED" => container.finished = true,
+        "IN_PROGRESS" => container.polls += 1,
+        // Publishing it again is not defined, and not wanted.
+        "PUBLISHED" => {
+            let message = "What was prepared for this post has been published already";
+            return Err(fail(Stage::Prepare, ErrorKind::DuplicateContent, message)
+                .with_fate(Fate::LandedEarlier { remote: None }));
+        }
+        _ => return Err(error::failed_container(&answer, &status)),
+    }
+    Ok(())
+}
+
+fn ready(ctx: &SendCtx<'_>, kind: Kind, content: &PartContent, post: &Container) -> Result<Prepared, PlatformError> {
+    // Stories show no caption.
+    let caption = if kind == Kind::Story {
+        String::new()
+    } else {
+        content.text.clone()
+    };
+    let shown = PartContent {
+        text: caption.clone(),
+        media: content.media.clone(),
+    };
+    Ok(Prepared {
+        version: PREPARED_VERSION,
+        bytes: freeze(
+            PLATFORM,
+            Stage::Prepare,
+            &Frozen::Publish {
+                container: post.id.clone(),
+                kind,
+                caption,
+            },
+        )?,
+        dedupe: vec![Dedupe::exact(DedupeMeans::TwoPhase)],
+        fingerprint: fingerprint(PLATFORM, ctx.account.remote_id, None, &shown),
+        budget: Capability::of(PLATFORM).send.base,
+    })
+}
+
+fn prepare_comment(
+    ctx: &SendCtx<'_>,
+    draft: &Draft,
+    parents: &[(Part, RemotePost)],
+) -> Result<Prepared, PlatformError> {
+    let invalid = |message: &str| fail(Stage::Prepare, ErrorKind::Invalid, message);
+    let content = draft
+        .part(Part::FirstComment)
+        .ok_or_else(|| invalid("This post has no such part"))?;
+    if PostSettings::read(&draft.settings())?.story {
+        return Err(invalid("A story on Instagram has no comments"));
+    }
+    let head = parent_of(Part::FirstComment, parents).ok_or_else(|| invalid("The post to comment on is not live"))?;
+    if head.id.starts_with(find::CONTAINER) {
+        return Err(invalid(
+            "The post is live, but Instagram did not say under which id it can be commented on",
+        ));
+    }
+    Ok(Prepared {
+        version: PREPARED_VERSION,
+        bytes: freeze(
+            PLATFORM,
+            Stage::Prepare,
+            &Frozen::Comment {
+                media: head.id.clone(),
+                message: content.text.clone(),
+            },
+        )?,
+        dedupe: vec![Dedupe::fuzzy(DedupeMeans::Lookup { window: COMMENT_WINDOW })],
+        fingerprint: fingerprint(PLATFORM, ctx.account.remote_id, Some(&head.id), &content),
+        budget: Capability::of(PLATFORM).send.base,
+    })
+}
+
+async fn send(ctx: &SendCtx<'_>, armed: &Armed) -> Result<Sent, PlatformError> {
+    let frozen: Frozen = thaw(PLATFORM, Stage::Send, &armed.prepared().bytes)?;
+    let (path, fields) = match &frozen {
+        Frozen::Publish { container, .. } => (
+            format!("{}/media_publish", ctx.account.remote_id),
+            [("creation_id", container)],
+        ),
+        Frozen::Comment { media, message } => (format!("{media}/comments"), [("message", message)]),
+    };
+    let request = ctx
+        .http
+        .creating(Method::POST, &url(ctx, &path))
+        .bearer_auth(ctx.tokens.access.expose())
+        .form(&fields);
+    let answer = ctx
+        .http
+        .create(request, armed.send_by())
+        .await
+        .map_err(|failure| failure.into_error(PLATFORM, Stage::Send))?;
+    let created = match serde_json::from_slice::<Created>(&answer.body) {
+        Ok(created) if answer.is_success() => created,
+        _ => return Err(error::refusal(Stage::Send, &answer)),
+    };
+    let address = match frozen {
+        Frozen::Publish { .. } => permalink(ctx, &created.id, ctx.http.left(armed.send_by())).await,
+        Frozen::Comment { .. } => None,
+    };
+    Ok(Sent::Live(RemotePost::visible(created.id, address)))
+}
+
+/// The public page of a post that is live. It often cannot be read right after publishing, which changes nothing.
+async fn permalink(ctx: &SendCtx<'_>, media: &str, left: SignedDuration) -> Option<String> {
+    let request = call(ctx, Method::GET, media).query(&[("fields", "id,permalink")]);
+    let read = read::<ListedMedia>(ctx.http, request, left.min(PERMALINK_BUDGET), Stage::Check).await;
+    read.ok()?.1.permalink
+}

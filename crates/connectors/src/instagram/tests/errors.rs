@@ -1,0 +1,159 @@
+//! Every row of the error map, by codes as the platform documents them.
+
+use super::*;
+use domain::error::ErrorKind::*;
+use domain::error::When::{AfterReconnect, Backoff, Never};
+
+const HOUR: When = When::After(SignedDuration::from_hours(1));
+
+fn answer(status: u16, body: &str) -> Answer {
+    Answer {
+        status,
+        headers: reqwest::header::HeaderMap::new(),
+        body: body.to_owned().into(),
+    }
+}
+
+fn said(code: i64, subcode: Option<i64>) -> Answer {
+    let error = json!({
+        "message": "Said", "type": "OAuthException", "code": code, "error_subcode": subcode,
+        "error_user_msg": "More", "fbtrace_id": "Axyz",
+    });
+    answer(400, &json!({ "error": error }).to_string())
+}
+
+#[test]
+fn every_refusal_means_what_its_row_says_and_every_row_is_reached() {
+    let cases = [
+        (-2, 2_207_003, Network, Backoff),
+        (9_004, 2_207_052, Network, Backoff),
+        (-2, 2_207_020, NotReady, Backoff),
+        (24, 2_207_006, NotReady, Backoff),
+        (24, 2_207_008, NotReady, Backoff),
+        (9_007, 2_207_027, NotReady, Backoff),
+        (-1, 2_207_001, PlatformDown, Backoff),
+        (-1, 2_207_032, PlatformDown, Backoff),
+        (-1, 2_207_053, PlatformDown, Backoff),
+        (4, 2_207_051, RateLimited, HOUR),
+        (9, 2_207_042, QuotaExhausted, HOUR),
+        (25, 2_207_050, AccountRestricted, Never),
+        (1, 2_207_057, Invalid, Never),
+        (100, 2_207_023, Invalid, Never),
+        (100, 2_207_028, Invalid, Never),
+        (100, 2_207_035, Invalid, Never),
+        (100, 2_207_036, Invalid, Never),
+        (100, 2_207_037, Invalid, Never),
+        (100, 2_207_040, Invalid, Never),
+        (100, 2_207_081, Invalid, Never),
+        (352, 2_207_026, MediaRejected, Never),
+        (36_000, 2_207_004, TooLarge, Never),
+        (36_001, 2_207_005, MediaRejected, Never),
+        (36_001, 2_207_083, MediaRejected, Never),
+        (36_003, 2_207_009, MediaRejected, Never),
+        (36_004, 2_207_010, TooLarge, Never),
+        (-1, 2_207_076, MediaRejected, Backoff),
+        (-1, 2_207_077, MediaRejected, Backoff),
+        (-1, 2_207_082, MediaRejected, Backoff),
+        (-1, 2_207_085, MediaRejected, Backoff),
+        (190, 463, Auth, AfterReconnect),
+        (190, 460, Auth, AfterReconnect),
+        (102, 0, Auth, AfterReconnect),
+        (10, 0, Permission, AfterReconnect),
+        (200, 0, Permission, AfterReconnect),
+        (100, 33, Permission, Never),
+        (100, 0, Invalid, Never),
+        (368, 0, PolicyBlocked, Never),
+        (4, 0, RateLimited, HOUR),
+        (17, 0, RateLimited, HOUR),
+        (32, 0, RateLimited, HOUR),
+        (613, 0, RateLimited, HOUR),
+        (80_002, 0, RateLimited, HOUR),
+        (1, 0, PlatformDown, Backoff),
+        (2, 0, PlatformDown, Backoff),
+        (-1, 0, PlatformDown, Backoff),
+        (-2, 0, PlatformDown, Backoff),
+    ];
+    let mut reached = std::collections::BTreeSet::new();
+    for (code, subcode, kind, when) in cases {
+        let subcode = Some(subcode).filter(|subcode| *subcode != 0);
+        let error = error::refusal(Stage::Send, &said(code, subcode));
+        assert_eq!((error.kind, error.retry.when), (kind, when), "{code}/{subcode:?}");
+        // These are seen with the post live, or say nothing of what was done.
+        let open =
+            matches!(subcode, Some(2_207_001 | 2_207_051)) || (subcode.is_none() && matches!(code, 1 | 2 | -1 | -2));
+        assert_eq!(error.fate == Fate::MayBePublished, open, "{code}/{subcode:?}");
+        assert_eq!(
+            error.code,
+            Some(subcode.map_or_else(|| code.to_string(), |sub| format!("{code}/{sub}")))
+        );
+        assert_eq!(error.raw.as_deref(), Some("Said: More"));
+        reached.insert((error.message, error.retry.when == Never));
+    }
+    for row in error::ROWS {
+        assert!(
+            reached.contains(&(row.message.to_owned(), row.when == Never)),
+            "no case for: {}",
+            row.message
+        );
+    }
+    let codes: std::collections::BTreeSet<_> = error::ROWS.iter().map(|row| row.code).collect();
+    assert_eq!(codes.len(), error::ROWS.len(), "no row hides another");
+}
+
+#[test]
+fn what_must_be_prepared_anew_is_and_nothing_else() {
+    for (code, anew) in [
+        (2_207_008, true),
+        (2_207_052, true),
+        (2_207_027, false),
+        (2_207_042, false),
+    ] {
+        let error = error::refusal(Stage::Send, &said(-1, Some(code)));
+        assert_eq!(error.retry.from == From::Prepare, anew, "{code}");
+    }
+}
+
+#[test]
+fn a_gateways_error_leaves_the_outcome_open_whatever_its_body_says() {
+    let mut held_up = said(9, Some(2_207_042));
+    held_up.status = 502;
+    for answer in [
+        held_up,
+        answer(500, ""),
+        answer(503, "<html>"),
+        answer(408, ""),
+        answer(200, "{}"),
+        answer(200, "<html>"),
+    ] {
+        assert_eq!(
+            error::refusal(Stage::Send, &answer).fate,
+            Fate::MayBePublished,
+            "{answer:?}"
+        );
+        assert_eq!(
+            error::refusal(Stage::Prepare, &answer).fate,
+            Fate::NotPublished,
+            "{answer:?}"
+        );
+    }
+}
+
+#[test]
+fn a_refusal_that_nobody_knows_is_not_tried_again() {
+    let error = error::refusal(Stage::Send, &said(424_242, None));
+    assert_eq!(
+        (error.kind, error.fate, error.retry.when),
+        (Unknown, Fate::NotPublished, Never)
+    );
+}
+
+#[test]
+fn a_limit_is_waited_for_as_long_as_the_usage_header_says() {
+    let usage = r#"{"178":[{"type":"instagram","call_count":100,"estimated_time_to_regain_access":19}]}"#;
+    let mut limited = said(4, None);
+    limited
+        .headers
+        .insert("x-business-use-case-usage", usage.parse().unwrap());
+    let error = error::refusal(Stage::Send, &limited);
+    assert_eq!(error.retry.when, When::After(SignedDuration::from_mins(19)));
+}

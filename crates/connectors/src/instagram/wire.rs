@@ -1,0 +1,300 @@
+//! What Instagram is sent and what it answers (developers.facebook.com, Instagram Platform, API with Instagram Login).
+
+use domain::content::{Media, MediaKind, PartContent, Settings};
+use domain::error::{ErrorKind, PlatformError, Stage};
+use domain::platform::Platform;
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Value, json};
+use url::Url;
+
+/// Items of a carousel.
+const CAROUSEL_MAX: usize = 10;
+/// Accounts that a post may be shared with.
+const COLLABORATORS_MAX: usize = 3;
+
+/// What a call that creates something answers.
+#[derive(Debug, Deserialize)]
+pub(super) struct Created {
+    #[serde(deserialize_with = "id")]
+    pub(super) id: String,
+}
+
+/// How a container stands: `IN_PROGRESS`, `FINISHED`, `PUBLISHED`, `ERROR` or `EXPIRED`.
+#[derive(Debug, Deserialize)]
+pub(super) struct ContainerStatus {
+    pub(super) status_code: String,
+    #[serde(default)]
+    pub(super) status: Option<String>,
+}
+
+/// A page of a list.
+#[derive(Debug, Deserialize)]
+pub(super) struct Page<T> {
+    pub(super) data: Vec<T>,
+    #[serde(default)]
+    paging: Option<Paging>,
+}
+
+impl<T> Page<T> {
+    /// What the next page is asked for with; `None` on the last.
+    pub(super) fn after(&self) -> Option<&str> {
+        let paging = self.paging.as_ref()?;
+        paging.next.as_ref()?;
+        paging.cursors.as_ref()?.after.as_deref()
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Paging {
+    #[serde(default)]
+    cursors: Option<Cursors>,
+    #[serde(default)]
+    next: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Cursors {
+    #[serde(default)]
+    after: Option<String>,
+}
+
+/// What of a published medium is read.
+#[derive(Debug, Deserialize)]
+pub(super) struct ListedMedia {
+    #[serde(deserialize_with = "id")]
+    pub(super) id: String,
+    #[serde(default)]
+    pub(super) caption: Option<String>,
+    #[serde(default, deserialize_with = "time")]
+    pub(super) timestamp: Option<Timestamp>,
+    #[serde(default)]
+    pub(super) permalink: Option<String>,
+    #[serde(default)]
+    pub(super) media_product_type: Option<String>,
+    #[serde(default)]
+    pub(super) media_type: Option<String>,
+}
+
+/// What of a comment is read.
+#[derive(Debug, Deserialize)]
+pub(super) struct ListedComment {
+    #[serde(deserialize_with = "id")]
+    pub(super) id: String,
+    #[serde(default)]
+    pub(super) text: String,
+    #[serde(default)]
+    pub(super) username: Option<String>,
+    #[serde(default, deserialize_with = "time")]
+    pub(super) timestamp: Option<Timestamp>,
+}
+
+/// The account that a token belongs to.
+#[derive(Debug, Deserialize)]
+pub(super) struct Me {
+    #[serde(deserialize_with = "id")]
+    pub(super) user_id: String,
+    pub(super) username: String,
+    #[serde(default)]
+    pub(super) name: Option<String>,
+    #[serde(default)]
+    pub(super) profile_picture_url: Option<String>,
+}
+
+/// A long-lived token that was made anew; `expires_in` is in seconds.
+#[derive(Debug, Deserialize)]
+pub(super) struct Refreshed {
+    pub(super) access_token: String,
+    #[serde(default)]
+    pub(super) expires_in: Option<i64>,
+}
+
+/// Ids are documented as texts, but numbers are seen too.
+fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    match Value::deserialize(deserializer)? {
+        Value::String(text) if !text.is_empty() => Ok(text),
+        Value::Number(number) => Ok(number.to_string()),
+        _ => Err(serde::de::Error::custom("no id")),
+    }
+}
+
+/// Times have an offset without a colon, as in `2026-11-22T04:00:00+0000`.
+fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    Ok(text.and_then(|text| {
+        let parsed = jiff::fmt::strtime::parse("%Y-%m-%dT%H:%M:%S%z", &text).and_then(|time| time.to_timestamp());
+        parsed.or_else(|_| text.parse()).ok()
+    }))
+}
+
+/// Where a post appears.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Kind {
+    Image,
+    Reel,
+    Carousel,
+    Story,
+}
+
+impl Kind {
+    /// Whether a listed medium is of this kind. A reel's `media_type` reads `VIDEO`, so its product type decides.
+    pub(super) fn is_of(self, media: &ListedMedia) -> bool {
+        let is = |field: &Option<String>, word: &str| field.as_deref().is_none_or(|found| found == word);
+        match self {
+            Self::Image => is(&media.media_product_type, "FEED") && is(&media.media_type, "IMAGE"),
+            Self::Carousel => is(&media.media_product_type, "FEED") && is(&media.media_type, "CAROUSEL_ALBUM"),
+            Self::Reel => is(&media.media_product_type, "REELS"),
+            Self::Story => is(&media.media_product_type, "STORY"),
+        }
+    }
+}
+
+/// The settings of a post that this connector understands.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct PostSettings {
+    pub(super) story: bool,
+    share_to_feed: Option<bool>,
+    collaborators: Vec<String>,
+}
+
+impl PostSettings {
+    /// Reads them; keys that are not known are left alone.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] for a value that Instagram does not know.
+    pub(super) fn read(settings: &Settings) -> Result<Self, PlatformError> {
+        let given = |name: &str| settings.get(name).filter(|value| !value.is_null());
+        let story = match (given("videoType"), given("contentType")) {
+            (_, Some(Value::String(word))) if word == "story" => true,
+            (None | Some(Value::Null), None) => false,
+            (Some(Value::String(word)), None) if word == "STORIES" => true,
+            (Some(Value::String(word)), None) if word == "REELS" => false,
+            _ => return Err(invalid("The Instagram setting 'videoType' must be REELS or STORIES")),
+        };
+        let share_to_feed = match given("shareToFeed") {
+            None => None,
+            Some(Value::Bool(flag)) => Some(*flag),
+            Some(_) => return Err(invalid("The Instagram setting 'shareToFeed' must be true or false")),
+        };
+        let collaborators: Vec<String> = match given("collaborators") {
+            None => Vec::new(),
+            Some(list) => serde_json::from_value(list.clone())
+                .map_err(|_| invalid("The Instagram setting 'collaborators' must be a list of usernames"))?,
+        };
+        if collaborators.len() > COLLABORATORS_MAX {
+            return Err(invalid("Instagram takes at most three collaborators"));
+        }
+        Ok(Self {
+            story,
+            share_to_feed,
+            collaborators,
+        })
+    }
+}
+
+/// What kind of post this content is.
+///
+/// # Errors
+/// [`ErrorKind::Invalid`] and [`ErrorKind::MediaRejected`] for what Instagram does not take.
+pub(super) fn kind_of(content: &PartContent, settings: &PostSettings) -> Result<Kind, PlatformError> {
+    if content
+        .media
+        .iter()
+        .any(|media| !matches!(media.kind, MediaKind::Image | MediaKind::Video))
+    {
+        let message = "Instagram takes images and videos only";
+        return Err(PlatformError::refused(
+            Platform::Instagram,
+            Stage::Validate,
+            ErrorKind::MediaRejected,
+            message,
+        ));
+    }
+    match content.media.as_slice() {
+        [] => Err(invalid("Instagram needs an image or a video")),
+        [_] if settings.story => Ok(Kind::Story),
+        [media] if media.kind == MediaKind::Video => Ok(Kind::Reel),
+        [_] => Ok(Kind::Image),
+        _ if settings.story => Err(invalid("A story on Instagram is one image or one video")),
+        many if many.len() > CAROUSEL_MAX => Err(invalid("A carousel on Instagram has at most ten items")),
+        _ => Ok(Kind::Carousel),
+    }
+}
+
+/// The fields of `POST /{user}/media`.
+pub(super) type Fields = Vec<(&'static str, String)>;
+
+/// The container of an item of a carousel.
+pub(super) fn child(media: &Media, url: &Url) -> Fields {
+    let mut fields = vec![("is_carousel_item", "true".to_owned())];
+    if media.kind == MediaKind::Video {
+        fields.push(("media_type", "VIDEO".to_owned()));
+    }
+    fields.extend(file(media, url));
+    fields
+}
+
+/// The container of a post with one file.
+pub(super) fn single(kind: Kind, content: &PartContent, media: &Media, url: &Url, settings: &PostSettings) -> Fields {
+    match kind {
+        // Stories have neither captions nor descriptions nor collaborators.
+        Kind::Story => {
+            let name = if media.kind == MediaKind::Video {
+                "video_url"
+            } else {
+                "image_url"
+            };
+            vec![("media_type", "STORIES".to_owned()), (name, url.to_string())]
+        }
+        Kind::Reel => {
+            let mut fields = vec![("media_type", "REELS".to_owned())];
+            fields.extend(file(media, url));
+            fields.extend(settings.share_to_feed.map(|flag| ("share_to_feed", flag.to_string())));
+            fields.extend(about(content, settings));
+            fields
+        }
+        Kind::Image | Kind::Carousel => {
+            let mut fields = file(media, url);
+            fields.extend(about(content, settings));
+            fields
+        }
+    }
+}
+
+/// The container that holds the finished items of a carousel.
+pub(super) fn carousel(content: &PartContent, children: &[&str], settings: &PostSettings) -> Fields {
+    let mut fields = vec![("media_type", "CAROUSEL".to_owned()), ("children", children.join(","))];
+    fields.extend(about(content, settings));
+    fields
+}
+
+fn file(media: &Media, url: &Url) -> Fields {
+    if media.kind == MediaKind::Video {
+        return vec![("video_url", url.to_string())];
+    }
+    let mut fields = vec![("image_url", url.to_string())];
+    fields.extend(
+        media
+            .alt
+            .clone()
+            .filter(|alt| !alt.is_empty())
+            .map(|alt| ("alt_text", alt)),
+    );
+    fields
+}
+
+fn about(content: &PartContent, settings: &PostSettings) -> Fields {
+    let mut fields = Fields::new();
+    if !content.text.is_empty() {
+        fields.push(("caption", content.text.clone()));
+    }
+    if !settings.collaborators.is_empty() {
+        fields.push(("collaborators", json!(settings.collaborators).to_string()));
+    }
+    fields
+}
+
+fn invalid(message: &str) -> PlatformError {
+    PlatformError::refused(Platform::Instagram, Stage::Validate, ErrorKind::Invalid, message)
+}

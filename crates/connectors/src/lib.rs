@@ -1,0 +1,357 @@
+//! One module a platform: prepare what can be repeated, make the one irreversible call, ask what became of it.
+//!
+//! A connector never retries, sleeps, logs tokens, reads the clock or touches the store. What it needs comes in with
+//! [`SendCtx`]; whether a post may exist after a failure is said by every [`PlatformError`] it returns.
+
+pub mod bluesky;
+pub mod files;
+pub mod frozen;
+pub mod http;
+pub mod instagram;
+pub mod mastodon;
+pub mod rules;
+pub mod telegram;
+#[cfg(test)]
+mod testing;
+pub mod x;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use domain::account::Tokens;
+use domain::capability::Capability;
+use domain::clock::BoxFut;
+use domain::content::{Draft, Media};
+use domain::error::PlatformError;
+use domain::intent::{Armed, IntentRecord, Prepared};
+use domain::part::{Part, RemotePost};
+use domain::platform::Platform;
+use domain::secret::{SecretBytes, SecretText};
+use futures_util::stream::BoxStream;
+use jiff::Timestamp;
+use url::Url;
+
+use crate::http::Http;
+
+/// A platform's connector.
+pub trait Connector: Send + Sync {
+    /// Which platform.
+    fn platform(&self) -> Platform;
+
+    /// What it takes.
+    fn capability(&self) -> &'static Capability {
+        Capability::of(self.platform())
+    }
+
+    /// Exchanges credentials for tokens and asks whose they are. Nothing is published.
+    fn connect<'a>(
+        &'a self,
+        ctx: ConnectCtx<'a>,
+        credentials: &'a Credentials,
+    ) -> BoxFut<'a, Result<Connected, PlatformError>>;
+
+    /// Uploads, containers, checks: repeatable and invisible. One bounded step a call; a platform that is still busy
+    /// answers [`Preparation::Working`], and the next call gets that handle as `resume`.
+    fn prepare<'a>(
+        &'a self,
+        ctx: &'a SendCtx<'a>,
+        draft: &'a Draft,
+        part: Part,
+        parents: &'a [(Part, RemotePost)],
+        resume: Option<&'a SecretBytes>,
+    ) -> BoxFut<'a, Result<Preparation, PlatformError>>;
+
+    /// The one irreversible call of this part: sends exactly what was prepared, before the intent's deadline.
+    fn send<'a>(&'a self, ctx: &'a SendCtx<'a>, armed: &'a Armed) -> BoxFut<'a, Result<Sent, PlatformError>>;
+
+    /// Read-only: what became of an intent, or of something that was still processing.
+    fn check<'a>(&'a self, ctx: &'a SendCtx<'a>, probe: Probe<'a>) -> BoxFut<'a, Result<Finding, PlatformError>>;
+
+    /// Exchanges the refresh token for new tokens; `None` where the platform's tokens cannot be refreshed.
+    fn refresh<'a>(
+        &'a self,
+        _ctx: ConnectCtx<'a>,
+        _tokens: &'a Tokens,
+    ) -> Option<BoxFut<'a, Result<Tokens, PlatformError>>> {
+        None
+    }
+
+    /// Whether this server can read `version` of the connector's prepared bytes, and so send them again.
+    fn reads_prepared(&self, version: u16) -> bool;
+}
+
+/// What an operator or a flow has in hand to connect an account with.
+#[derive(Debug, Clone, Default)]
+pub struct Credentials {
+    /// An access token or bot token.
+    pub token: Option<SecretText>,
+    /// A refresh token.
+    pub refresh: Option<SecretText>,
+    /// A handle, e-mail address or chat id, as the platform wants it.
+    pub identifier: Option<String>,
+    /// An app password.
+    pub password: Option<SecretText>,
+}
+
+/// The account that credentials stand for.
+#[derive(Debug, Clone)]
+pub struct Connected {
+    /// The platform's own id.
+    pub remote_id: String,
+    /// The name that posts appear under, without `@`.
+    pub username: String,
+    /// The name for people.
+    pub display_name: Option<String>,
+    /// A picture.
+    pub avatar_url: Option<String>,
+    /// The public page.
+    pub profile_url: Option<String>,
+    /// The origin that the account's requests go to, where it is the account's own.
+    pub base_url: Option<String>,
+    /// Its tokens.
+    pub tokens: Tokens,
+}
+
+/// What connecting and refreshing need.
+#[derive(Clone, Copy)]
+pub struct ConnectCtx<'a> {
+    /// Where the platforms are.
+    pub endpoints: &'a Endpoints,
+    /// The clients.
+    pub http: &'a Http,
+    /// The account's own server, where it has one.
+    pub base_url: Option<&'a str>,
+    /// The time.
+    pub now: Timestamp,
+}
+
+/// What working on one part needs.
+pub struct SendCtx<'a> {
+    /// The account as the platform knows it.
+    pub account: AccountRef<'a>,
+    /// Its tokens.
+    pub tokens: &'a Tokens,
+    /// Where the platforms are.
+    pub endpoints: &'a Endpoints,
+    /// The clients.
+    pub http: &'a Http,
+    /// The files.
+    pub media: &'a dyn MediaSource,
+    /// What idempotency keys and record keys of this part are made of: a pure function of the installation's secret, the
+    /// post, its revision and the part, never of an attempt.
+    pub seed: Seed,
+    /// The time at which the step began.
+    pub now: Timestamp,
+    /// When the post was to go out.
+    pub due: Timestamp,
+    /// Earlier intents of this part, oldest first.
+    pub prior: &'a [IntentRecord],
+}
+
+/// The account as a connector needs it.
+#[derive(Debug, Clone, Copy)]
+pub struct AccountRef<'a> {
+    /// The platform's own id.
+    pub remote_id: &'a str,
+    /// The name that posts appear under.
+    pub username: &'a str,
+    /// The account's own server.
+    pub base_url: Option<&'a str>,
+}
+
+/// 32 bytes that are the same for each send of one part and differ between parts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Seed(pub [u8; 32]);
+
+impl Seed {
+    /// The first bytes as a lower-case hex text: an idempotency key.
+    #[must_use]
+    pub fn key(&self) -> String {
+        self.0.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// Stored files, as connectors read them.
+pub trait MediaSource: Send + Sync {
+    /// The bytes from `offset` on, in order, streamed.
+    fn open<'a>(
+        &'a self,
+        media: &'a Media,
+        offset: u64,
+    ) -> BoxFut<'a, std::io::Result<BoxStream<'static, std::io::Result<Bytes>>>>;
+
+    /// An unguessable public link that lives until the platform is done, for platforms that fetch files themselves.
+    fn public_url(&self, media: &Media) -> Option<Url>;
+}
+
+/// Reads a whole file of at most `max` bytes, for calls whose body must be known at once.
+///
+/// # Errors
+/// Those of the stream, and `InvalidData` when the file is longer.
+pub async fn read_whole(source: &dyn MediaSource, media: &Media, max: u64) -> std::io::Result<Bytes> {
+    use futures_util::TryStreamExt;
+    if media.bytes > max {
+        return Err(std::io::Error::new(
+            std::io::ErrorKind::InvalidData,
+            "the file is larger than this call takes",
+        ));
+    }
+    let mut stream = source.open(media, 0).await?;
+    let mut whole = Vec::with_capacity(usize::try_from(media.bytes).unwrap_or(0));
+    while let Some(chunk) = stream.try_next().await? {
+        whole.extend_from_slice(&chunk);
+    }
+    Ok(Bytes::from(whole))
+}
+
+/// What a reply of a thread or a first comment answers to: the part right before the reply, or the head.
+#[must_use]
+pub fn parent_of(part: Part, parents: &[(Part, RemotePost)]) -> Option<&RemotePost> {
+    let parent = match part {
+        Part::Head => return None,
+        Part::Reply(n) => Part::from_number(n.checked_sub(1)?),
+        Part::FirstComment => Part::Head,
+    };
+    parents
+        .iter()
+        .find(|(other, _)| *other == parent)
+        .map(|(_, remote)| remote)
+}
+
+/// How far prepare got.
+#[derive(Debug)]
+pub enum Preparation {
+    /// The irreversible call can be made.
+    Ready(Prepared),
+    /// A step is done, or the platform is busy; go on at `again_at` (at once when that is not after the context's `now`).
+    Working {
+        /// What the next call gets as `resume`. A credential: sealed at rest, never logged.
+        handle: SecretBytes,
+        /// When.
+        again_at: Timestamp,
+    },
+}
+
+/// The answer to the irreversible call.
+#[derive(Debug)]
+pub enum Sent {
+    /// The post exists.
+    Live(RemotePost),
+    /// The platform took it and works on it; only ever check from here on.
+    Processing {
+        /// What the check needs.
+        handle: SecretBytes,
+        /// When to look.
+        again_at: Timestamp,
+    },
+}
+
+/// What is to be asked about.
+#[derive(Debug, Clone, Copy)]
+pub struct Probe<'a> {
+    /// The part.
+    pub part: Part,
+    /// The intent whose outcome is unknown.
+    pub intent: &'a IntentRecord,
+    /// The parts before it that are live.
+    pub parents: &'a [(Part, RemotePost)],
+    /// The handle of a call that was still processing.
+    pub handle: Option<&'a SecretBytes>,
+    /// Remote ids that already belong to other posts of ours: never the answer.
+    pub taken: &'a dyn Taken,
+}
+
+/// Tells whether a remote post already belongs to another post of ours.
+pub trait Taken: Send + Sync + std::fmt::Debug {
+    /// Whether this id of the account is taken.
+    fn is_taken<'a>(&'a self, remote_id: &'a str) -> BoxFut<'a, bool>;
+}
+
+/// What asking found.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// It made this post.
+    Published(RemotePost),
+    /// The platform is still working; ask again then.
+    StillProcessing {
+        /// When.
+        again_at: Timestamp,
+    },
+    /// It is not there now. Counts only when the capability's rule is met.
+    Absent,
+    /// This platform, or this answer, does not tell.
+    CannotTell,
+}
+
+/// Where the platforms' APIs are. Defaults are the real ones; the operator may point elsewhere, users may not.
+#[derive(Debug, Clone, Default)]
+pub struct Endpoints {
+    /// Base URLs that replace the defaults.
+    pub overrides: BTreeMap<Platform, Url>,
+    /// Client id and secret of this server's app, by platform.
+    pub apps: BTreeMap<Platform, App>,
+}
+
+/// This server's registration at a platform.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// The client id.
+    pub id: String,
+    /// The client secret.
+    pub secret: SecretText,
+}
+
+impl Endpoints {
+    /// The base URL of a platform without a trailing slash: the operator's, or `default`.
+    #[must_use]
+    pub fn base(&self, platform: Platform, default: &str) -> String {
+        self.overrides
+            .get(&platform)
+            .map_or(default, Url::as_str)
+            .trim_end_matches('/')
+            .to_owned()
+    }
+}
+
+/// The connectors of this server.
+#[derive(Clone, Default)]
+pub struct Registry {
+    connectors: BTreeMap<Platform, Arc<dyn Connector>>,
+}
+
+impl Registry {
+    /// No connectors.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Every connector that there is.
+    #[must_use]
+    pub fn all() -> Self {
+        let mut registry = Self::new();
+        registry.add(Arc::new(bluesky::Bluesky));
+        registry.add(Arc::new(instagram::Instagram));
+        registry.add(Arc::new(mastodon::Mastodon));
+        registry.add(Arc::new(telegram::Telegram));
+        registry.add(Arc::new(x::X));
+        registry
+    }
+
+    /// Adds a connector, in place of another of its platform.
+    pub fn add(&mut self, connector: Arc<dyn Connector>) {
+        self.connectors.insert(connector.platform(), connector);
+    }
+
+    /// The connector of a platform.
+    #[must_use]
+    pub fn get(&self, platform: Platform) -> Option<&Arc<dyn Connector>> {
+        self.connectors.get(&platform)
+    }
+
+    /// The platforms that can be published to.
+    pub fn platforms(&self) -> impl Iterator<Item = Platform> + '_ {
+        self.connectors.keys().copied()
+    }
+}

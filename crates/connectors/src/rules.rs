@@ -1,0 +1,203 @@
+//! Error maps as data: what a platform's refusal means, one row a refusal, and the rule where no row matches.
+
+use domain::error::{ErrorKind, Fate, PlatformError, Retry, Stage, When};
+use domain::platform::Platform;
+use jiff::Timestamp;
+
+use crate::http::Answer;
+
+/// One refusal that a platform documents.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    /// The HTTP status; `None` matches any.
+    pub status: Option<u16>,
+    /// The platform's own code, as the connector extracts it; `None` matches any.
+    pub code: Option<&'static str>,
+    /// A piece of the platform's words, compared without regard to case; `None` matches any.
+    pub contains: Option<&'static str>,
+    /// What it means.
+    pub kind: ErrorKind,
+    /// Whether a post may exist, when it answers a creating call.
+    pub fate: RowFate,
+    /// What to do.
+    pub when: When,
+    /// Whether another try prepares anew.
+    pub anew: bool,
+    /// At most so many automatic tries.
+    pub at_most: Option<u8>,
+    /// Our words: what happened and what the user can do.
+    pub message: &'static str,
+}
+
+/// The fate column of a [`Row`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowFate {
+    /// No post was made.
+    NotPublished,
+    /// A post may have been made.
+    MayBePublished,
+    /// An earlier call of the same part made it.
+    LandedEarlier,
+}
+
+impl Row {
+    /// A row that matches nothing but by what is added, and means a refusal for good.
+    #[must_use]
+    pub const fn new(kind: ErrorKind, message: &'static str) -> Self {
+        Self {
+            status: None,
+            code: None,
+            contains: None,
+            kind,
+            fate: RowFate::NotPublished,
+            when: When::Never,
+            anew: false,
+            at_most: None,
+            message,
+        }
+    }
+
+    /// Only for this status.
+    #[must_use]
+    pub const fn status(mut self, status: u16) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    /// Only for this code.
+    #[must_use]
+    pub const fn code(mut self, code: &'static str) -> Self {
+        self.code = Some(code);
+        self
+    }
+
+    /// Only when the platform's words contain this.
+    #[must_use]
+    pub const fn contains(mut self, piece: &'static str) -> Self {
+        self.contains = Some(piece);
+        self
+    }
+
+    /// With this fate.
+    #[must_use]
+    pub const fn fate(mut self, fate: RowFate) -> Self {
+        self.fate = fate;
+        self
+    }
+
+    /// With another try then.
+    #[must_use]
+    pub const fn retry(mut self, when: When) -> Self {
+        self.when = when;
+        self
+    }
+
+    /// With another try that prepares anew.
+    #[must_use]
+    pub const fn anew(mut self) -> Self {
+        self.anew = true;
+        self
+    }
+
+    /// With at most so many automatic tries.
+    #[must_use]
+    pub const fn at_most(mut self, times: u8) -> Self {
+        self.at_most = Some(times);
+        self
+    }
+
+    fn matches(&self, status: u16, code: Option<&str>, words: &str) -> bool {
+        self.status.is_none_or(|s| s == status)
+            && self.code.is_none_or(|c| code == Some(c))
+            && self
+                .contains
+                .is_none_or(|piece| words.to_lowercase().contains(&piece.to_lowercase()))
+    }
+}
+
+/// What a connector read out of a refusal.
+#[derive(Debug, Clone, Default)]
+pub struct Refusal {
+    /// The platform's own code.
+    pub code: Option<String>,
+    /// The platform's words, without tokens.
+    pub words: String,
+    /// The instant that the platform names for another try.
+    pub not_before: Option<Timestamp>,
+}
+
+/// The error for an answer that is not the one hoped for: by the first row that matches, else by the rule that an
+/// unknown refusal is never retried as if harmless, and that 408, 5xx and unreadable 2xx leave the outcome open.
+#[must_use]
+pub fn classify(platform: Platform, rows: &[Row], stage: Stage, answer: &Answer, refusal: &Refusal) -> PlatformError {
+    let status = answer.status;
+    let row = rows
+        .iter()
+        .find(|row| row.matches(status, refusal.code.as_deref(), &refusal.words));
+    let mut error = match row {
+        Some(row) => {
+            let fate = match row.fate {
+                RowFate::NotPublished => Fate::NotPublished,
+                RowFate::MayBePublished => Fate::MayBePublished,
+                RowFate::LandedEarlier => Fate::LandedEarlier { remote: None },
+            };
+            let mut retry = Retry::when(row.when);
+            retry.at_most = row.at_most;
+            if row.anew {
+                retry = retry.from_prepare();
+            }
+            PlatformError::refused(platform, stage, row.kind, row.message)
+                .with_fate(fate)
+                .with_retry(retry)
+        }
+        None => unknown(platform, stage, status),
+    };
+    // Outside the creating call nothing can have been published by this answer, whatever the row says.
+    if stage != Stage::Send {
+        error.fate = Fate::NotPublished;
+    }
+    if let (Some(at), When::Backoff) = (refusal.not_before, error.retry.when) {
+        error.retry.when = When::NotBefore(at);
+    }
+    error.code.clone_from(&refusal.code);
+    let error = error.with_status(status);
+    if refusal.words.is_empty() {
+        error
+    } else {
+        error.with_raw(&refusal.words)
+    }
+}
+
+fn unknown(platform: Platform, stage: Stage, status: u16) -> PlatformError {
+    let name = platform.name();
+    let new = |kind, message: String| PlatformError::refused(platform, stage, kind, message);
+    match status {
+        200..=299 => new(
+            ErrorKind::Protocol,
+            format!("{name} gave an answer that cannot be read"),
+        )
+        .with_fate(Fate::MayBePublished)
+        .with_retry(Retry::BACKOFF),
+        300..=399 => new(
+            ErrorKind::Protocol,
+            format!("{name} redirected the request; nothing was published"),
+        ),
+        408 => new(
+            ErrorKind::Timeout,
+            format!("{name} says that the request took too long"),
+        )
+        .with_fate(Fate::MayBePublished)
+        .with_retry(Retry::BACKOFF),
+        429 => new(ErrorKind::RateLimited, format!("{name} asks for fewer requests")).with_retry(Retry::BACKOFF),
+        500..=599 => new(
+            ErrorKind::PlatformDown,
+            format!("{name} answered with a server error ({status})"),
+        )
+        .with_fate(Fate::MayBePublished)
+        .with_retry(Retry::BACKOFF),
+        _ => new(
+            ErrorKind::Unknown,
+            format!("{name} refused this for a reason that Broadside does not know ({status})"),
+        ),
+    }
+}

@@ -1,0 +1,383 @@
+//! Files in an object store: streamed in, looked at, streamed out.
+//!
+//! A key is `{owner}/{128 random bits}/{name}`, so that it can be neither guessed nor made to collide, and so that an
+//! owner's files lie together. A file that turns out to be wrong leaves nothing behind.
+
+use std::io;
+use std::ops::Range;
+use std::path::Path as FilePath;
+use std::pin::pin;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use domain::content::{Media, MediaKind};
+use domain::ids::{MediaId, UserId};
+use futures_util::stream::{BoxStream, Stream, StreamExt};
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{GetOptions, GetRange, MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload};
+use rand::{Rng, RngExt};
+use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
+
+use crate::error::Error;
+use crate::probe::{self, Probe};
+
+#[cfg(test)]
+mod tests;
+mod window;
+
+/// Object stores want parts of at least five mebibytes, and this is all of a file that is in memory at once.
+const PART_BYTES: usize = 5 * 1_024 * 1_024;
+/// How many files are looked at at the same time: each takes two threads of the pool for blocking work.
+const PROBES_MAX: usize = 4;
+/// The longest name of a file within a key, in bytes.
+const NAME_BYTES_MAX: usize = 100;
+
+/// How large files may be, in bytes, by kind; zero for a kind that is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Pictures and animations.
+    pub image_bytes_max: u64,
+    /// Films.
+    pub video_bytes_max: u64,
+    /// Other files of a known kind.
+    pub document_bytes_max: u64,
+}
+
+impl Limits {
+    /// Pictures up to 25 MB and films up to 150 MB, as for imports by URL.
+    pub const IMPORT: Self = Self {
+        image_bytes_max: 25_000_000,
+        video_bytes_max: 150_000_000,
+        document_bytes_max: 0,
+    };
+
+    /// The limit for this kind.
+    #[must_use]
+    pub const fn for_kind(&self, kind: MediaKind) -> u64 {
+        match kind {
+            MediaKind::Image | MediaKind::Animation => self.image_bytes_max,
+            MediaKind::Video => self.video_bytes_max,
+            MediaKind::Document => self.document_bytes_max,
+        }
+    }
+
+    /// The largest of the limits.
+    #[must_use]
+    pub fn largest(&self) -> u64 {
+        self.image_bytes_max
+            .max(self.video_bytes_max)
+            .max(self.document_bytes_max)
+    }
+}
+
+/// A file that is about to be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewFile {
+    /// Its id, minted by the caller.
+    pub id: MediaId,
+    /// The name it was given, if any.
+    pub name: Option<String>,
+    /// The media type that the uploader named. It is a wish: the bytes decide.
+    pub declared_mime: Option<String>,
+    key: String,
+}
+
+impl NewFile {
+    /// A file of `owner` under a new key.
+    #[must_use]
+    pub fn new(
+        id: MediaId,
+        owner: UserId,
+        name: Option<String>,
+        declared_mime: Option<String>,
+        rng: &mut dyn Rng,
+    ) -> Self {
+        let random: u128 = rng.random();
+        let key = format!(
+            "{owner}/{random:032x}/{}",
+            sanitised(name.as_deref().unwrap_or_default())
+        );
+        Self {
+            id,
+            name,
+            declared_mime,
+            key,
+        }
+    }
+
+    /// The key under which it will be stored.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+}
+
+/// A name that is safe in a path, a URL and a header: ASCII letters, digits, dots, hyphens and underscores.
+fn sanitised(name: &str) -> String {
+    let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let safe: String = last
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') {
+                c
+            } else {
+                '_'
+            }
+        })
+        .collect();
+    let safe = safe.trim_matches(['.', '_']);
+    // The end of a name says more than its start: it has the extension.
+    let start = safe.len().saturating_sub(NAME_BYTES_MAX);
+    match safe.get(start..).map(|tail| tail.trim_start_matches('.')) {
+        Some(tail) if !tail.is_empty() => tail.to_owned(),
+        _ => "file".to_owned(),
+    }
+}
+
+/// Whether a text has the form of a key.
+pub(crate) fn is_key(text: &str) -> bool {
+    let is_hex = |part: &str, len| part.len() == len && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let mut parts = text.split('/');
+    let (owner, random, name) = (parts.next(), parts.next(), parts.next());
+    owner.is_some_and(|part| is_hex(part, 24))
+        && random.is_some_and(|part| is_hex(part, 32))
+        && name.is_some_and(|name| name == sanitised(name))
+        && parts.next().is_none()
+}
+
+/// A stored file, or a part of it, being read.
+pub struct Opened {
+    /// Its bytes.
+    pub stream: BoxStream<'static, io::Result<Bytes>>,
+    /// How many bytes the stream has.
+    pub length: u64,
+    /// How many bytes the whole file has.
+    pub total: u64,
+}
+
+impl std::fmt::Debug for Opened {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Opened")
+            .field("length", &self.length)
+            .field("total", &self.total)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where files are kept.
+#[derive(Debug, Clone)]
+pub struct MediaStore {
+    objects: Arc<dyn ObjectStore>,
+    probes: Arc<Semaphore>,
+}
+
+impl MediaStore {
+    /// Keeps files in any object store.
+    #[must_use]
+    pub fn new(objects: Arc<dyn ObjectStore>) -> Self {
+        Self {
+            objects,
+            probes: Arc::new(Semaphore::new(PROBES_MAX)),
+        }
+    }
+
+    /// Keeps files in the folder `media` of a data directory, which is made if need be. A stored file is on the disk
+    /// before its store is reported.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when the folder cannot be made or used.
+    pub fn local(data_dir: &FilePath) -> Result<Self, Error> {
+        let folder = data_dir.join("media");
+        std::fs::create_dir_all(&folder)?;
+        let files = LocalFileSystem::new_with_prefix(folder)?
+            .with_fsync(true)
+            .with_automatic_cleanup(true);
+        Ok(Self::new(Arc::new(files)))
+    }
+
+    /// Stores a file and looks at it. What it is comes from its bytes; `limits` are those of the kind that it is.
+    ///
+    /// # Errors
+    /// What [`Error`] lists; nothing is left behind.
+    pub async fn put_stream(
+        &self,
+        new: NewFile,
+        stream: impl Stream<Item = io::Result<Bytes>> + Send,
+        limits: &Limits,
+    ) -> Result<Media, Error> {
+        let path = path_of(&new.key)?;
+        let mut upload = self.objects.put_multipart(&path).await?;
+        let written = match receive(&mut upload, stream, limits).await {
+            Ok(written) => written,
+            Err(error) => {
+                // The upload may be broken already; what went wrong first is what counts.
+                let _ = upload.abort().await;
+                return Err(error);
+            }
+        };
+        upload.complete().await?;
+        match self.look_at(&path, written.bytes).await {
+            Ok(found) => Ok(media(new, &found, &written)),
+            Err(error) => {
+                let _ = self.objects.delete(&path).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Looks at a stored file again.
+    ///
+    /// # Errors
+    /// As [`probe::probe`], and [`Error::NotFound`].
+    pub async fn probe(&self, key: &str) -> Result<Probe, Error> {
+        let path = path_of(key)?;
+        let bytes = self.objects.head(&path).await?.size;
+        self.look_at(&path, bytes).await
+    }
+
+    async fn look_at(&self, path: &Path, bytes: u64) -> Result<Probe, Error> {
+        let crashed = |why: &'static str| Error::from(io::Error::other(why));
+        let _permit = self
+            .probes
+            .acquire()
+            .await
+            .map_err(|_| crashed("the store is closed"))?;
+        let reader = window::Window::new(Arc::clone(&self.objects), path.clone(), bytes);
+        tokio::task::spawn_blocking(move || probe::probe(reader, bytes))
+            .await
+            .map_err(|_| crashed("looking at a file failed"))?
+    }
+
+    /// Opens a stored file, or the bytes of it in `range`.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::BadKey`], and [`Error::BadRange`] for a range that is empty or does not start
+    /// within the file; one that ends after it is cut.
+    pub async fn open(&self, key: &str, range: Option<Range<u64>>) -> Result<Opened, Error> {
+        let path = path_of(key)?;
+        if let Some(range) = &range {
+            let bytes = self.objects.head(&path).await?.size;
+            if range.is_empty() || range.start >= bytes {
+                return Err(Error::BadRange { bytes });
+            }
+        }
+        let options = GetOptions {
+            range: range.map(GetRange::Bounded),
+            ..GetOptions::default()
+        };
+        let found = self.objects.get_opts(&path, options).await?;
+        let (length, total) = (found.range.end - found.range.start, found.meta.size);
+        let stream = found.into_stream().map(|chunk| chunk.map_err(io::Error::other)).boxed();
+        Ok(Opened { stream, length, total })
+    }
+
+    /// Deletes a stored file. Deleting one that is gone already is fine.
+    ///
+    /// # Errors
+    /// [`Error::BadKey`] and [`Error::Storage`].
+    pub async fn delete(&self, key: &str) -> Result<(), Error> {
+        match self.objects.delete(&path_of(key)?).await.map_err(Error::from) {
+            Ok(()) | Err(Error::NotFound) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn path_of(key: &str) -> Result<Path, Error> {
+    if !is_key(key) {
+        return Err(Error::BadKey);
+    }
+    Path::parse(key).map_err(|_| Error::BadKey)
+}
+
+/// What came in.
+struct Written {
+    bytes: u64,
+    sha256: [u8; 32],
+}
+
+async fn receive(
+    upload: &mut Box<dyn MultipartUpload>,
+    stream: impl Stream<Item = io::Result<Bytes>> + Send,
+    limits: &Limits,
+) -> Result<Written, Error> {
+    let mut stream = pin!(stream);
+    let mut hash = Sha256::new();
+    let mut part = BytesMut::new();
+    let mut head = Vec::with_capacity(probe::HEAD_BYTES);
+    let mut bytes = 0_u64;
+    let mut bytes_max = limits.largest();
+    let mut is_known = false;
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk.map_err(Error::Receive)?;
+        if !is_known {
+            head.extend(chunk.iter().take(probe::HEAD_BYTES - head.len()));
+            if head.len() == probe::HEAD_BYTES {
+                bytes_max = limit_for(&head, limits)?;
+                is_known = true;
+            }
+        }
+        bytes = bytes.saturating_add(chunk.len() as u64);
+        if bytes > bytes_max {
+            return Err(Error::TooLarge { bytes_max });
+        }
+        hash.update(&chunk);
+        put_full_parts(upload, &mut part, chunk).await?;
+    }
+    if bytes == 0 {
+        return Err(Error::Empty);
+    }
+    if !is_known {
+        limit_for(&head, limits)?;
+    }
+    if !part.is_empty() {
+        upload.put_part(PutPayload::from_bytes(part.freeze())).await?;
+    }
+    Ok(Written {
+        bytes,
+        sha256: hash.finalize().into(),
+    })
+}
+
+/// Sends parts of one size as long as there are enough bytes; what is left stays in `part`.
+async fn put_full_parts(
+    upload: &mut Box<dyn MultipartUpload>,
+    part: &mut BytesMut,
+    mut chunk: Bytes,
+) -> Result<(), Error> {
+    while part.len() + chunk.len() >= PART_BYTES {
+        let missing = chunk.split_to(PART_BYTES - part.len());
+        part.extend_from_slice(&missing);
+        upload.put_part(PutPayload::from_bytes(part.split().freeze())).await?;
+    }
+    part.extend_from_slice(&chunk);
+    Ok(())
+}
+
+/// The limit for a file that starts like this.
+fn limit_for(head: &[u8], limits: &Limits) -> Result<u64, Error> {
+    let kind = probe::sniff(head).ok_or(Error::Unsupported)?.kind;
+    match limits.for_kind(kind) {
+        0 => Err(Error::Unsupported),
+        bytes_max => Ok(bytes_max),
+    }
+}
+
+fn media(new: NewFile, found: &Probe, written: &Written) -> Media {
+    Media {
+        id: new.id,
+        kind: found.kind,
+        mime: found.mime.to_owned(),
+        bytes: written.bytes,
+        sha256: written.sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
+        key: new.key,
+        name: new.name,
+        alt: None,
+        width: found.width,
+        height: found.height,
+        duration_ms: found.duration_ms,
+        frame_rate: found.frame_rate,
+    }
+}
