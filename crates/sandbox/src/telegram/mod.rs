@@ -1,0 +1,288 @@
+//! The Telegram Bot API: a bot that is an administrator of one channel.
+//!
+//! There is no idempotency of any kind: two sends are two messages. The bot token stands for the channel's account,
+//! whose remote id is the chat id and whose handle is the channel's username. A message's remote id in the journal is
+//! `chat_id/message_id`; an album is one post whose `notes.message_ids` has all ids.
+//!
+//! Chosen where the documentation is open: only `HTML` is known as a parse mode, text is trimmed at its end only,
+//! and files above the limits are refused with 413.
+
+mod files;
+mod markup;
+mod messages;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::extract::{Path, State as FromWorld};
+use axum::routing::get;
+use domain::platform::Platform;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::account::Account;
+use crate::answer::Answer;
+use crate::call::Call;
+use crate::exchange::{Credential, Dialect, Handled, Turn, open};
+use crate::fault::Class;
+use crate::form::Fields;
+use crate::journal::Published;
+use crate::limits::WindowView;
+use crate::medium::Medium;
+use crate::world::{Shared, lock};
+
+/// The emulator's own state.
+#[derive(Debug, Default)]
+pub(crate) struct State(Mutex<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// The last message id of each chat; ids are sequential per chat.
+    last: HashMap<String, i64>,
+    /// The post that a message belongs to.
+    messages: HashMap<(String, i64), u64>,
+    /// What a file id stands for.
+    files: HashMap<String, Medium>,
+}
+
+impl State {
+    pub(crate) fn clear(&self) {
+        *lock(&self.0) = Inner::default();
+    }
+
+    /// Takes the message ids of a reloaded journal.
+    pub(crate) fn resume(&self, posts: &[Arc<Published>]) {
+        let mut inner = lock(&self.0);
+        for post in posts.iter().filter(|post| post.platform == Platform::Telegram) {
+            for id in message_ids(post) {
+                let last = inner.last.entry(post.account.clone()).or_default();
+                *last = (*last).max(id);
+                if !post.deleted {
+                    inner.messages.insert((post.account.clone(), id), post.seq);
+                }
+            }
+        }
+    }
+}
+
+fn message_ids(post: &Published) -> Vec<i64> {
+    let ids = post.notes.get("message_ids").and_then(Value::as_array);
+    ids.into_iter().flatten().filter_map(Value::as_i64).collect()
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Telegram;
+
+/// An error body of the Bot API.
+fn refusal(status: u16, description: &str) -> Answer {
+    Answer::json(
+        status,
+        &json!({ "ok": false, "error_code": status, "description": description }),
+    )
+}
+
+fn bad_request(why: &str) -> Answer {
+    refusal(400, &format!("Bad Request: {why}"))
+}
+
+fn success(result: &Value) -> Answer {
+    Answer::ok(&json!({ "ok": true, "result": result }))
+}
+
+impl Dialect for Telegram {
+    fn platform(&self) -> Platform {
+        Platform::Telegram
+    }
+
+    fn server_error(&self, status: u16) -> Answer {
+        let reason = match status {
+            502 => "Bad Gateway",
+            504 => "Gateway Timeout",
+            _ => "Internal Server Error",
+        };
+        refusal(status, reason)
+    }
+
+    fn rate_limited(&self, retry_after_s: u64, _now: Timestamp) -> Answer {
+        Answer::json(
+            429,
+            &json!({
+                "ok": false,
+                "error_code": 429,
+                "description": format!("Too Many Requests: retry after {retry_after_s}"),
+                "parameters": { "retry_after": retry_after_s },
+            }),
+        )
+    }
+
+    fn unauthorized(&self) -> Answer {
+        refusal(401, "Unauthorized")
+    }
+
+    fn expired(&self) -> Answer {
+        refusal(401, "Unauthorized")
+    }
+
+    fn rejected(&self) -> Answer {
+        bad_request("can't parse entities: unsupported start tag \"x\" at byte offset 0")
+    }
+
+    fn stamp(&self, _answer: &mut Answer, _window: &WindowView, _now: Timestamp) {}
+}
+
+pub(crate) fn routes() -> Router<Shared> {
+    Router::new().route("/{bot}/{method}", get(call_method).post(call_method))
+}
+
+fn class_of(method: &str) -> Class {
+    if method.starts_with("send") {
+        Class::Create
+    } else if method.starts_with("edit") {
+        Class::Read
+    } else if method.starts_with("delete") {
+        Class::Delete
+    } else {
+        Class::Check
+    }
+}
+
+/// The text that scripts count by: the message's own, or the first caption of an album.
+fn script_text(fields: &Fields) -> String {
+    let first_caption = || {
+        let media = fields.json("media")?;
+        let captions = media
+            .as_array()?
+            .iter()
+            .filter_map(|item| item.get("caption")?.as_str());
+        captions.map(str::to_owned).next()
+    };
+    fields
+        .text("text")
+        .or_else(|| fields.text("caption"))
+        .or_else(first_caption)
+        .unwrap_or_default()
+}
+
+async fn call_method(
+    FromWorld(world): FromWorld<Shared>,
+    Path((bot, method)): Path<(String, String)>,
+    mut call: Call,
+) -> Handled {
+    // The token is in the path, which the journal keeps.
+    call.path = format!("/telegram/bot…/{method}");
+    let token = bot.strip_prefix("bot").filter(|token| token.contains(':'));
+    let method = method.to_ascii_lowercase();
+    let fields = Fields::of(&call);
+    let text = fields.as_ref().map(script_text).unwrap_or_default();
+    let Some(token) = token else {
+        let turn = open(&world, Telegram, &call, Credential::Open, class_of(&method), &text).await?;
+        return Ok(turn.close(Err(refusal(404, "Not Found"))).await);
+    };
+    let mut turn = open(
+        &world,
+        Telegram,
+        &call,
+        Credential::Access(Some(token)),
+        class_of(&method),
+        &text,
+    )
+    .await?;
+    let answer = match &fields {
+        Ok(fields) => dispatch(&mut turn, &method, token, fields).await,
+        Err(_) => Err(bad_request("can't parse the request body")),
+    };
+    Ok(turn.close(answer).await)
+}
+
+async fn dispatch(turn: &mut Turn<Telegram>, method: &str, token: &str, fields: &Fields) -> Result<Answer, Answer> {
+    let account = turn.account()?;
+    let bot_id = token
+        .split(':')
+        .next()
+        .and_then(|id| id.parse::<i64>().ok())
+        .unwrap_or_default();
+    match method {
+        "getme" => Ok(success(&bot_json(&account, bot_id))),
+        "getchat" => chat(fields, &account).map(|()| success(&chat_json(&account))),
+        "getchatmember" => member(fields, &account, bot_id),
+        "sendmessage" => messages::send_message(turn, fields),
+        "sendphoto" => messages::send_file(turn, fields, "photo").await,
+        "sendvideo" => messages::send_file(turn, fields, "video").await,
+        "senddocument" => messages::send_file(turn, fields, "document").await,
+        "sendmediagroup" => messages::send_album(turn, fields).await,
+        "deletemessage" => messages::delete_one(turn, fields),
+        "deletemessages" => messages::delete_many(turn, fields),
+        "editmessagetext" => messages::edit_text(turn, fields),
+        "editmessagecaption" => messages::edit_caption(turn, fields),
+        "editmessagereplymarkup" => messages::edit_markup(turn, fields),
+        _ => Err(refusal(404, "Not Found")),
+    }
+}
+
+/// Whether the request's `chat_id` is the account's channel, by number or by `@username`.
+fn chat(fields: &Fields, account: &Account) -> Result<(), Answer> {
+    let chat = fields.text("chat_id").ok_or_else(|| bad_request("chat_id is empty"))?;
+    let named = chat
+        .strip_prefix('@')
+        .is_some_and(|name| name.eq_ignore_ascii_case(&account.handle));
+    if chat == account.remote_id || named {
+        Ok(())
+    } else {
+        Err(bad_request("chat not found"))
+    }
+}
+
+fn chat_number(account: &Account) -> i64 {
+    account.remote_id.parse().unwrap_or_default()
+}
+
+fn chat_json(account: &Account) -> Value {
+    let mut chat = json!({ "id": chat_number(account), "title": account.handle, "type": "channel" });
+    if let (Some(object), false) = (chat.as_object_mut(), account.handle.is_empty()) {
+        object.insert("username".to_owned(), Value::String(account.handle.clone()));
+    }
+    chat
+}
+
+fn bot_json(account: &Account, bot_id: i64) -> Value {
+    json!({
+        "id": bot_id,
+        "is_bot": true,
+        "first_name": "Sandbox",
+        "username": format!("{}_bot", account.handle),
+        "can_join_groups": true,
+        "can_read_all_group_messages": false,
+        "supports_inline_queries": false,
+    })
+}
+
+fn member(fields: &Fields, account: &Account, bot_id: i64) -> Result<Answer, Answer> {
+    chat(fields, account)?;
+    let user = fields.text("user_id").and_then(|id| id.parse::<i64>().ok());
+    let user = user.ok_or_else(|| bad_request("invalid user_id specified"))?;
+    if user != bot_id {
+        return Err(bad_request("member not found"));
+    }
+    Ok(success(&json!({
+        "user": bot_json(account, bot_id),
+        "status": "administrator",
+        "can_be_edited": false,
+        "is_anonymous": false,
+        "can_manage_chat": true,
+        "can_delete_messages": true,
+        "can_post_messages": true,
+        "can_edit_messages": true,
+        "can_invite_users": true,
+        "can_restrict_members": true,
+        "can_promote_members": false,
+        "can_change_info": false,
+        "can_manage_video_chats": false,
+        "can_post_stories": false,
+        "can_edit_stories": false,
+        "can_delete_stories": false,
+    })))
+}
+
+#[cfg(test)]
+mod tests;
