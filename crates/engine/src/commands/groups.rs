@@ -1,0 +1,179 @@
+//! Creating, changing and deleting groups.
+
+use domain::content::Content;
+use domain::group::PlanEdit;
+use domain::ids::{GroupId, PostId, UserId};
+use domain::log::{LogEntry, LogKind, LogOutcome};
+use domain::platform::Platform;
+use jiff::{SignedDuration, Timestamp};
+use store::{Created, Group, NewGroup, NewPost, Reach, RequestKey};
+
+use crate::{Engine, Error};
+
+/// How long an idempotency key is remembered.
+const KEY_REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
+
+/// A group to be made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CreateGroup {
+    /// Whose it is.
+    pub owner: UserId,
+    /// What it says.
+    pub content: Content,
+    /// Where it goes; accounts need not exist until it is due.
+    pub targets: Vec<Target>,
+    /// Whether it is kept as a draft.
+    pub draft: bool,
+    /// When it goes out; in the past means now. A draft may have one or not.
+    pub planned_at: Option<Timestamp>,
+    /// What makes a repeated request the same request.
+    pub idempotency: Option<IdempotencyKey>,
+    /// The request's id, which stands in the log entries.
+    pub request_id: Option<String>,
+}
+
+/// Where a post goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The platform.
+    pub platform: Platform,
+    /// The platform's own id of the account.
+    pub remote_id: String,
+}
+
+/// The identity that a caller gave a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyKey {
+    /// Dialect and operation.
+    pub operation: String,
+    /// The caller's key.
+    pub key: String,
+    /// SHA-256 of the canonical body.
+    pub body_hash: [u8; 32],
+}
+
+/// What was made, now or by the first request of the same key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CreatedGroup {
+    /// The group.
+    pub id: GroupId,
+    /// When it goes out; `None` for a draft without a time.
+    pub planned_at: Option<Timestamp>,
+    /// Whether an earlier request made it.
+    pub replayed: bool,
+}
+
+impl Engine {
+    /// Makes a group with a post for each target. When it returns, all of it is durable.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when the idempotency key was used for another body; [`Error::Unavailable`].
+    pub async fn create_group(&self, command: CreateGroup) -> Result<CreatedGroup, Error> {
+        let now = self.clock.now();
+        let id = GroupId::from_bytes(self.mint());
+        let planned_at = match (command.draft, command.planned_at) {
+            (true, planned) => planned,
+            (false, planned) => Some(planned.unwrap_or(now).max(now)),
+        };
+        let kind = if command.draft { LogKind::StatusChanged } else { LogKind::Scheduled };
+        let posts: Vec<_> = command
+            .targets
+            .into_iter()
+            .map(|target| NewPost { id: PostId::from_bytes(self.mint()), platform: target.platform, target: target.remote_id })
+            .collect();
+        let entry = |post: Option<&NewPost>| {
+            let mut entry = LogEntry {
+                group: Some(id),
+                post: post.map(|post| post.id),
+                platform: post.map(|post| post.platform),
+                user: Some(command.owner),
+                ..LogEntry::new(kind, LogOutcome::Info, now)
+            };
+            if let Some(request_id) = &command.request_id {
+                entry = entry.with("request_id", request_id.as_str());
+            }
+            entry
+        };
+        let log = if command.draft { vec![entry(None).with("to", "draft")] } else { posts.iter().map(|post| entry(Some(post))).collect() };
+        let request = command.idempotency.map(|key| RequestKey {
+            owner: command.owner,
+            operation: key.operation,
+            key: key.key,
+            body_hash: key.body_hash,
+            answer: answer(id, planned_at),
+            expires_at: now.saturating_add(KEY_REMEMBERED).unwrap_or(Timestamp::MAX),
+        });
+        let group = NewGroup {
+            id,
+            owner: command.owner,
+            content: command.content,
+            draft: command.draft,
+            planned_at,
+            posts,
+            created_at: now,
+            log,
+        };
+        let due = !command.draft && planned_at.is_some_and(|at| at <= now.saturating_add(self.settings.poll).unwrap_or(at));
+        match self.store.create_group(group, request).await? {
+            Created::New => {
+                // Only what is due before the publisher looks by itself needs to wake it.
+                if due {
+                    self.wake();
+                }
+                Ok(CreatedGroup { id, planned_at, replayed: false })
+            }
+            Created::Replayed { answer } => replayed(&answer),
+        }
+    }
+
+    /// Changes whether a group is a draft, and when it goes out.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Conflict`] when a post of it is past being changed.
+    pub async fn edit_plan(&self, reach: &Reach, group: GroupId, draft: Option<bool>, planned_at: Option<Timestamp>) -> Result<Group, Error> {
+        let now = self.clock.now();
+        let mut entry = LogEntry {
+            group: Some(group),
+            user: Some(reach.owner),
+            ..LogEntry::new(LogKind::StatusChanged, LogOutcome::Info, now)
+        };
+        if let Some(draft) = draft {
+            entry = entry.with("to", if draft { "draft" } else { "scheduled" });
+        }
+        if let Some(at) = planned_at {
+            entry = entry.with("planned_at", at.to_string());
+        }
+        let group = self.store.edit_plan(reach, group, PlanEdit { draft, planned_at, now }, entry).await?;
+        self.wake();
+        Ok(group)
+    }
+
+    /// Deletes a group: it is hidden at once, what was not sent is cancelled, what was stays published.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn delete_group(&self, reach: &Reach, group: GroupId) -> Result<(), Error> {
+        let now = self.clock.now();
+        let entry = LogEntry {
+            group: Some(group),
+            user: Some(reach.owner),
+            ..LogEntry::new(LogKind::Deleted, LogOutcome::Info, now)
+        };
+        Ok(self.store.delete_group(reach, group, now, entry).await?)
+    }
+}
+
+fn answer(id: GroupId, planned_at: Option<Timestamp>) -> String {
+    serde_json::json!({ "group": id, "planned_at": planned_at }).to_string()
+}
+
+fn replayed(answer: &str) -> Result<CreatedGroup, Error> {
+    #[derive(serde::Deserialize)]
+    struct Answer {
+        group: GroupId,
+        planned_at: Option<Timestamp>,
+    }
+    let Answer { group, planned_at } = serde_json::from_str(answer)
+        .map_err(|error| Error::Unavailable(store::Error::Corrupt(format!("a remembered answer: {error}"))))?;
+    Ok(CreatedGroup { id: group, planned_at, replayed: true })
+}

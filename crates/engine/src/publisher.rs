@@ -1,0 +1,289 @@
+//! The loop that decides what runs when. The database is the timer: the publisher sleeps until the next due instant, or
+//! until somebody made something due.
+
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+
+use domain::capability::Capability;
+use domain::ids::{AccountId, AttemptId};
+use domain::intent::{Claim, Job};
+use domain::post::Event;
+use jiff::{SignedDuration, Timestamp};
+use store::{ClaimAsk, Evidence, Orphans, Slots};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::Engine;
+use crate::attempt::{self, unsent};
+use crate::context::Halt;
+use crate::reconcile::Asker;
+
+/// After a failure of the store the publisher waits this long before it goes round again.
+const STORE_PAUSE: SignedDuration = SignedDuration::from_secs(1);
+
+/// Runs posts until it is told to stop.
+pub struct Publisher {
+    engine: Engine,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    busy: HashMap<AccountId, u16>,
+    resting: HashMap<AccountId, Timestamp>,
+    in_flight: usize,
+    done_tx: mpsc::UnboundedSender<Option<AccountId>>,
+    done_rx: mpsc::UnboundedReceiver<Option<AccountId>>,
+}
+
+/// What one round did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Round {
+    /// Posts taken.
+    pub claimed: usize,
+    /// Posts whose worker was gone.
+    pub recovered: u64,
+    /// Something due had to be left for want of room.
+    pub passed_over: bool,
+}
+
+impl Publisher {
+    /// A publisher that stops when `stop` is cancelled.
+    #[must_use]
+    pub fn new(engine: Engine, stop: CancellationToken) -> Self {
+        // One message a claim, and claims are bounded by `claimed_max`: the channel cannot grow beyond that.
+        let (done_tx, done_rx) = mpsc::unbounded_channel();
+        Self {
+            engine,
+            tasks: TaskTracker::new(),
+            stop,
+            busy: HashMap::new(),
+            resting: HashMap::new(),
+            in_flight: 0,
+            done_tx,
+            done_rx,
+        }
+    }
+
+    /// Takes over what a dead process left, and then publishes until stopped; then lets sends under way finish.
+    pub async fn run(mut self) {
+        while let Err(error) = self.engine.store.recover_orphans(Orphans::All, self.engine.clock.now()).await {
+            tracing::error!(%error, "orphans could not be recovered; trying again");
+            if self.pause(STORE_PAUSE).await {
+                return;
+            }
+        }
+        while !self.stop.is_cancelled() {
+            match self.round().await {
+                Ok(round) if round.claimed > 0 || round.recovered > 0 => {}
+                Ok(round) => self.sleep(round.passed_over).await,
+                Err(error) => {
+                    tracing::error!(%error, "the publisher could not reach the store");
+                    self.pause(STORE_PAUSE).await;
+                }
+            }
+        }
+        self.drain().await;
+    }
+
+    /// Claims what is due and can start, and starts it.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn round(&mut self) -> Result<Round, store::Error> {
+        self.collect();
+        let now = self.engine.clock.now();
+        let beat = u64::try_from(now.as_microsecond()).unwrap_or(0);
+        self.engine.stats.publisher_beat.store(beat, Ordering::Relaxed);
+        let settings = &self.engine.settings;
+        let room = settings.claimed_max.saturating_sub(self.in_flight).min(settings.claim_batch);
+        if room == 0 {
+            return Ok(Round { passed_over: true, ..Round::default() });
+        }
+        self.resting.retain(|_, until| *until > now);
+        let claimed = self.engine.store.claim_due(self.ask(now, room)).await?;
+        let mut round = Round { claimed: claimed.claims.len(), recovered: 0, passed_over: claimed.passed_over };
+        for claim in claimed.claims {
+            self.start(claim, now);
+        }
+        if claimed.orphans {
+            round.recovered = self.engine.store.recover_orphans(Orphans::Expired, now).await?;
+        }
+        Ok(round)
+    }
+
+    /// Takes over what a dead process left. [`Self::run`] does so by itself.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn recover(&self) -> Result<u64, store::Error> {
+        self.engine.store.recover_orphans(Orphans::All, self.engine.clock.now()).await
+    }
+
+    /// Does everything that can be done now and returns when nothing is claimed any more; what is due later stays.
+    /// Returns how many posts were taken.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn run_until_idle(&mut self) -> Result<usize, store::Error> {
+        let mut taken = 0;
+        loop {
+            let round = self.round().await?;
+            taken += round.claimed;
+            while self.in_flight > 0 {
+                let Some(account) = self.done_rx.recv().await else { break };
+                self.ended(account);
+            }
+            if round.claimed == 0 && round.recovered == 0 {
+                return Ok(taken);
+            }
+        }
+    }
+
+    /// How many claims are being worked on.
+    pub fn in_flight(&mut self) -> usize {
+        self.collect();
+        self.in_flight
+    }
+
+    fn ask(&self, now: Timestamp, limit: usize) -> ClaimAsk {
+        let settings = &self.engine.settings;
+        let late_before = settings.pacing.then(|| now.saturating_sub(settings.behind_after).unwrap_or(Timestamp::MIN));
+        let mut resting = self.resting.clone();
+        resting.extend(self.engine.resting(now));
+        ClaimAsk {
+            now,
+            limit,
+            lease: settings.lease,
+            attempts: (0..limit).map(|_| AttemptId::from_bytes(self.engine.mint())).collect(),
+            slots: Slots {
+                per_account_max: settings.per_account_claimed_max,
+                late_before,
+                busy: self.busy.clone(),
+                resting,
+                closed: HashMap::new(),
+            },
+        }
+    }
+
+    fn start(&mut self, claim: Claim, now: Timestamp) {
+        let engine = self.engine.clone();
+        let account = claim.account;
+        if let Some(account) = account {
+            *self.busy.entry(account).or_default() += 1;
+            let behind = now.duration_since(claim.due) > engine.settings.behind_after;
+            if engine.settings.pacing && claim.job == Job::Publish && behind {
+                let gap = Capability::of(claim.platform).pace.catch_up_gap;
+                self.resting.insert(account, now.saturating_add(gap).unwrap_or(Timestamp::MAX));
+            }
+        }
+        self.in_flight += 1;
+        engine.stats.claimed.fetch_add(1, Ordering::Relaxed);
+        let done = Done { tx: self.done_tx.clone(), account, engine: engine.clone() };
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move {
+            let _done = done;
+            work(&engine, claim, &stop).await;
+        });
+    }
+
+    fn collect(&mut self) {
+        while let Ok(account) = self.done_rx.try_recv() {
+            self.ended(account);
+        }
+    }
+
+    fn ended(&mut self, account: Option<AccountId>) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        if let Some(account) = account
+            && let Some(count) = self.busy.get_mut(&account)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.busy.remove(&account);
+            }
+        }
+    }
+
+    async fn sleep(&self, passed_over: bool) {
+        let now = self.engine.clock.now();
+        let poll = now.saturating_add(self.engine.settings.poll).unwrap_or(Timestamp::MAX);
+        let next = self.engine.store.next_wake().await.ok().flatten().unwrap_or(poll).min(poll);
+        // What was passed over is due already: only room, or a little time, makes a difference.
+        let soon = now.saturating_add(SignedDuration::from_millis(if passed_over { 100 } else { 1 })).unwrap_or(poll);
+        tokio::select! {
+            () = self.stop.cancelled() => {}
+            () = self.engine.wake.notified() => {}
+            () = self.engine.clock.sleep_until(next.max(soon)) => {}
+        }
+    }
+
+    /// Waits; true when told to stop meanwhile.
+    async fn pause(&self, by: SignedDuration) -> bool {
+        let until = self.engine.clock.now().saturating_add(by).unwrap_or(Timestamp::MAX);
+        tokio::select! {
+            () = self.stop.cancelled() => true,
+            () = self.engine.clock.sleep_until(until) => false,
+        }
+    }
+
+    /// Lets sends under way end within their deadline; what is left is recovered at the next start.
+    async fn drain(self) {
+        self.tasks.close();
+        let until = self.engine.clock.now().saturating_add(self.engine.settings.drain).unwrap_or(Timestamp::MAX);
+        tokio::select! {
+            () = self.tasks.wait() => tracing::info!("all sends have ended"),
+            () = self.engine.clock.sleep_until(until) => {
+                tracing::warn!(left = self.tasks.len(), "stopping with sends under way; they are asked for at the next start");
+            }
+        }
+    }
+}
+
+/// Tells the publisher that a claim has ended, however it ended.
+struct Done {
+    tx: mpsc::UnboundedSender<Option<AccountId>>,
+    account: Option<AccountId>,
+    engine: Engine,
+}
+
+impl Drop for Done {
+    fn drop(&mut self) {
+        self.engine.stats.claimed.fetch_sub(1, Ordering::Relaxed);
+        // The receiver is gone only when the publisher is.
+        let _ = self.tx.send(self.account);
+        self.engine.wake.notify_one();
+    }
+}
+
+async fn work(engine: &Engine, claim: Claim, stop: &CancellationToken) {
+    let post = claim.post;
+    let pace = &Capability::of(claim.platform).pace;
+    let gate = claim.account.map(|account| engine.gate(account, pace.in_flight_max));
+    let _account_slot = match &gate {
+        Some(gate) => gate.sending.acquire().await.ok(),
+        None => None,
+    };
+    let _slot = engine.sending.acquire().await.ok();
+    let outcome = if stop.is_cancelled() && claim.job == Job::Publish {
+        let now = engine.clock.now();
+        let back = unsent(Event::Returned { at: now }, now, Vec::new());
+        engine.store.release(claim, back).await.map_err(Halt::from)
+    } else {
+        attempt::run(engine, claim, Asker::Engine).await
+    };
+    match outcome {
+        Ok(state) => tracing::debug!(%post, state = state.word(), "released"),
+        Err(Halt::LeaseLost) => tracing::info!(%post, "the claim had ended"),
+        Err(Halt::Stopped) => {}
+        Err(Halt::Store(error)) => tracing::error!(%post, %error, "the store failed; the post comes back when its lease ends"),
+    }
+}
+
+impl Engine {
+    /// Notes evidence that two posts exist where one was meant.
+    pub(crate) fn note_evidence(&self, platform: domain::platform::Platform, evidence: Evidence) {
+        if evidence.duplicate {
+            self.stats.duplicates.fetch_add(1, Ordering::Relaxed);
+            tracing::error!(%platform, "a late answer shows that a post exists twice");
+        }
+    }
+}

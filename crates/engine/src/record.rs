@@ -1,0 +1,100 @@
+//! Log entries as the engine writes them: one function a kind, so that every entry of a kind has the same fields.
+
+use domain::error::PlatformError;
+use domain::intent::Claim;
+use domain::log::{LogEntry, LogKind, LogOutcome};
+use domain::part::{Part, RemotePost};
+use jiff::{SignedDuration, Timestamp};
+
+/// An entry about a claimed post.
+fn of(claim: &Claim, kind: LogKind, outcome: LogOutcome, at: Timestamp) -> LogEntry {
+    LogEntry {
+        group: Some(claim.group),
+        post: Some(claim.post),
+        account: claim.account,
+        user: Some(claim.owner),
+        platform: Some(claim.platform),
+        attempt: Some(claim.attempt),
+        retries: Some(claim.retries),
+        ..LogEntry::new(kind, outcome, at)
+    }
+}
+
+/// A worker began; told with the first intent, at the time of the claim.
+pub(crate) fn processing(claim: &Claim) -> LogEntry {
+    LogEntry { retries: None, ..of(claim, LogKind::Processing, LogOutcome::Info, claim.claimed_at) }
+}
+
+/// The call is about to be made.
+pub(crate) fn attempted(claim: &Claim, part: Part, at: Timestamp) -> LogEntry {
+    of(claim, LogKind::PublishAttempted, LogOutcome::Info, at).with("part", part.number())
+}
+
+/// It is live.
+pub(crate) fn succeeded(claim: &Claim, part: Part, remote: &RemotePost, at: Timestamp, took: Option<SignedDuration>) -> LogEntry {
+    let mut entry = LogEntry { took, ..of(claim, LogKind::PublishSucceeded, LogOutcome::Success, at) };
+    entry = entry.with("part", part.number()).with("remote_id", remote.id.as_str());
+    match &remote.url {
+        Some(url) => entry.with("url", url.as_str()),
+        None => entry,
+    }
+}
+
+fn with_error(mut entry: LogEntry, error: &PlatformError) -> LogEntry {
+    entry.error = Some(error.message.clone());
+    entry.http_status = error.http_status;
+    entry = entry.with("kind", serde_json::to_value(error.kind).unwrap_or_default());
+    if let Some(code) = &error.code {
+        entry = entry.with("code", code.as_str());
+    }
+    match &error.raw {
+        Some(raw) => entry.with("raw", raw.as_str()),
+        None => entry,
+    }
+}
+
+/// It failed for good.
+pub(crate) fn failed(claim: &Claim, error: &PlatformError, at: Timestamp, took: Option<SignedDuration>) -> LogEntry {
+    LogEntry { took, ..with_error(of(claim, LogKind::PublishFailed, LogOutcome::Failure, at), error) }
+}
+
+/// It failed and is tried again.
+pub(crate) fn retrying(claim: &Claim, error: &PlatformError, at: Timestamp, next: Timestamp) -> LogEntry {
+    with_error(of(claim, LogKind::PublishRetry, LogOutcome::Failure, at), error).with("next_attempt_at", next.to_string())
+}
+
+/// The outcome is not known.
+pub(crate) fn unknown(claim: &Claim, error: &PlatformError, at: Timestamp) -> LogEntry {
+    with_error(of(claim, LogKind::OutcomeUnknown, LogOutcome::Unknown, at), error)
+}
+
+/// The outcome was established by asking.
+pub(crate) fn established(claim: &Claim, what: &str, at: Timestamp) -> LogEntry {
+    of(claim, LogKind::OutcomeEstablished, LogOutcome::Success, at).with("finding", what)
+}
+
+/// The outcome cannot be established.
+pub(crate) fn unconfirmed(claim: &Claim, message: &str, at: Timestamp) -> LogEntry {
+    LogEntry { error: Some(message.to_owned()), ..of(claim, LogKind::Unconfirmed, LogOutcome::Unknown, at) }
+}
+
+/// It was found too late.
+pub(crate) fn missed(claim: &Claim, late: SignedDuration, at: Timestamp) -> LogEntry {
+    LogEntry {
+        error: Some(format!("Found {} s after its time; not sent", late.as_secs())),
+        ..of(claim, LogKind::Missed, LogOutcome::Failure, at)
+    }
+}
+
+/// A token was exchanged, or could not be.
+pub(crate) fn refreshed(claim: &Claim, error: Option<&PlatformError>, at: Timestamp) -> LogEntry {
+    let (kind, outcome) = match error {
+        None => (LogKind::TokenRefreshed, LogOutcome::Success),
+        Some(_) => (LogKind::TokenRefreshFailed, LogOutcome::Failure),
+    };
+    let entry = LogEntry { group: None, post: None, attempt: None, retries: None, ..of(claim, kind, outcome, at) };
+    match error {
+        Some(error) => with_error(entry, error),
+        None => entry,
+    }
+}

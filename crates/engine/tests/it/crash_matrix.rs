@@ -1,0 +1,131 @@
+//! Every place at which a crash can strike, crossed with everything that a platform can do to the first send, for every
+//! platform and for the second part of a thread as well as the first. Whatever happens, no part is out there twice, and
+//! what the server says in the end is true.
+
+use domain::part::Part;
+use domain::platform::Platform;
+use domain::post::PostState;
+use engine::points::CrashPoint;
+use sandbox::{Class, Fault, Rule};
+
+use crate::world::{self, EMULATED, Outside, StopAt, content, go_on, post_now, run_to_the_end, run_until_stopped, state};
+
+/// What the platform does to the first call that would create the part.
+fn faults() -> Vec<(&'static str, Option<Fault>)> {
+    vec![
+        ("plain", None),
+        ("connection dropped before the post exists", Some(Fault::DropBefore)),
+        ("connection dropped after the post exists", Some(Fault::DropAfter)),
+        ("500 and nothing published", Some(Fault::ErrorBefore { status: 500 })),
+        ("500 but published", Some(Fault::ErrorAfter { status: 500 })),
+        ("an HTML page with 502", Some(Fault::HtmlError { status: 502 })),
+        ("half an answer", Some(Fault::Truncated)),
+        ("a malformed answer", Some(Fault::Malformed)),
+        ("429 with a time", Some(Fault::RateLimit { retry_after_s: 2 })),
+    ]
+}
+
+/// Whether the world can ever be asked what became of a send.
+fn can_be_asked(platform: Platform) -> bool {
+    platform != Platform::Telegram
+}
+
+struct Case {
+    platform: Platform,
+    part: Part,
+    fault_name: &'static str,
+    fault: Option<Fault>,
+    point: Option<CrashPoint>,
+    nth: u32,
+}
+
+impl std::fmt::Display for Case {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let point = self.point.map_or("nowhere", CrashPoint::word);
+        write!(f, "{}, {:?}, {}, crash at {point} #{}", self.platform, self.part, self.fault_name, self.nth)
+    }
+}
+
+fn cases(platform: Platform) -> Vec<Case> {
+    let threads = domain::capability::Capability::of(platform).threads;
+    let parts = if threads { vec![Part::Head, Part::Reply(1)] } else { vec![Part::Head] };
+    let points = std::iter::once((None, 1)).chain(CrashPoint::ALL.iter().flat_map(|point| [(Some(*point), 1), (Some(*point), 2)]));
+    let mut cases = Vec::new();
+    for (point, nth) in points {
+        for (fault_name, fault) in faults() {
+            for part in &parts {
+                cases.push(Case { platform, part: *part, fault_name, fault: fault.clone(), point, nth });
+            }
+        }
+    }
+    cases
+}
+
+async fn check(outside: &Outside, number: usize, case: &Case) {
+    let (head, reply) = (format!("head {} {number}", case.platform), format!("reply {} {number}", case.platform));
+    let replies = if case.part == Part::Head { Vec::new() } else { vec![reply.clone()] };
+    let nth_create = if case.part == Part::Head { 1 } else { 2 };
+    let script = case.fault.clone().map(|fault| Rule::nth(Class::Create, nth_create, fault)).into_iter().collect();
+    let store = world::memory();
+
+    let stop = StopAt::new(case.point, case.nth);
+    let setup = outside.engine(store.clone(), go_on()).await;
+    let (user, account) = outside.connect(&setup, case.platform, &format!("{}{number}", case.platform), script).await;
+    let first = outside.engine(store.clone(), stop.clone()).await;
+    let group = post_now(&first, &user, &account, content(outside, case.platform, &head, &replies)).await;
+    run_until_stopped(&first, &stop).await;
+    drop(first);
+
+    let second = outside.engine(store, go_on()).await;
+    run_to_the_end(outside, &second).await;
+    let state = state(&second, &user, group).await;
+    let texts: Vec<_> = std::iter::once(head).chain(replies).collect();
+    let copies: Vec<_> = texts.iter().map(|text| outside.copies(case.platform, text)).collect();
+
+    assert!(copies.iter().all(|n| *n <= 1), "{case}: published twice: {copies:?}, {state:?}");
+    match &state {
+        PostState::Published { .. } => assert!(copies.iter().all(|n| *n == 1), "{case}: says published, but {copies:?}"),
+        PostState::Unconfirmed { .. } => {
+            assert!(!can_be_asked(case.platform), "{case}: unconfirmed where the platform can be asked: {copies:?}");
+            assert!(case.point.is_some() || case.fault.is_some(), "{case}: unconfirmed without cause");
+        }
+        other => panic!("{case}: ended as {other:?} with {copies:?}"),
+    }
+}
+
+async fn check_all(platform: Platform) {
+    let outside = Outside::new().await;
+    for (number, case) in cases(platform).iter().enumerate() {
+        check(&outside, number, case).await;
+    }
+}
+
+#[tokio::test]
+async fn no_crash_and_no_fault_makes_two_toots() {
+    check_all(Platform::Mastodon).await;
+}
+
+#[tokio::test]
+async fn no_crash_and_no_fault_makes_two_telegram_messages() {
+    check_all(Platform::Telegram).await;
+}
+
+#[tokio::test]
+async fn no_crash_and_no_fault_makes_two_bluesky_records() {
+    check_all(Platform::Bluesky).await;
+}
+
+#[tokio::test]
+async fn no_crash_and_no_fault_makes_two_posts_on_x() {
+    check_all(Platform::X).await;
+}
+
+#[tokio::test]
+async fn no_crash_and_no_fault_makes_two_instagram_posts() {
+    check_all(Platform::Instagram).await;
+}
+
+#[tokio::test]
+async fn every_platform_with_an_emulator_is_in_the_matrix() {
+    assert_eq!(EMULATED.len(), 5);
+}

@@ -1,0 +1,248 @@
+//! A whole Broadside in one process: a store, an engine, and the sandbox as the world outside, on a clock that moves
+//! only when told to.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use connectors::http::Http;
+use connectors::{App, Credentials, Endpoints, MediaSource, Registry};
+use domain::account::{Account, User};
+use domain::clock::{BoxFut, Clock, ManualClock};
+use domain::content::{Content, Media, MediaKind, PartContent};
+use domain::ids::{GroupId, MediaId};
+use domain::plan::Plan;
+use domain::platform::Platform;
+use domain::post::PostState;
+use domain::secret::SecretText;
+use engine::commands::{CreateGroup, Target};
+use engine::points::{CrashPoint, FailPoints, GoOn, Stopped};
+use engine::{Engine, Parts, Publisher, Settings};
+use futures_util::stream::{self, BoxStream, StreamExt};
+use jiff::{SignedDuration, Timestamp};
+use rand::SeedableRng;
+use sandbox::{AccountSeed, Filter, NewSandboxAccount, Rule, Sandbox};
+use store::memory::MemoryStore;
+use store::{Reach, Store};
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+/// Where the tests begin.
+pub(crate) fn start_of_time() -> Timestamp {
+    "2026-11-22T09:00:00Z".parse().unwrap()
+}
+
+/// The sandbox, its clock, and a file that every platform can fetch.
+pub(crate) struct Outside {
+    pub(crate) clock: ManualClock,
+    pub(crate) sandbox: Sandbox,
+    media: Arc<SandboxMedia>,
+    http: Http,
+}
+
+impl Outside {
+    pub(crate) async fn new() -> Self {
+        let clock = ManualClock::new(start_of_time());
+        let mut options = sandbox::Options::new(Arc::new(clock.clone()));
+        options.rate_limits = false;
+        let sandbox = sandbox::start(options).await.unwrap();
+        let media = Arc::new(SandboxMedia { url: sandbox.sample_url("image.jpg").parse().unwrap() });
+        let http = Http::new(Arc::new(clock.clone())).unwrap();
+        Self { clock, sandbox, media, http }
+    }
+
+    /// An engine over `store`, as a fresh process would make it.
+    pub(crate) async fn engine(&self, store: Arc<dyn Store>, points: Arc<dyn FailPoints>) -> Engine {
+        let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
+        let mut endpoints = Endpoints::default();
+        for platform in EMULATED {
+            endpoints.overrides.insert(*platform, self.sandbox.endpoint(*platform));
+        }
+        let app = App { id: "broadside".to_owned(), secret: SecretText::from("a secret of the app") };
+        endpoints.apps.insert(Platform::X, app);
+        Engine::new(Parts {
+            store,
+            connectors: Registry::all(),
+            endpoints,
+            media: Arc::clone(&self.media) as Arc<dyn MediaSource>,
+            http: self.http.clone(),
+            clock,
+            rng: rand::rngs::StdRng::seed_from_u64(7),
+            settings: Settings::default(),
+            points,
+        })
+        .await
+        .unwrap()
+    }
+
+    /// A user with an account of the platform whose first calls go as the script says.
+    pub(crate) async fn connect(&self, engine: &Engine, platform: Platform, name: &str, script: Vec<Rule>) -> (User, Account) {
+        let seed = self.sandbox.add_account(&NewSandboxAccount::new(platform, name).with_script(script)).unwrap();
+        let user = engine.create_user(name, Plan::default()).await.unwrap();
+        let account = engine
+            .connect_account(user.id, platform, base_url(&seed).as_deref(), &credentials(&seed))
+            .await
+            .unwrap_or_else(|error| panic!("{platform}: {error}"));
+        (user, account)
+    }
+
+    /// How many posts with this text exist out there.
+    pub(crate) fn copies(&self, platform: Platform, text: &str) -> usize {
+        let filter = Filter { platform: Some(platform), account: None, text: Some(text.to_owned()) };
+        self.sandbox.published(&filter).into_iter().filter(|post| post.text == text && !post.deleted).count()
+    }
+
+    /// One picture, as a post refers to it.
+    pub(crate) fn picture(&self) -> Media {
+        let (mime, bytes) = sandbox::samples::by_name("image.jpg").unwrap();
+        Media {
+            id: MediaId::default(),
+            kind: MediaKind::Image,
+            mime: mime.to_owned(),
+            bytes: bytes.len() as u64,
+            sha256: String::new(),
+            key: "image.jpg".to_owned(),
+            name: Some("image.jpg".to_owned()),
+            alt: Some("A test card".to_owned()),
+            width: Some(1_080),
+            height: Some(1_080),
+            duration_ms: None,
+            frame_rate: None,
+        }
+    }
+}
+
+/// The platforms that have an emulator and a connector.
+pub(crate) const EMULATED: &[Platform] =
+    &[Platform::Mastodon, Platform::Telegram, Platform::Bluesky, Platform::X, Platform::Instagram];
+
+fn base_url(seed: &AccountSeed) -> Option<String> {
+    matches!(seed.platform, Platform::Mastodon | Platform::Bluesky).then(|| seed.base_url.to_string())
+}
+
+fn credentials(seed: &AccountSeed) -> Credentials {
+    match seed.platform {
+        Platform::Bluesky => Credentials {
+            identifier: Some(seed.handle.clone()),
+            password: seed.password.as_deref().map(SecretText::from),
+            ..Credentials::default()
+        },
+        Platform::Telegram => Credentials {
+            token: Some(SecretText::from(seed.token.as_str())),
+            identifier: Some(seed.remote_id.clone()),
+            ..Credentials::default()
+        },
+        _ => Credentials {
+            token: Some(SecretText::from(seed.token.as_str())),
+            refresh: seed.refresh_token.as_deref().map(SecretText::from),
+            ..Credentials::default()
+        },
+    }
+}
+
+/// A group for one account, due at once.
+pub(crate) async fn post_now(engine: &Engine, user: &User, account: &Account, content: Content) -> GroupId {
+    let command = CreateGroup {
+        owner: user.id,
+        content,
+        targets: vec![Target { platform: account.platform, remote_id: account.remote_id.clone() }],
+        draft: false,
+        planned_at: None,
+        idempotency: None,
+        request_id: None,
+    };
+    engine.create_group(command).await.unwrap().id
+}
+
+/// A text, with a picture where the platform needs one.
+pub(crate) fn content(outside: &Outside, platform: Platform, text: &str, replies: &[String]) -> Content {
+    let needs_picture = domain::capability::Capability::of(platform).needs_media;
+    let media = if needs_picture { vec![outside.picture()] } else { Vec::new() };
+    let part = |text: &String| PartContent { text: text.clone(), media: Vec::new() };
+    Content {
+        head: PartContent { text: text.to_owned(), media },
+        replies: replies.iter().map(part).collect(),
+        ..Content::default()
+    }
+}
+
+/// The state of a group's only post.
+pub(crate) async fn state(engine: &Engine, user: &User, group: GroupId) -> PostState {
+    let group = engine.group(&Reach { owner: user.id }, group).await.unwrap();
+    group.posts.first().unwrap().state.clone()
+}
+
+/// Publishes, lets time pass to whatever comes next, and so on, until nothing is left to happen within two days.
+pub(crate) async fn run_to_the_end(outside: &Outside, engine: &Engine) {
+    let mut publisher = Publisher::new(engine.clone(), CancellationToken::new());
+    publisher.recover().await.unwrap();
+    let end = outside.clock.now() + SignedDuration::from_hours(48);
+    loop {
+        publisher.run_until_idle().await.unwrap();
+        match engine.store().next_wake().await.unwrap() {
+            Some(at) if at < end => outside.clock.advance_to(at),
+            _ => return,
+        }
+    }
+}
+
+/// Runs until the engine was stopped at its point, or nothing is left to do now.
+pub(crate) async fn run_until_stopped(engine: &Engine, stop: &StopAt) {
+    let mut publisher = Publisher::new(engine.clone(), CancellationToken::new());
+    publisher.run_until_idle().await.unwrap();
+    let _ = stop;
+}
+
+/// Stops the engine dead at the nth time that a point is reached, and at every point from then on.
+pub(crate) struct StopAt {
+    point: Option<CrashPoint>,
+    nth: u32,
+    reached: AtomicU32,
+    dead: AtomicBool,
+}
+
+impl StopAt {
+    pub(crate) fn new(point: Option<CrashPoint>, nth: u32) -> Arc<Self> {
+        Arc::new(Self { point, nth, reached: AtomicU32::new(0), dead: AtomicBool::new(false) })
+    }
+
+    pub(crate) fn died(&self) -> bool {
+        self.dead.load(Ordering::SeqCst)
+    }
+}
+
+impl FailPoints for StopAt {
+    fn reach(&self, point: CrashPoint, _platform: Platform) -> Result<(), Stopped> {
+        if self.point == Some(point) && self.reached.fetch_add(1, Ordering::SeqCst) + 1 == self.nth {
+            self.dead.store(true, Ordering::SeqCst);
+        }
+        if self.died() { Err(Stopped) } else { Ok(()) }
+    }
+}
+
+/// Never stops.
+pub(crate) fn go_on() -> Arc<dyn FailPoints> {
+    Arc::new(GoOn)
+}
+
+/// An empty model store.
+pub(crate) fn memory() -> Arc<dyn Store> {
+    Arc::new(MemoryStore::new(start_of_time(), 7))
+}
+
+struct SandboxMedia {
+    url: Url,
+}
+
+impl MediaSource for SandboxMedia {
+    fn open<'a>(&'a self, media: &'a Media, offset: u64) -> BoxFut<'a, std::io::Result<BoxStream<'static, std::io::Result<bytes::Bytes>>>> {
+        Box::pin(async move {
+            let (_, bytes) = sandbox::samples::by_name(&media.key).ok_or(std::io::ErrorKind::NotFound)?;
+            let rest = bytes::Bytes::from(bytes).slice(usize::try_from(offset).unwrap()..);
+            Ok(stream::iter([Ok(rest)]).boxed())
+        })
+    }
+
+    fn public_url(&self, _media: &Media) -> Option<Url> {
+        Some(self.url.clone())
+    }
+}
