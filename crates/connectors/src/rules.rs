@@ -126,14 +126,18 @@ pub struct Refusal {
     pub not_before: Option<Timestamp>,
 }
 
+/// The index of the first row that matches.
+#[must_use]
+pub fn first_match(rows: &[Row], status: u16, code: Option<&str>, words: &str) -> Option<usize> {
+    rows.iter().position(|row| row.matches(status, code, words))
+}
+
 /// The error for an answer that is not the one hoped for: by the first row that matches, else by the rule that an
 /// unknown refusal is never retried as if harmless, and that 408, 5xx and unreadable 2xx leave the outcome open.
 #[must_use]
 pub fn classify(platform: Platform, rows: &[Row], stage: Stage, answer: &Answer, refusal: &Refusal) -> PlatformError {
     let status = answer.status;
-    let row = rows
-        .iter()
-        .find(|row| row.matches(status, refusal.code.as_deref(), &refusal.words));
+    let row = first_match(rows, status, refusal.code.as_deref(), &refusal.words).and_then(|n| rows.get(n));
     let mut error = match row {
         Some(row) => {
             let fate = match row.fate {

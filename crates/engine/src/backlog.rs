@@ -21,7 +21,12 @@ impl Backlog {
     pub fn warning(&self, now: Timestamp, after: SignedDuration) -> Option<String> {
         let late = now.duration_since(self.oldest?);
         let (due, claimed) = (self.due, self.claimed);
-        (late > after).then(|| format!("{due} posts due, {claimed} of them claimed and not finished, the oldest late by {} s", late.as_secs()))
+        (late > after).then(|| {
+            format!(
+                "{due} posts due, {claimed} of them claimed and not finished, the oldest late by {} s",
+                late.as_secs()
+            )
+        })
     }
 }
 

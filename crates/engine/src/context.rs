@@ -67,11 +67,19 @@ impl Desk {
 
     /// The parts that are not live yet, in order.
     pub(crate) fn parts_left(&self) -> Vec<Part> {
-        self.draft.parts().into_iter().filter(|part| !self.is_live(*part)).collect()
+        self.draft
+            .parts()
+            .into_iter()
+            .filter(|part| !self.is_live(*part))
+            .collect()
     }
 
     pub(crate) fn head(&self) -> Option<&RemotePost> {
-        self.work.live.iter().find(|(part, _)| *part == Part::Head).map(|(_, remote)| remote)
+        self.work
+            .live
+            .iter()
+            .find(|(part, _)| *part == Part::Head)
+            .map(|(_, remote)| remote)
     }
 
     pub(crate) fn parts_live(&self) -> PartsLive {
@@ -84,10 +92,21 @@ impl Desk {
 
     /// Earlier intents of a part, oldest first.
     pub(crate) fn prior(&self, part: Part) -> Vec<IntentRecord> {
-        self.work.intents.iter().filter(|intent| intent.part == part).cloned().collect()
+        self.work
+            .intents
+            .iter()
+            .filter(|intent| intent.part == part)
+            .cloned()
+            .collect()
     }
 
-    pub(crate) fn ctx<'a>(&'a self, engine: &'a Engine, claim: &Claim, part: Part, prior: &'a [IntentRecord]) -> SendCtx<'a> {
+    pub(crate) fn ctx<'a>(
+        &'a self,
+        engine: &'a Engine,
+        claim: &Claim,
+        part: Part,
+        prior: &'a [IntentRecord],
+    ) -> SendCtx<'a> {
         SendCtx {
             account: AccountRef {
                 remote_id: &self.account.remote_id,
@@ -122,7 +141,12 @@ impl Engine {
     }
 
     pub(crate) fn connect_ctx<'a>(&'a self, base_url: Option<&'a str>, now: Timestamp) -> ConnectCtx<'a> {
-        ConnectCtx { endpoints: &self.endpoints, http: &self.http, base_url, now }
+        ConnectCtx {
+            endpoints: &self.endpoints,
+            http: &self.http,
+            base_url,
+            now,
+        }
     }
 }
 
@@ -136,7 +160,9 @@ pub(crate) struct TakenByOthers {
 
 impl std::fmt::Debug for TakenByOthers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TakenByOthers").field("post", &self.post).finish_non_exhaustive()
+        f.debug_struct("TakenByOthers")
+            .field("post", &self.post)
+            .finish_non_exhaustive()
     }
 }
 

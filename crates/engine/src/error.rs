@@ -18,7 +18,9 @@ pub enum Error {
     #[error("{}", .0.message)]
     Platform(#[from] Box<PlatformError>),
     /// The post may be live and nobody can tell: a person must decide.
-    #[error("the post may already be published; look at the account, then say `broadside resolve {0} --published URL` or `--send-again`")]
+    #[error(
+        "the post may already be published; look at the account, then say `broadside resolve {0} --published URL` or `--send-again`"
+    )]
     OutcomeUnknown(domain::ids::PostId),
     /// The database does not answer. Nothing that was asked for can be relied on.
     #[error("the database is unavailable")]

@@ -59,7 +59,9 @@ impl KeyCache {
     }
 
     pub(crate) fn take_used(&self) -> Vec<(ApiKeyId, Timestamp)> {
-        std::mem::take(&mut *self.used.lock().unwrap_or_else(PoisonError::into_inner)).into_iter().collect()
+        std::mem::take(&mut *self.used.lock().unwrap_or_else(PoisonError::into_inner))
+            .into_iter()
+            .collect()
     }
 }
 
@@ -81,8 +83,13 @@ impl Engine {
             self.keys.touch(caller.key, now);
             return Ok(Some(caller));
         }
-        let Some(owner) = self.store.authenticate(hash).await? else { return Ok(None) };
-        let caller = Caller { key: owner.key, user: owner.user };
+        let Some(owner) = self.store.authenticate(hash).await? else {
+            return Ok(None);
+        };
+        let caller = Caller {
+            key: owner.key,
+            user: owner.user,
+        };
         self.keys.put(hash, now, caller.clone());
         self.keys.touch(caller.key, now);
         Ok(Some(caller))

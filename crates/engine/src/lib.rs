@@ -15,8 +15,8 @@ pub mod points;
 mod publisher;
 mod queries;
 mod reconcile;
-mod refresh;
 mod record;
+mod refresh;
 pub mod settings;
 pub mod stats;
 
@@ -135,7 +135,10 @@ impl Engine {
             keys: KeyCache::default(),
             wake: Notify::new(),
             sending,
-            chance: Mutex::new(Chance { mint: IdMint::default(), rng: parts.rng }),
+            chance: Mutex::new(Chance {
+                mint: IdMint::default(),
+                rng: parts.rng,
+            }),
             accounts: Mutex::new(HashMap::new()),
             resting: Mutex::new(HashMap::new()),
         })))
@@ -204,7 +207,10 @@ impl Inner {
     /// Lets an account rest until then: its platform asked for fewer requests.
     pub(crate) fn rest(&self, account: Option<AccountId>, until: Timestamp) {
         if let Some(account) = account {
-            self.resting.lock().unwrap_or_else(PoisonError::into_inner).insert(account, until);
+            self.resting
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(account, until);
         }
     }
 

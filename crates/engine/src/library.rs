@@ -34,7 +34,14 @@ impl Library {
     #[must_use]
     pub fn new(store: MediaStore, fetcher: Fetcher, signer: LinkSigner, clock: Arc<dyn Clock>, rng: StdRng) -> Self {
         let chance = Mutex::new((IdMint::default(), rng));
-        Self { store, fetcher, signer, clock, chance, public_url: RwLock::new(None) }
+        Self {
+            store,
+            fetcher,
+            signer,
+            clock,
+            chance,
+            public_url: RwLock::new(None),
+        }
     }
 
     /// Tells under which address the server can be reached from outside.
@@ -54,7 +61,9 @@ impl Library {
         bytes: impl Stream<Item = io::Result<Bytes>> + Send,
         limits: &Limits,
     ) -> Result<Media, media::Error> {
-        self.store.put_stream(self.new_file(owner, name, mime), bytes, limits).await
+        self.store
+            .put_stream(self.new_file(owner, name, mime), bytes, limits)
+            .await
     }
 
     /// Imports what a user's URL holds, from public addresses and the operator's exceptions alone.
@@ -62,7 +71,9 @@ impl Library {
     /// # Errors
     /// Those of [`Fetcher::import`]; nothing is left behind.
     pub async fn import(&self, owner: UserId, url: &str, allowance: &Allowance) -> Result<Media, FetchError> {
-        self.fetcher.import(&self.store, self.new_file(owner, None, None), url, allowance).await
+        self.fetcher
+            .import(&self.store, self.new_file(owner, None, None), url, allowance)
+            .await
     }
 
     /// Removes a file that nothing refers to.
@@ -77,9 +88,25 @@ impl Library {
     ///
     /// # Errors
     /// `Err(None)` for a link that is not ours or has expired.
-    pub async fn open_link(&self, token: &str, name: &str, range: Option<std::ops::Range<u64>>) -> Result<Opened, Option<media::Error>> {
-        let key = self.signer.verify(token, name, self.clock.now()).map_err(|_: LinkError| None)?;
+    pub async fn open_link(
+        &self,
+        token: &str,
+        name: &str,
+        range: Option<std::ops::Range<u64>>,
+    ) -> Result<Opened, Option<media::Error>> {
+        let key = self
+            .signer
+            .verify(token, name, self.clock.now())
+            .map_err(|_: LinkError| None)?;
         self.store.open(&key, range).await.map_err(Some)
+    }
+
+    /// An unguessable public link that lives for two days; `None` until the server's address is known.
+    #[must_use]
+    pub fn link(&self, media: &Media) -> Option<Url> {
+        let base = self.public_url.read().unwrap_or_else(PoisonError::into_inner).clone()?;
+        let expires_at = self.clock.now().saturating_add(LINK_LIFE).unwrap_or(Timestamp::MAX);
+        base.join(&self.signer.sign(&media.key, expires_at).ok()?).ok()
     }
 
     fn new_file(&self, owner: UserId, name: Option<String>, mime: Option<String>) -> NewFile {
@@ -91,16 +118,23 @@ impl Library {
 }
 
 impl MediaSource for Library {
-    fn open<'a>(&'a self, media: &'a Media, offset: u64) -> BoxFut<'a, io::Result<BoxStream<'static, io::Result<Bytes>>>> {
+    fn open<'a>(
+        &'a self,
+        media: &'a Media,
+        offset: u64,
+    ) -> BoxFut<'a, io::Result<BoxStream<'static, io::Result<Bytes>>>> {
         Box::pin(async move {
             let range = (offset > 0).then(|| offset..media.bytes);
-            Ok(self.store.open(&media.key, range).await.map_err(io::Error::other)?.stream)
+            Ok(self
+                .store
+                .open(&media.key, range)
+                .await
+                .map_err(io::Error::other)?
+                .stream)
         })
     }
 
     fn public_url(&self, media: &Media) -> Option<Url> {
-        let base = self.public_url.read().unwrap_or_else(PoisonError::into_inner).clone()?;
-        let expires_at = self.clock.now().saturating_add(LINK_LIFE).unwrap_or(Timestamp::MAX);
-        base.join(&self.signer.sign(&media.key, expires_at).ok()?).ok()
+        self.link(media)
     }
 }

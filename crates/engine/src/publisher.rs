@@ -65,7 +65,12 @@ impl Publisher {
 
     /// Takes over what a dead process left, and then publishes until stopped; then lets sends under way finish.
     pub async fn run(mut self) {
-        while let Err(error) = self.engine.store.recover_orphans(Orphans::All, self.engine.clock.now()).await {
+        while let Err(error) = self
+            .engine
+            .store
+            .recover_orphans(Orphans::All, self.engine.clock.now())
+            .await
+        {
             tracing::error!(%error, "orphans could not be recovered; trying again");
             if self.pause(STORE_PAUSE).await {
                 return;
@@ -94,13 +99,23 @@ impl Publisher {
         let beat = u64::try_from(now.as_microsecond()).unwrap_or(0);
         self.engine.stats.publisher_beat.store(beat, Ordering::Relaxed);
         let settings = &self.engine.settings;
-        let room = settings.claimed_max.saturating_sub(self.in_flight).min(settings.claim_batch);
+        let room = settings
+            .claimed_max
+            .saturating_sub(self.in_flight)
+            .min(settings.claim_batch);
         if room == 0 {
-            return Ok(Round { passed_over: true, ..Round::default() });
+            return Ok(Round {
+                passed_over: true,
+                ..Round::default()
+            });
         }
         self.resting.retain(|_, until| *until > now);
         let claimed = self.engine.store.claim_due(self.ask(now, room)).await?;
-        let mut round = Round { claimed: claimed.claims.len(), recovered: 0, passed_over: claimed.passed_over };
+        let mut round = Round {
+            claimed: claimed.claims.len(),
+            recovered: 0,
+            passed_over: claimed.passed_over,
+        };
         for claim in claimed.claims {
             self.start(claim, now);
         }
@@ -115,7 +130,10 @@ impl Publisher {
     /// # Errors
     /// Those of the store.
     pub async fn recover(&self) -> Result<u64, store::Error> {
-        self.engine.store.recover_orphans(Orphans::All, self.engine.clock.now()).await
+        self.engine
+            .store
+            .recover_orphans(Orphans::All, self.engine.clock.now())
+            .await
     }
 
     /// Does everything that can be done now and returns when nothing is claimed any more; what is due later stays.
@@ -129,7 +147,9 @@ impl Publisher {
             let round = self.round().await?;
             taken += round.claimed;
             while self.in_flight > 0 {
-                let Some(account) = self.done_rx.recv().await else { break };
+                let Some(account) = self.done_rx.recv().await else {
+                    break;
+                };
                 self.ended(account);
             }
             if round.claimed == 0 && round.recovered == 0 {
@@ -146,7 +166,9 @@ impl Publisher {
 
     fn ask(&self, now: Timestamp, limit: usize) -> ClaimAsk {
         let settings = &self.engine.settings;
-        let late_before = settings.pacing.then(|| now.saturating_sub(settings.behind_after).unwrap_or(Timestamp::MIN));
+        let late_before = settings
+            .pacing
+            .then(|| now.saturating_sub(settings.behind_after).unwrap_or(Timestamp::MIN));
         let mut resting = self.resting.clone();
         resting.extend(self.engine.resting(now));
         ClaimAsk {
@@ -172,12 +194,17 @@ impl Publisher {
             let behind = now.duration_since(claim.due) > engine.settings.behind_after;
             if engine.settings.pacing && claim.job == Job::Publish && behind {
                 let gap = Capability::of(claim.platform).pace.catch_up_gap;
-                self.resting.insert(account, now.saturating_add(gap).unwrap_or(Timestamp::MAX));
+                self.resting
+                    .insert(account, now.saturating_add(gap).unwrap_or(Timestamp::MAX));
             }
         }
         self.in_flight += 1;
         engine.stats.claimed.fetch_add(1, Ordering::Relaxed);
-        let done = Done { tx: self.done_tx.clone(), account, engine: engine.clone() };
+        let done = Done {
+            tx: self.done_tx.clone(),
+            account,
+            engine: engine.clone(),
+        };
         let stop = self.stop.clone();
         self.tasks.spawn(async move {
             let _done = done;
@@ -206,9 +233,19 @@ impl Publisher {
     async fn sleep(&self, passed_over: bool) {
         let now = self.engine.clock.now();
         let poll = now.saturating_add(self.engine.settings.poll).unwrap_or(Timestamp::MAX);
-        let next = self.engine.store.next_wake().await.ok().flatten().unwrap_or(poll).min(poll);
+        let next = self
+            .engine
+            .store
+            .next_wake()
+            .await
+            .ok()
+            .flatten()
+            .unwrap_or(poll)
+            .min(poll);
         // What was passed over is due already: only room, or a little time, makes a difference.
-        let soon = now.saturating_add(SignedDuration::from_millis(if passed_over { 100 } else { 1 })).unwrap_or(poll);
+        let soon = now
+            .saturating_add(SignedDuration::from_millis(if passed_over { 100 } else { 1 }))
+            .unwrap_or(poll);
         tokio::select! {
             () = self.stop.cancelled() => {}
             () = self.engine.wake.notified() => {}
@@ -228,7 +265,12 @@ impl Publisher {
     /// Lets sends under way end within their deadline; what is left is recovered at the next start.
     async fn drain(self) {
         self.tasks.close();
-        let until = self.engine.clock.now().saturating_add(self.engine.settings.drain).unwrap_or(Timestamp::MAX);
+        let until = self
+            .engine
+            .clock
+            .now()
+            .saturating_add(self.engine.settings.drain)
+            .unwrap_or(Timestamp::MAX);
         tokio::select! {
             () = self.tasks.wait() => tracing::info!("all sends have ended"),
             () = self.engine.clock.sleep_until(until) => {
@@ -274,7 +316,9 @@ async fn work(engine: &Engine, claim: Claim, stop: &CancellationToken) {
         Ok(state) => tracing::debug!(%post, state = state.word(), "released"),
         Err(Halt::LeaseLost) => tracing::info!(%post, "the claim had ended"),
         Err(Halt::Stopped) => {}
-        Err(Halt::Store(error)) => tracing::error!(%post, %error, "the store failed; the post comes back when its lease ends"),
+        Err(Halt::Store(error)) => {
+            tracing::error!(%post, %error, "the store failed; the post comes back when its lease ends")
+        }
     }
 }
 

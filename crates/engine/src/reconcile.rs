@@ -34,7 +34,13 @@ pub(crate) enum Asker {
 
 /// Asks about the oldest open intent of a claimed post and writes down what was found.
 pub(crate) async fn ask(engine: &Engine, claim: Claim, desk: &mut Desk, asker: Asker) -> Result<PostState, Halt> {
-    let Some(intent) = desk.work.intents.iter().find(|intent| intent.state == IntentState::Open).cloned() else {
+    let Some(intent) = desk
+        .work
+        .intents
+        .iter()
+        .find(|intent| intent.state == IntentState::Open)
+        .cloned()
+    else {
         return nothing_open(engine, claim, desk).await;
     };
     // A dead token cannot ask; a refresh that fails leaves the question to the next time.
@@ -68,14 +74,32 @@ pub(crate) async fn ask(engine: &Engine, claim: Claim, desk: &mut Desk, asker: A
 }
 
 /// The post was found: it is ours, and the parts after it may be sent.
-async fn adopt(engine: &Engine, claim: Claim, desk: &Desk, intent: &IntentRecord, remote: RemotePost) -> Result<PostState, Halt> {
+async fn adopt(
+    engine: &Engine,
+    claim: Claim,
+    desk: &Desk,
+    intent: &IntentRecord,
+    remote: RemotePost,
+) -> Result<PostState, Halt> {
     let now = engine.clock.now();
     engine.stats.attempt(claim.platform, "adopted");
     let left = desk.parts_left();
-    let others_open = desk.work.intents.iter().any(|other| other.state == IntentState::Open && other.id != intent.id);
+    let others_open = desk
+        .work
+        .intents
+        .iter()
+        .any(|other| other.state == IntentState::Open && other.id != intent.id);
     let done = left.iter().all(|part| *part == intent.part) && !others_open;
     let head = desk.head().cloned().unwrap_or_else(|| remote.clone());
-    let event = if done { Event::Published { at: now, remote: head, next_look: None } } else { Event::MaySend { at: now } };
+    let event = if done {
+        Event::Published {
+            at: now,
+            remote: head,
+            next_look: None,
+        }
+    } else {
+        Event::MaySend { at: now }
+    };
     let settlement = Settlement {
         state: IntentState::Published,
         remote: Some(remote.clone()),
@@ -85,7 +109,10 @@ async fn adopt(engine: &Engine, claim: Claim, desk: &Desk, intent: &IntentRecord
     let release = Release {
         intents: vec![(intent.id, settlement)],
         resume: Resume::Clear,
-        account: Some(AccountNote { success_at: Some(now), ..AccountNote::default() }),
+        account: Some(AccountNote {
+            success_at: Some(now),
+            ..AccountNote::default()
+        }),
         ..unsent(event, now, Vec::new())
     };
     let again = later(engine, &claim, now, false);
@@ -93,7 +120,13 @@ async fn adopt(engine: &Engine, claim: Claim, desk: &Desk, intent: &IntentRecord
 }
 
 /// Not there now. Believed only when the platform's rule is met.
-async fn absent(engine: &Engine, claim: Claim, desk: &Desk, intent: &IntentRecord, asker: Asker) -> Result<PostState, Halt> {
+async fn absent(
+    engine: &Engine,
+    claim: Claim,
+    desk: &Desk,
+    intent: &IntentRecord,
+    asker: Asker,
+) -> Result<PostState, Halt> {
     let now = engine.clock.now();
     let rule = &desk.connector.capability().ask;
     let believed = match (&claim.found, asker) {
@@ -111,18 +144,32 @@ async fn absent(engine: &Engine, claim: Claim, desk: &Desk, intent: &IntentRecor
         return Ok(engine.store.release(claim, unsent(event, now, Vec::new())).await?);
     }
     let entry = record::established(&claim, "absent", now);
-    let settlement = Settlement { state: IntentState::Absent, remote: None, at: now, log: vec![entry] };
+    let settlement = Settlement {
+        state: IntentState::Absent,
+        remote: None,
+        at: now,
+        log: vec![entry],
+    };
     // With another intent still open this one's absence frees nothing yet: that one is asked for next.
-    let release = Release { intents: vec![(intent.id, settlement)], ..unsent(Event::MaySend { at: now }, now, Vec::new()) };
+    let release = Release {
+        intents: vec![(intent.id, settlement)],
+        ..unsent(Event::MaySend { at: now }, now, Vec::new())
+    };
     Ok(engine.store.release(claim, release).await?)
 }
 
 /// The platform cannot tell: at once when it never will, after its time when it might.
 async fn cannot_tell(engine: &Engine, claim: Claim, desk: &Desk, intent: &IntentRecord) -> Result<PostState, Halt> {
     let now = engine.clock.now();
-    let never = intent.prepared.dedupe.iter().all(|d| matches!(d.means, domain::intent::DedupeMeans::None));
+    let never = intent
+        .prepared
+        .dedupe
+        .iter()
+        .all(|d| matches!(d.means, domain::intent::DedupeMeans::None));
     match claim.found {
-        PostState::Reconciling { give_up_at, .. } if never || now >= give_up_at => give_up(engine, claim, desk, !never, now).await,
+        PostState::Reconciling { give_up_at, .. } if never || now >= give_up_at => {
+            give_up(engine, claim, desk, !never, now).await
+        }
         PostState::Reconciling { .. } => {
             let event = later(engine, &claim, now, false);
             Ok(engine.store.release(claim, unsent(event, now, Vec::new())).await?)
@@ -138,7 +185,11 @@ async fn failed_question(engine: &Engine, claim: Claim, desk: &Desk, error: &Pla
         When::AfterReconnect => Some(AccountHealth::ReconnectNeeded),
         _ => None,
     };
-    let note = AccountNote { health, success_at: None, error: Some(error.summary(now)) };
+    let note = AccountNote {
+        health,
+        success_at: None,
+        error: Some(error.summary(now)),
+    };
     let mut event = match claim.found {
         PostState::Reconciling { give_up_at, .. } if now >= give_up_at => {
             return give_up(engine, claim, desk, true, now).await;
@@ -149,16 +200,34 @@ async fn failed_question(engine: &Engine, claim: Claim, desk: &Desk, error: &Pla
     if let (Event::StillUnknown { next_check, .. }, When::NotBefore(at)) = (&mut event, error.retry.when) {
         *next_check = at.max(*next_check);
     }
-    let release = Release { account: Some(note), ..unsent(event, now, Vec::new()) };
+    let release = Release {
+        account: Some(note),
+        ..unsent(event, now, Vec::new())
+    };
     Ok(engine.store.release(claim, release).await?)
 }
 
-async fn give_up(engine: &Engine, claim: Claim, desk: &Desk, may_learn: bool, now: Timestamp) -> Result<PostState, Halt> {
+async fn give_up(
+    engine: &Engine,
+    claim: Claim,
+    desk: &Desk,
+    may_learn: bool,
+    now: Timestamp,
+) -> Result<PostState, Halt> {
     engine.stats.attempt(claim.platform, "unconfirmed");
     let summary = unknown_summary(now);
     let entry = record::unconfirmed(&claim, &summary.message, now);
-    let next_look = if may_learn { now.saturating_add(engine.settings.look_every).ok() } else { None };
-    let event = Event::GaveUp { at: now, next_look, error: summary, parts: desk.parts_live() };
+    let next_look = if may_learn {
+        now.saturating_add(engine.settings.look_every).ok()
+    } else {
+        None
+    };
+    let event = Event::GaveUp {
+        at: now,
+        next_look,
+        error: summary,
+        parts: desk.parts_live(),
+    };
     Ok(engine.store.release(claim, unsent(event, now, vec![entry])).await?)
 }
 
@@ -168,10 +237,20 @@ async fn not_reconciling(engine: &Engine, claim: Claim, now: Timestamp) -> Resul
         PostState::Processing { .. } => outcome_unknown(claim.platform, now),
         PostState::Unconfirmed { since, .. } => {
             let goes_on = claim.job == Job::Look && now.duration_since(since) < engine.settings.look_for;
-            let next_look = if goes_on { now.saturating_add(engine.settings.look_every).ok() } else { None };
-            Event::Looked { next_look, remote: None }
+            let next_look = if goes_on {
+                now.saturating_add(engine.settings.look_every).ok()
+            } else {
+                None
+            };
+            Event::Looked {
+                next_look,
+                remote: None,
+            }
         }
-        _ => Event::Looked { next_look: None, remote: None },
+        _ => Event::Looked {
+            next_look: None,
+            remote: None,
+        },
     };
     Ok(engine.store.release(claim, unsent(event, now, Vec::new())).await?)
 }
@@ -179,10 +258,15 @@ async fn not_reconciling(engine: &Engine, claim: Claim, now: Timestamp) -> Resul
 async fn still_processing(engine: &Engine, claim: Claim, again_at: Timestamp) -> Result<PostState, Halt> {
     let now = engine.clock.now();
     let event = match claim.found {
-        PostState::Processing { give_up_at, .. } if now < give_up_at => {
-            Event::Parked { phase: Phase::AfterSend, next_check: again_at, give_up_at }
-        }
-        PostState::Reconciling { .. } => Event::StillUnknown { next_check: again_at, absent: false },
+        PostState::Processing { give_up_at, .. } if now < give_up_at => Event::Parked {
+            phase: Phase::AfterSend,
+            next_check: again_at,
+            give_up_at,
+        },
+        PostState::Reconciling { .. } => Event::StillUnknown {
+            next_check: again_at,
+            absent: false,
+        },
         _ => return not_reconciling(engine, claim, now).await,
     };
     Ok(engine.store.release(claim, unsent(event, now, Vec::new())).await?)
@@ -192,9 +276,19 @@ async fn still_processing(engine: &Engine, claim: Claim, again_at: Timestamp) ->
 async fn nothing_open(engine: &Engine, claim: Claim, desk: &Desk) -> Result<PostState, Halt> {
     let now = engine.clock.now();
     let event = match (&claim.found, desk.parts_left().is_empty(), desk.head()) {
-        (PostState::Published { .. }, _, _) => Event::Looked { next_look: None, remote: None },
-        (_, true, Some(head)) => Event::Published { at: now, remote: head.clone(), next_look: None },
-        (PostState::Unconfirmed { .. }, _, _) => Event::Looked { next_look: None, remote: None },
+        (PostState::Published { .. }, _, _) => Event::Looked {
+            next_look: None,
+            remote: None,
+        },
+        (_, true, Some(head)) => Event::Published {
+            at: now,
+            remote: head.clone(),
+            next_look: None,
+        },
+        (PostState::Unconfirmed { .. }, _, _) => Event::Looked {
+            next_look: None,
+            remote: None,
+        },
         _ => Event::MaySend { at: now },
     };
     Ok(engine.store.release(claim, unsent(event, now, Vec::new())).await?)
@@ -210,7 +304,9 @@ fn later(engine: &Engine, claim: &Claim, now: Timestamp, absent: bool) -> Event 
     let waited = now.duration_since(since).max(rule.ask_after);
     let gap = waited.saturating_mul(if asked == 0 { 1 } else { 2 }).min(GAP_MAX);
     let jitter = engine.with_rng(|rng| rand::RngExt::random_range(rng, 0..=gap.as_millis().max(1) / 10));
-    let next = now.saturating_add(gap.saturating_add(SignedDuration::from_millis_i128(jitter))).unwrap_or(Timestamp::MAX);
+    let next = now
+        .saturating_add(gap.saturating_add(SignedDuration::from_millis_i128(jitter)))
+        .unwrap_or(Timestamp::MAX);
     let settled_at = since.saturating_add(rule.settle_for).unwrap_or(Timestamp::MAX);
     let next_check = if now < settled_at { next.min(settled_at) } else { next };
     Event::StillUnknown { next_check, absent }
@@ -221,7 +317,12 @@ fn later(engine: &Engine, claim: &Claim, now: Timestamp, absent: bool) -> Event 
 async fn release_or(engine: &Engine, claim: Claim, release: Release, again: Event) -> Result<PostState, Halt> {
     let at = release.at;
     let taken_by_another = match release.intents.first() {
-        Some((_, Settlement { remote: Some(remote), .. })) => match claim.account {
+        Some((
+            _,
+            Settlement {
+                remote: Some(remote), ..
+            },
+        )) => match claim.account {
             Some(account) => engine
                 .store
                 .remote_owner(account, &remote.id)

@@ -22,7 +22,10 @@ fn of(claim: &Claim, kind: LogKind, outcome: LogOutcome, at: Timestamp) -> LogEn
 
 /// A worker began; told with the first intent, at the time of the claim.
 pub(crate) fn processing(claim: &Claim) -> LogEntry {
-    LogEntry { retries: None, ..of(claim, LogKind::Processing, LogOutcome::Info, claim.claimed_at) }
+    LogEntry {
+        retries: None,
+        ..of(claim, LogKind::Processing, LogOutcome::Info, claim.claimed_at)
+    }
 }
 
 /// The call is about to be made.
@@ -31,8 +34,17 @@ pub(crate) fn attempted(claim: &Claim, part: Part, at: Timestamp) -> LogEntry {
 }
 
 /// It is live.
-pub(crate) fn succeeded(claim: &Claim, part: Part, remote: &RemotePost, at: Timestamp, took: Option<SignedDuration>) -> LogEntry {
-    let mut entry = LogEntry { took, ..of(claim, LogKind::PublishSucceeded, LogOutcome::Success, at) };
+pub(crate) fn succeeded(
+    claim: &Claim,
+    part: Part,
+    remote: &RemotePost,
+    at: Timestamp,
+    took: Option<SignedDuration>,
+) -> LogEntry {
+    let mut entry = LogEntry {
+        took,
+        ..of(claim, LogKind::PublishSucceeded, LogOutcome::Success, at)
+    };
     entry = entry.with("part", part.number()).with("remote_id", remote.id.as_str());
     match &remote.url {
         Some(url) => entry.with("url", url.as_str()),
@@ -55,12 +67,16 @@ fn with_error(mut entry: LogEntry, error: &PlatformError) -> LogEntry {
 
 /// It failed for good.
 pub(crate) fn failed(claim: &Claim, error: &PlatformError, at: Timestamp, took: Option<SignedDuration>) -> LogEntry {
-    LogEntry { took, ..with_error(of(claim, LogKind::PublishFailed, LogOutcome::Failure, at), error) }
+    LogEntry {
+        took,
+        ..with_error(of(claim, LogKind::PublishFailed, LogOutcome::Failure, at), error)
+    }
 }
 
 /// It failed and is tried again.
 pub(crate) fn retrying(claim: &Claim, error: &PlatformError, at: Timestamp, next: Timestamp) -> LogEntry {
-    with_error(of(claim, LogKind::PublishRetry, LogOutcome::Failure, at), error).with("next_attempt_at", next.to_string())
+    with_error(of(claim, LogKind::PublishRetry, LogOutcome::Failure, at), error)
+        .with("next_attempt_at", next.to_string())
 }
 
 /// The outcome is not known.
@@ -75,7 +91,10 @@ pub(crate) fn established(claim: &Claim, what: &str, at: Timestamp) -> LogEntry 
 
 /// The outcome cannot be established.
 pub(crate) fn unconfirmed(claim: &Claim, message: &str, at: Timestamp) -> LogEntry {
-    LogEntry { error: Some(message.to_owned()), ..of(claim, LogKind::Unconfirmed, LogOutcome::Unknown, at) }
+    LogEntry {
+        error: Some(message.to_owned()),
+        ..of(claim, LogKind::Unconfirmed, LogOutcome::Unknown, at)
+    }
 }
 
 /// It was found too late.
@@ -92,7 +111,13 @@ pub(crate) fn refreshed(claim: &Claim, error: Option<&PlatformError>, at: Timest
         None => (LogKind::TokenRefreshed, LogOutcome::Success),
         Some(_) => (LogKind::TokenRefreshFailed, LogOutcome::Failure),
     };
-    let entry = LogEntry { group: None, post: None, attempt: None, retries: None, ..of(claim, kind, outcome, at) };
+    let entry = LogEntry {
+        group: None,
+        post: None,
+        attempt: None,
+        retries: None,
+        ..of(claim, kind, outcome, at)
+    };
     match error {
         Some(error) => with_error(entry, error),
         None => entry,

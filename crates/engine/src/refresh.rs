@@ -13,7 +13,11 @@ use crate::{Engine, record};
 /// Makes sure that the desk holds tokens that can be used, exchanging them when they have ended or were refused.
 ///
 /// The inner error is the platform's, or ours: the account must be connected again.
-pub(crate) async fn ensure_fresh(engine: &Engine, claim: &Claim, desk: &mut Desk) -> Result<Result<(), PlatformError>, Halt> {
+pub(crate) async fn ensure_fresh(
+    engine: &Engine,
+    claim: &Claim,
+    desk: &mut Desk,
+) -> Result<Result<(), PlatformError>, Halt> {
     if !needs_refresh(engine, desk) {
         return Ok(Ok(()));
     }
@@ -62,7 +66,10 @@ async fn exchange(engine: &Engine, claim: &Claim, desk: &mut Desk) -> Result<Res
     match answer {
         Ok(tokens) => {
             let entry = record::refreshed(claim, None, now);
-            engine.store.finish_refresh(account, version, Some(tokens), entry).await?;
+            engine
+                .store
+                .finish_refresh(account, version, Some(tokens), entry)
+                .await?;
             desk.tokens = engine.store.tokens(account).await?.unwrap_or_default();
             if let Some(account) = engine.store.account(account).await? {
                 desk.account = account;
@@ -73,7 +80,11 @@ async fn exchange(engine: &Engine, claim: &Claim, desk: &mut Desk) -> Result<Res
         Err(error) => {
             let entry = record::refreshed(claim, Some(&error), now);
             engine.store.finish_refresh(account, version, None, entry).await?;
-            Ok(Err(PlatformError { kind: ErrorKind::Auth, retry: Retry::when(When::AfterReconnect), ..error }))
+            Ok(Err(PlatformError {
+                kind: ErrorKind::Auth,
+                retry: Retry::when(When::AfterReconnect),
+                ..error
+            }))
         }
     }
 }

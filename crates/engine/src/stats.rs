@@ -8,7 +8,9 @@ use domain::platform::Platform;
 use jiff::SignedDuration;
 
 /// The upper bounds of the lateness histogram, in milliseconds.
-pub const LATENESS_BOUNDS_MS: [u64; 10] = [50, 100, 300, 1_000, 3_000, 10_000, 60_000, 300_000, 1_800_000, 21_600_000];
+pub const LATENESS_BOUNDS_MS: [u64; 10] = [
+    50, 100, 300, 1_000, 3_000, 10_000, 60_000, 300_000, 1_800_000, 21_600_000,
+];
 
 /// Counters since the start of the process.
 #[derive(Debug, Default)]
@@ -27,13 +29,21 @@ pub struct Stats {
 impl Stats {
     /// Counts an attempt's end.
     pub fn attempt(&self, platform: Platform, outcome: &'static str) {
-        *self.attempts.lock().unwrap_or_else(PoisonError::into_inner).entry((platform, outcome)).or_default() += 1;
+        *self
+            .attempts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry((platform, outcome))
+            .or_default() += 1;
     }
 
     /// Counts how late a post went out.
     pub fn late(&self, by: SignedDuration) {
         let ms = u64::try_from(by.as_millis()).unwrap_or(0);
-        let bucket = LATENESS_BOUNDS_MS.iter().position(|bound| ms <= *bound).unwrap_or(LATENESS_BOUNDS_MS.len());
+        let bucket = LATENESS_BOUNDS_MS
+            .iter()
+            .position(|bound| ms <= *bound)
+            .unwrap_or(LATENESS_BOUNDS_MS.len());
         if let Some(counter) = self.lateness.get(bucket) {
             counter.fetch_add(1, Ordering::Relaxed);
         }
@@ -44,7 +54,10 @@ impl Stats {
     #[must_use]
     pub fn attempts(&self) -> Vec<(Platform, &'static str, u64)> {
         let attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut rows: Vec<_> = attempts.iter().map(|((platform, outcome), n)| (*platform, *outcome, *n)).collect();
+        let mut rows: Vec<_> = attempts
+            .iter()
+            .map(|((platform, outcome), n)| (*platform, *outcome, *n))
+            .collect();
         rows.sort_unstable();
         rows
     }

@@ -177,7 +177,13 @@ pub trait Store: Send + Sync {
 
     /// Appends the tokens that an exchange of `version` gave, or notes that it failed (`None`: health becomes
     /// `ReconnectNeeded`). An absent refresh token keeps the old one.
-    async fn finish_refresh(&self, account: AccountId, version: u32, tokens: Option<Tokens>, log: LogEntry) -> Result<()>;
+    async fn finish_refresh(
+        &self,
+        account: AccountId,
+        version: u32,
+        tokens: Option<Tokens>,
+        log: LogEntry,
+    ) -> Result<()>;
 
     // ── Groups ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -241,7 +247,12 @@ pub trait Store: Send + Sync {
     /// [`Conflict::EarlierIntentOpen`] when an earlier intent of this part is not known unpublished,
     /// [`Conflict::FingerprintBusy`] when a confusable intent of another post of the account is open. A refused claim
     /// is given back to be released.
-    async fn record_intent(&self, claim: Claim, intent: NewIntent, send_by: BootInstant) -> std::result::Result<Armed, (Option<Claim>, Error)>;
+    async fn record_intent(
+        &self,
+        claim: Claim,
+        intent: NewIntent,
+        send_by: BootInstant,
+    ) -> std::result::Result<Armed, (Option<Claim>, Error)>;
 
     /// Writes what became of an intent, and either goes on with the claim or releases it in the same transaction.
     ///
@@ -275,7 +286,14 @@ pub trait Store: Send + Sync {
 
     /// Sets the health of an account (shorthand of [`Store::note_account`]).
     async fn set_health(&self, account: AccountId, health: AccountHealth) -> Result<()> {
-        self.note_account(account, AccountNote { health: Some(health), ..AccountNote::default() }).await
+        self.note_account(
+            account,
+            AccountNote {
+                health: Some(health),
+                ..AccountNote::default()
+            },
+        )
+        .await
     }
 
     /// Removes rows and media references of deleted groups whose posts are all terminal, old request records, tokens of

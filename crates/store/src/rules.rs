@@ -35,7 +35,13 @@ pub(crate) fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
 
 /// The state in which a post of a new group starts.
 pub(crate) fn first_state(draft: bool, planned_at: Option<Timestamp>, created_at: Timestamp) -> PostState {
-    if draft { PostState::Draft } else { PostState::Scheduled { due: planned_at.unwrap_or(created_at) } }
+    if draft {
+        PostState::Draft
+    } else {
+        PostState::Scheduled {
+            due: planned_at.unwrap_or(created_at),
+        }
+    }
 }
 
 /// What a claim of a post in this state is for; `None` when there is nothing to do.
@@ -59,7 +65,10 @@ pub(crate) fn claimed(found: &PostState, attempt: AttemptId) -> Result<PostState
     match found {
         PostState::Scheduled { .. }
         | PostState::Waiting { .. }
-        | PostState::Processing { phase: Phase::BeforeSend, .. } => moved(found, &Event::Claimed { attempt }),
+        | PostState::Processing {
+            phase: Phase::BeforeSend,
+            ..
+        } => moved(found, &Event::Claimed { attempt }),
         _ => Ok(found.clone()),
     }
 }
@@ -94,7 +103,10 @@ pub(crate) fn refused(illegal: IllegalTransition) -> Error {
 
 /// The conflict of an event that this verb does not take from this state.
 pub(crate) fn not_from(state: &PostState, event: &Event) -> Error {
-    refused(IllegalTransition { from: state.word(), event: event.word() })
+    refused(IllegalTransition {
+        from: state.word(),
+        event: event.word(),
+    })
 }
 
 /// The state of a post that must not be sent any more: cancelled when nothing can have been sent, else as it is.
@@ -105,9 +117,11 @@ pub(crate) fn withdrawn(state: PostState, at: Timestamp) -> PostState {
 /// What happens to a claimed post whose worker is gone; `None` for claims that only asked, which are simply ended.
 pub(crate) fn orphaned(state: &PostState, has_open_intent: bool, now: Timestamp) -> Option<Event> {
     match (state, has_open_intent) {
-        (PostState::Publishing { .. }, true) => {
-            Some(Event::OutcomeUnknown { at: now, next_check: now, give_up_at: later(now, ORPHAN_GIVE_UP) })
-        }
+        (PostState::Publishing { .. }, true) => Some(Event::OutcomeUnknown {
+            at: now,
+            next_check: now,
+            give_up_at: later(now, ORPHAN_GIVE_UP),
+        }),
         (PostState::Publishing { .. }, false) => Some(Event::Returned { at: now }),
         _ => None,
     }
@@ -122,13 +136,22 @@ pub(crate) fn takes_evidence(state: &PostState) -> bool {
             | PostState::Unconfirmed { .. }
             | PostState::Waiting { .. }
             | PostState::Failed { .. }
-            | PostState::Processing { phase: Phase::AfterSend, .. }
+            | PostState::Processing {
+                phase: Phase::AfterSend,
+                ..
+            }
     )
 }
 
 /// Whether these live parts are all that the post has.
 pub(crate) fn is_complete(platform: Platform, content: &Content, live: &[Part]) -> bool {
-    Draft { platform, content: content.clone() }.parts().iter().all(|part| live.contains(part))
+    Draft {
+        platform,
+        content: content.clone(),
+    }
+    .parts()
+    .iter()
+    .all(|part| live.contains(part))
 }
 
 /// Whether the owner sees the difference.
@@ -185,7 +208,12 @@ pub(crate) fn looked_at(ask: &ClaimAsk) -> usize {
 /// Chooses among the candidates, which come oldest first.
 pub(crate) fn choose(candidates: impl Iterator<Item = Candidate>, ask: &ClaimAsk) -> Chosen {
     let most = ask.limit.min(ask.attempts.len());
-    let mut room = Room { slots: &ask.slots, taken: HashMap::new(), late: HashSet::new(), now: ask.now };
+    let mut room = Room {
+        slots: &ask.slots,
+        taken: HashMap::new(),
+        late: HashSet::new(),
+        now: ask.now,
+    };
     let mut chosen = Chosen::default();
     for (index, candidate) in candidates.enumerate() {
         if chosen.taken.len() == most {
@@ -222,7 +250,12 @@ impl Room<'_> {
     fn wait(&mut self, candidate: &Candidate) -> Option<Timestamp> {
         let closed = self.slots.closed.get(&candidate.platform);
         let resting = candidate.account.and_then(|account| self.slots.resting.get(&account));
-        if let Some(until) = closed.into_iter().chain(resting).max().filter(|until| **until > self.now) {
+        if let Some(until) = closed
+            .into_iter()
+            .chain(resting)
+            .max()
+            .filter(|until| **until > self.now)
+        {
             return Some((*until).min(later(self.now, PUT_OFF_MAX)));
         }
         let account = candidate.account?;
@@ -273,7 +306,10 @@ pub(crate) fn connected_again(account: &mut Account, new: &NewAccount) {
 
 /// The tokens after an exchange: an absent or empty refresh token keeps the old one.
 pub(crate) fn exchanged(mut new: Tokens, old_refresh: Option<SecretText>) -> Tokens {
-    new.refresh = new.refresh.filter(|refresh| !refresh.expose().is_empty()).or(old_refresh);
+    new.refresh = new
+        .refresh
+        .filter(|refresh| !refresh.expose().is_empty())
+        .or(old_refresh);
     new
 }
 
@@ -281,7 +317,13 @@ pub(crate) fn exchanged(mut new: Tokens, old_refresh: Option<SecretText>) -> Tok
 pub(crate) fn only_asks(found: &PostState, job: Job) -> bool {
     match job {
         Job::Publish => false,
-        Job::Resume => !matches!(found, PostState::Processing { phase: Phase::BeforeSend, .. }),
+        Job::Resume => !matches!(
+            found,
+            PostState::Processing {
+                phase: Phase::BeforeSend,
+                ..
+            }
+        ),
         Job::Reconcile | Job::Look => true,
     }
 }
@@ -294,9 +336,11 @@ pub(crate) fn is_armed(state: &PostState) -> bool {
 /// What a person's word is to the state machine.
 pub(crate) fn resolution(word: &Resolution) -> Event {
     match word {
-        Resolution::Published { remote, at } => {
-            Event::Published { at: *at, remote: remote.clone(), next_look: None }
-        }
+        Resolution::Published { remote, at } => Event::Published {
+            at: *at,
+            remote: remote.clone(),
+            next_look: None,
+        },
         Resolution::SendAgain { at } => Event::MaySend { at: *at },
     }
 }
@@ -304,7 +348,10 @@ pub(crate) fn resolution(word: &Resolution) -> Event {
 /// Refuses to take back that an intent made a post.
 pub(crate) fn may_settle(state: IntentState, settlement: &Settlement) -> Result<()> {
     if state == IntentState::Published && settlement.state != IntentState::Published {
-        return Err(refused(IllegalTransition { from: state.word(), event: settlement.state.word() }));
+        return Err(refused(IllegalTransition {
+            from: state.word(),
+            event: settlement.state.word(),
+        }));
     }
     Ok(())
 }
@@ -330,12 +377,18 @@ pub(crate) fn head_learned(event: &Event) -> Option<&RemotePost> {
 /// What the history says of a post whose worker is gone.
 pub(crate) fn orphan_entry(state: &PostState, now: Timestamp) -> Option<LogEntry> {
     let reason = "the server stopped between the intent and the answer";
-    let entry = LogEntry { error: Some(reason.to_owned()), ..LogEntry::new(LogKind::OutcomeUnknown, LogOutcome::Unknown, now) };
+    let entry = LogEntry {
+        error: Some(reason.to_owned()),
+        ..LogEntry::new(LogKind::OutcomeUnknown, LogOutcome::Unknown, now)
+    };
     matches!(state, PostState::Reconciling { since, .. } if *since == now).then_some(entry)
 }
 
 /// The keys of all media that a content refers to.
 pub(crate) fn media_keys(content: &Content) -> BTreeSet<String> {
     let parts = std::iter::once(&content.head).chain(&content.replies);
-    parts.flat_map(|part| &part.media).map(|media| media.key.clone()).collect()
+    parts
+        .flat_map(|part| &part.media)
+        .map(|media| media.key.clone())
+        .collect()
 }

@@ -61,10 +61,17 @@ struct MasterKey {
 
 impl MasterKey {
     fn new(bytes: [u8; KEY_LEN]) -> Self {
-        let hash = Sha256::new().chain_update(b"broadside master key name").chain_update(bytes).finalize();
+        let hash = Sha256::new()
+            .chain_update(b"broadside master key name")
+            .chain_update(bytes)
+            .finalize();
         let mut id = KeyId::default();
         id.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
-        Self { id, cipher: XChaCha20Poly1305::new(&bytes.into()), bytes: Zeroizing::new(bytes) }
+        Self {
+            id,
+            cipher: XChaCha20Poly1305::new(&bytes.into()),
+            bytes: Zeroizing::new(bytes),
+        }
     }
 }
 
@@ -89,7 +96,11 @@ impl Vault {
     /// # Errors
     /// [`SealError::BadKey`] when there is none or one has not 32 bytes; [`SealError::Randomness`].
     pub fn from_keys(keys: &[SecretBytes]) -> Result<Self, SealError> {
-        let ring: Vec<_> = keys.iter().map(|key| key.expose().try_into().map(MasterKey::new)).collect::<Result<_, _>>().map_err(|_| SealError::BadKey)?;
+        let ring: Vec<_> = keys
+            .iter()
+            .map(|key| key.expose().try_into().map(MasterKey::new))
+            .collect::<Result<_, _>>()
+            .map_err(|_| SealError::BadKey)?;
         Self::new(ring, None)
     }
 
@@ -109,7 +120,10 @@ impl Vault {
             Err(error) => return Err(error.into()),
         };
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-        let ring = lines.map(|line| from_hex(line).map(MasterKey::new)).collect::<Option<_>>().ok_or(SealError::BadKey)?;
+        let ring = lines
+            .map(|line| from_hex(line).map(MasterKey::new))
+            .collect::<Option<_>>()
+            .ok_or(SealError::BadKey)?;
         Self::new(ring, Some(path.to_owned()))
     }
 
@@ -117,7 +131,11 @@ impl Vault {
         if ring.is_empty() {
             return Err(SealError::BadKey);
         }
-        Ok(Self { ring: RwLock::new(ring), rng: Mutex::new(os_rng()?), file })
+        Ok(Self {
+            ring: RwLock::new(ring),
+            rng: Mutex::new(os_rng()?),
+            file,
+        })
     }
 
     /// Seals a value for one place (such as `intents.prepared`) and row.
@@ -128,10 +146,16 @@ impl Vault {
         let ring = self.ring.read().unwrap_or_else(PoisonError::into_inner);
         let key = ring.first().ok_or(SealError::UnknownKey)?;
         let mut nonce = [0; NONCE_LEN];
-        self.rng.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(&mut nonce);
+        self.rng
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .fill_bytes(&mut nonce);
         let aad = associated(place, row, &key.id);
         let payload = Payload { msg: plain, aad: &aad };
-        let sealed = key.cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| SealError::Damaged)?;
+        let sealed = key
+            .cipher
+            .encrypt(&XNonce::from(nonce), payload)
+            .map_err(|_| SealError::Damaged)?;
         let mut out = Vec::with_capacity(HEADER_LEN + sealed.len());
         out.push(VERSION);
         out.extend_from_slice(&key.id);
@@ -155,7 +179,9 @@ impl Vault {
         let ring = self.ring.read().unwrap_or_else(PoisonError::into_inner);
         let key = ring.iter().find(|key| key.id == id).ok_or(SealError::UnknownKey)?;
         let aad = associated(place, row, &key.id);
-        let plain = key.cipher.decrypt(&XNonce::from(nonce), Payload { msg: text, aad: &aad });
+        let plain = key
+            .cipher
+            .decrypt(&XNonce::from(nonce), Payload { msg: text, aad: &aad });
         plain.map(SecretBytes::new).map_err(|_| SealError::Damaged)
     }
 
@@ -203,7 +229,9 @@ pub(crate) fn os_rng() -> Result<StdRng, SealError> {
 
 fn random_key() -> Result<[u8; KEY_LEN], SealError> {
     let mut bytes = [0; KEY_LEN];
-    SysRng.try_fill_bytes(&mut bytes).map_err(|error| SealError::Randomness(error.to_string()))?;
+    SysRng
+        .try_fill_bytes(&mut bytes)
+        .map_err(|error| SealError::Randomness(error.to_string()))?;
     Ok(bytes)
 }
 
@@ -231,7 +259,12 @@ fn write_keys(path: &Path, ring: &[MasterKey]) -> Result<(), SealError> {
         text.push('\n');
     }
     let draft = path.with_extension("key.new");
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&draft)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     fs::rename(&draft, path)?;
@@ -253,7 +286,10 @@ mod tests {
     fn what_is_sealed_opens_at_its_own_place_and_row_only() {
         let vault = vault(7);
         let sealed = vault.seal("intents.prepared", b"row 1", b"secret").unwrap();
-        assert_eq!(vault.open("intents.prepared", b"row 1", &sealed).unwrap().expose(), b"secret");
+        assert_eq!(
+            vault.open("intents.prepared", b"row 1", &sealed).unwrap().expose(),
+            b"secret"
+        );
         assert!(vault.open("intents.prepared", b"row 2", &sealed).is_err());
         assert!(vault.open("posts.resume", b"row 1", &sealed).is_err());
         assert!(!sealed.windows(6).any(|bytes| bytes == b"secret"));
@@ -274,18 +310,27 @@ mod tests {
     #[test]
     fn another_key_is_named_as_unknown() {
         let sealed = vault(7).seal("posts.resume", b"row", b"secret").unwrap();
-        assert!(matches!(vault(8).open("posts.resume", b"row", &sealed), Err(SealError::UnknownKey)));
+        assert!(matches!(
+            vault(8).open("posts.resume", b"row", &sealed),
+            Err(SealError::UnknownKey)
+        ));
     }
 
     #[test]
     fn two_seals_of_one_value_differ() {
         let vault = vault(7);
-        assert_ne!(vault.seal("a.b", b"", b"x").unwrap(), vault.seal("a.b", b"", b"x").unwrap());
+        assert_ne!(
+            vault.seal("a.b", b"", b"x").unwrap(),
+            vault.seal("a.b", b"", b"x").unwrap()
+        );
     }
 
     #[test]
     fn a_key_that_is_not_32_bytes_is_refused() {
-        assert!(matches!(Vault::from_keys(&[SecretBytes::new(vec![1; 31])]), Err(SealError::BadKey)));
+        assert!(matches!(
+            Vault::from_keys(&[SecretBytes::new(vec![1; 31])]),
+            Err(SealError::BadKey)
+        ));
         assert!(matches!(Vault::from_keys(&[]), Err(SealError::BadKey)));
     }
 }

@@ -264,7 +264,13 @@ pub struct Slots {
 
 impl Default for Slots {
     fn default() -> Self {
-        Self { per_account_max: u16::MAX, late_before: None, busy: HashMap::new(), resting: HashMap::new(), closed: HashMap::new() }
+        Self {
+            per_account_max: u16::MAX,
+            late_before: None,
+            busy: HashMap::new(),
+            resting: HashMap::new(),
+            closed: HashMap::new(),
+        }
     }
 }
 

@@ -1,11 +1,12 @@
 //! From a part of a draft to the one call that publishes it.
 
 use domain::capability::Capability;
-use domain::content::{Draft, PartContent};
+use domain::content::{Draft, Media, PartContent};
 use domain::error::{ErrorKind, PlatformError, Stage};
 use domain::intent::{Dedupe, DedupeMeans, Prepared};
 use domain::part::{Part, RemotePost};
 use domain::platform::Platform;
+use domain::secret::SecretBytes;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -47,6 +48,9 @@ impl Frozen {
 /// What is done of a preparation.
 #[derive(Default, Serialize, Deserialize)]
 struct Progress {
+    /// Which part this is about, and the hashes of its files: what was done for others is of no use.
+    part: u16,
+    files: Vec<String>,
     /// The uploaded files, in order.
     blobs: Vec<Value>,
     /// The link card's picture.
@@ -55,13 +59,35 @@ struct Progress {
     dids: Dids,
 }
 
+impl Progress {
+    /// What is done already for this part and these files.
+    fn of<'m>(
+        part: Part,
+        media: impl Iterator<Item = &'m Media>,
+        resume: Option<&SecretBytes>,
+    ) -> Result<Self, PlatformError> {
+        let files: Vec<String> = media.map(|media| media.sha256.clone()).collect();
+        if let Some(handle) = resume {
+            let done: Self = thaw(Platform::Bluesky, Stage::Prepare, handle)?;
+            if done.part == part.number() && done.files == files {
+                return Ok(done);
+            }
+        }
+        Ok(Self {
+            part: part.number(),
+            files,
+            ..Self::default()
+        })
+    }
+}
+
 /// One step of a preparation: one file uploaded, some handles looked up, or the record made.
 pub(super) async fn prepare(
     ctx: &SendCtx<'_>,
     draft: &Draft,
     part: Part,
     parents: &[(Part, RemotePost)],
-    resume: Option<&domain::secret::SecretBytes>,
+    resume: Option<&SecretBytes>,
 ) -> Result<Preparation, PlatformError> {
     let content = draft.part(part).ok_or_else(|| invalid("This post has no such part"))?;
     let wishes = Wishes::read(draft, part, &content)?;
@@ -69,10 +95,7 @@ pub(super) async fn prepare(
     let thumb = wishes.card.as_ref().and_then(|card| card.thumb.as_ref());
     thumb.map_or(Ok(()), upload::check_file)?;
     let pds = Pds::of(ctx);
-    let mut progress: Progress = match resume {
-        Some(handle) => thaw(Platform::Bluesky, Stage::Prepare, handle)?,
-        None => Progress::default(),
-    };
+    let mut progress = Progress::of(part, content.media.iter().chain(thumb), resume)?;
     if let Some(media) = content.media.get(progress.blobs.len()) {
         progress.blobs.push(upload::upload(ctx, &pds, media).await?);
         return working(ctx, &progress);

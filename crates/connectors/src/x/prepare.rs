@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::compare::comparable;
 use super::upload::{self, Progress};
 use super::wire::{AttachedMedia, CreatePost, ReplyTo};
-use crate::frozen::{fingerprint, freeze, thaw};
+use crate::frozen::{fingerprint, freeze};
 use crate::{Preparation, SendCtx};
 
 /// The version of [`Frozen`].
@@ -49,10 +49,7 @@ pub(super) async fn prepare(
 ) -> Result<Preparation, PlatformError> {
     let content = draft.part(part).ok_or_else(|| invalid("This post has no such part"))?;
     check_files(&content)?;
-    let mut progress: Progress = match resume {
-        Some(handle) => thaw(Platform::X, Stage::Prepare, handle)?,
-        None => Progress::default(),
-    };
+    let mut progress = Progress::of(part, &content.media, resume)?;
     let post = CreatePost {
         text: content.text.clone(),
         media: None,

@@ -129,6 +129,34 @@ async fn a_text_is_recognised_by_likeness_and_media_for_sure() {
 }
 
 #[tokio::test]
+async fn files_of_another_part_or_of_an_older_content_are_never_attached() {
+    let server = Server::start(|_| Reply::json(200, &json!({"data": {"id": "7"}}))).await;
+    let mut world = world_at(&server);
+    let (one, two) = (image(&mut world, "p"), image(&mut world, "q"));
+    let thread = with_reply(draft(Platform::X, "one", vec![one]), "two", vec![]);
+    let first = X.prepare(&world.ctx(), &thread, Part::Head, &[], None).await.unwrap();
+    let Preparation::Working { handle, .. } = first else {
+        panic!("there is a file to upload")
+    };
+    let head = [(Part::Head, RemotePost::visible("1", None))];
+    let reply = X
+        .prepare(&world.ctx(), &thread, Part::Reply(1), &head, Some(&handle))
+        .await
+        .unwrap();
+    let Preparation::Ready(reply) = reply else {
+        panic!("there is nothing to upload")
+    };
+    assert_eq!(body(&reply).get("media"), None);
+    let edited = draft(Platform::X, "one", vec![two]);
+    let again = X
+        .prepare(&world.ctx(), &edited, Part::Head, &[], Some(&handle))
+        .await
+        .unwrap();
+    assert!(matches!(again, Preparation::Working { .. }));
+    assert_eq!(server.requests().len(), 2);
+}
+
+#[tokio::test]
 async fn a_duplicate_after_a_send_of_ours_that_may_have_landed_is_that_send() {
     for state in [IntentState::Open, IntentState::Absent, IntentState::Abandoned] {
         let server = Server::answering([duplicate()]).await;

@@ -3,7 +3,9 @@
 use bytes::{Bytes, BytesMut};
 use domain::content::{Media, MediaKind};
 use domain::error::{ErrorKind, PlatformError, Retry, Stage};
+use domain::part::Part;
 use domain::platform::Platform;
+use domain::secret::SecretBytes;
 use futures_util::TryStreamExt;
 use futures_util::stream::BoxStream;
 use jiff::{SignedDuration, Timestamp};
@@ -13,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::api::{Api, read};
 use super::error::Call;
 use super::wire::{Envelope, Initialize, MediaState, ProcessingInfo, alt_text};
+use crate::frozen::thaw;
 use crate::{MediaSource, SendCtx, files};
 
 /// The size of a piece, in bytes, unless the file would have too many.
@@ -29,12 +32,33 @@ const CHECK_AFTER_SECS_MAX: i64 = 300;
 /// How far the files of a part are. It is kept between steps, so that nothing goes up twice after a restart.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Progress {
+    /// Which part this is about, and the hashes of its files: what was uploaded for others must not be attached here.
+    part: u16,
+    files: Vec<String>,
     /// The ids of the files that are ready, in order.
     pub(super) ready: Vec<String>,
     /// The file at hand.
     current: Option<Current>,
     /// Whether an upload was begun anew because X no longer knew it.
     restarted: bool,
+}
+
+impl Progress {
+    /// What is done already for this part and these files.
+    pub(super) fn of(part: Part, media: &[Media], resume: Option<&SecretBytes>) -> Result<Self, PlatformError> {
+        let files: Vec<String> = media.iter().map(|media| media.sha256.clone()).collect();
+        if let Some(handle) = resume {
+            let done: Self = thaw(Platform::X, Stage::Prepare, handle)?;
+            if done.part == part.number() && done.files == files {
+                return Ok(done);
+            }
+        }
+        Ok(Self {
+            part: part.number(),
+            files,
+            ..Self::default()
+        })
+    }
 }
 
 /// A file that has begun to go up.

@@ -1,7 +1,8 @@
 //! Emoji sequences, as X counts them: each is two units, however many code points it has.
 //!
 //! Differs by necessity from X, whose list of valid sequences grows with Unicode: here any pictographs that are joined
-//! count as one. A made-up joining that no font draws as one picture comes out too low; no keyboard offers such.
+//! count as one. A made-up joining that no font draws as one picture, or a skin tone on a thing, comes out too low; no
+//! keyboard offers such.
 
 use super::tld;
 
@@ -38,7 +39,7 @@ fn element_len(chars: &[char]) -> Option<usize> {
         return None;
     }
     let mut len = 1;
-    if chars.get(len) == Some(&EMOJI_STYLE) {
+    if chars.get(len) == Some(&EMOJI_STYLE) && takes_style(*first) {
         len += 1;
     }
     if chars.get(len).copied().is_some_and(is_skin_tone) {
@@ -56,7 +57,9 @@ fn element_len(chars: &[char]) -> Option<usize> {
 fn is_flag(first: char, second: char) -> bool {
     let letter = |half: char| char::from_u32(u32::from(half).checked_sub(0x1_f1e6)? + u32::from('a'));
     let code: String = [first, second].into_iter().filter_map(letter).collect();
-    is_regional(second) && (tld::is_country(&code) || ["bl", "cp", "dg", "ea", "ic", "mf", "ta", "um", "un", "xk"].contains(&code.as_str()))
+    is_regional(second)
+        && (tld::is_country(&code)
+            || ["bl", "cp", "dg", "ea", "ic", "mf", "ta", "um", "un", "xk"].contains(&code.as_str()))
 }
 
 /// One half of a flag.
@@ -71,6 +74,52 @@ const fn is_skin_tone(c: char) -> bool {
 /// Pictographs that are drawn as text unless the emoji style is asked for.
 const fn is_text_by_default(c: char) -> bool {
     matches!(c, '\u{a9}' | '\u{ae}' | '\u{2122}' | '\u{265f}')
+}
+
+/// Pictographs after which the emoji style belongs to the sequence. Those that are drawn in colour anyway do not take it:
+/// X counts a style after them by itself.
+const fn takes_style(c: char) -> bool {
+    let is_always_in_colour = matches!(
+        c,
+        '\u{23e9}'..='\u{23ec}'
+            | '\u{23f0}' | '\u{23f3}' | '\u{26ce}' | '\u{2705}'
+            | '\u{270a}'..='\u{270b}'
+            | '\u{2728}' | '\u{274c}' | '\u{274e}'
+            | '\u{2753}'..='\u{2755}'
+            | '\u{2795}'..='\u{2797}'
+            | '\u{27b0}' | '\u{27bf}'
+    );
+    !is_always_in_colour
+        && matches!(
+            c,
+            '\0'..='\u{32ff}' | '\u{1f004}'
+                | '\u{1f170}'..='\u{1f171}'
+                | '\u{1f17e}'..='\u{1f17f}'
+                | '\u{1f202}' | '\u{1f21a}' | '\u{1f22f}' | '\u{1f237}' | '\u{1f321}'
+                | '\u{1f324}'..='\u{1f32c}'
+                | '\u{1f336}' | '\u{1f37d}'
+                | '\u{1f396}'..='\u{1f397}'
+                | '\u{1f399}'..='\u{1f39b}'
+                | '\u{1f39e}'..='\u{1f39f}'
+                | '\u{1f3cb}'..='\u{1f3ce}'
+                | '\u{1f3d4}'..='\u{1f3df}'
+                | '\u{1f3f3}' | '\u{1f3f5}' | '\u{1f3f7}' | '\u{1f43f}' | '\u{1f441}' | '\u{1f4fd}'
+                | '\u{1f549}'..='\u{1f54a}'
+                | '\u{1f56f}'..='\u{1f570}'
+                | '\u{1f573}'..='\u{1f579}'
+                | '\u{1f587}'
+                | '\u{1f58a}'..='\u{1f58d}'
+                | '\u{1f590}' | '\u{1f5a5}' | '\u{1f5a8}'
+                | '\u{1f5b1}'..='\u{1f5b2}'
+                | '\u{1f5bc}'
+                | '\u{1f5c2}'..='\u{1f5c4}'
+                | '\u{1f5d1}'..='\u{1f5d3}'
+                | '\u{1f5dc}'..='\u{1f5de}'
+                | '\u{1f5e1}' | '\u{1f5e3}' | '\u{1f5e8}' | '\u{1f5ef}' | '\u{1f5f3}' | '\u{1f5fa}' | '\u{1f6cb}'
+                | '\u{1f6cd}'..='\u{1f6cf}'
+                | '\u{1f6e0}'..='\u{1f6e5}'
+                | '\u{1f6e9}' | '\u{1f6f0}' | '\u{1f6f3}'
+        )
 }
 
 /// Unicode's `Extended_Pictographic`, without the parts that are reserved (emoji-data.txt, Unicode 17).

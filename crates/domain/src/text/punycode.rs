@@ -12,7 +12,12 @@ pub(super) fn ascii_len(label: &[char]) -> usize {
     let (mut code, mut delta, mut bias, mut handled) = (128_u32, 0_u32, 72_u32, basic);
     let mut len = 4 + basic + u32::from(basic > 0);
     while handled < total {
-        let next = label.iter().map(|c| u32::from(*c)).filter(|c| *c >= code).min().unwrap_or(u32::MAX);
+        let next = label
+            .iter()
+            .map(|c| u32::from(*c))
+            .filter(|c| *c >= code)
+            .min()
+            .unwrap_or(u32::MAX);
         delta = delta.saturating_add((next - code).saturating_mul(handled + 1));
         for c in label.iter().map(|c| u32::from(*c)) {
             if c < next {

@@ -49,6 +49,8 @@ fn x_counts_an_emoji_as_two_however_it_is_built() {
     }
     assert_eq!(weighted("©"), 1);
     assert_eq!(weighted("🇫🇷🇩🇪"), 4);
+    assert_eq!(weighted("🇫🇫"), 4);
+    assert_eq!(weighted("⏩\u{fe0f}"), 4);
     assert_eq!(weighted("🇫"), 2);
     assert_eq!(weighted("1"), 1);
     assert_eq!(weighted("😀\u{200d}x"), 4);
@@ -95,6 +97,10 @@ fn x_leaves_punctuation_outside_a_url() {
         ("example.com,example.org", 47),
         ("https://example.com/–x", 23),
         ("example.com?x=1", 23 + 4),
+        ("bücher.みんな、次", 23 + 4),
+        ("\"example.com\"", 25),
+        ("$é example.com", 26),
+        ("-a.com?b=c.de/x", 15),
     ] {
         assert_eq!(weighted(text), units, "{text}");
     }
@@ -125,6 +131,8 @@ fn x_counts_what_is_no_url_by_its_characters() {
         "https://example.com@",
         "...",
         "https://.com",
+        "https://a.com-x",
+        "a.com+x",
         long_label.as_str(),
     ] {
         assert_eq!(weighted(text), text.len(), "{text}");
@@ -363,8 +371,9 @@ proptest! {
     }
 
     #[test]
-    fn x_counts_two_texts_apart_by_a_line_as_their_sum(a in lively_text(), b in lively_text()) {
-        prop_assert_eq!(weighted(&format!("{a}\n{b}")), weighted(&a) + 1 + weighted(&b));
+    fn x_counts_every_line_for_itself(a in lively_text(), b in lively_text()) {
+        let (a, b) = (format!("\n{a}"), format!("\n{b}"));
+        prop_assert_eq!(weighted(&format!("{a}{b}")), weighted(&a) + weighted(&b));
     }
 }
 

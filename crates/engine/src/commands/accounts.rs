@@ -38,7 +38,13 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::Platform`] when the platform refuses them or cannot be reached.
-    pub async fn connect_account(&self, owner: UserId, platform: Platform, base_url: Option<&str>, credentials: &Credentials) -> Result<Account, Error> {
+    pub async fn connect_account(
+        &self,
+        owner: UserId,
+        platform: Platform,
+        base_url: Option<&str>,
+        credentials: &Credentials,
+    ) -> Result<Account, Error> {
         let Some(connector) = self.connectors.get(platform) else {
             let message = format!("This server cannot publish to {} yet", platform.name());
             return Err(PlatformError::refused(platform, Stage::Validate, ErrorKind::OperatorConfig, message).into());

@@ -75,11 +75,19 @@ impl Engine {
             (true, planned) => planned,
             (false, planned) => Some(planned.unwrap_or(now).max(now)),
         };
-        let kind = if command.draft { LogKind::StatusChanged } else { LogKind::Scheduled };
+        let kind = if command.draft {
+            LogKind::StatusChanged
+        } else {
+            LogKind::Scheduled
+        };
         let posts: Vec<_> = command
             .targets
             .into_iter()
-            .map(|target| NewPost { id: PostId::from_bytes(self.mint()), platform: target.platform, target: target.remote_id })
+            .map(|target| NewPost {
+                id: PostId::from_bytes(self.mint()),
+                platform: target.platform,
+                target: target.remote_id,
+            })
             .collect();
         let entry = |post: Option<&NewPost>| {
             let mut entry = LogEntry {
@@ -94,7 +102,11 @@ impl Engine {
             }
             entry
         };
-        let log = if command.draft { vec![entry(None).with("to", "draft")] } else { posts.iter().map(|post| entry(Some(post))).collect() };
+        let log = if command.draft {
+            vec![entry(None).with("to", "draft")]
+        } else {
+            posts.iter().map(|post| entry(Some(post))).collect()
+        };
         let request = command.idempotency.map(|key| RequestKey {
             owner: command.owner,
             operation: key.operation,
@@ -113,14 +125,19 @@ impl Engine {
             created_at: now,
             log,
         };
-        let due = !command.draft && planned_at.is_some_and(|at| at <= now.saturating_add(self.settings.poll).unwrap_or(at));
+        let due =
+            !command.draft && planned_at.is_some_and(|at| at <= now.saturating_add(self.settings.poll).unwrap_or(at));
         match self.store.create_group(group, request).await? {
             Created::New => {
                 // Only what is due before the publisher looks by itself needs to wake it.
                 if due {
                     self.wake();
                 }
-                Ok(CreatedGroup { id, planned_at, replayed: false })
+                Ok(CreatedGroup {
+                    id,
+                    planned_at,
+                    replayed: false,
+                })
             }
             Created::Replayed { answer } => replayed(&answer),
         }
@@ -130,7 +147,13 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Conflict`] when a post of it is past being changed.
-    pub async fn edit_plan(&self, reach: &Reach, group: GroupId, draft: Option<bool>, planned_at: Option<Timestamp>) -> Result<Group, Error> {
+    pub async fn edit_plan(
+        &self,
+        reach: &Reach,
+        group: GroupId,
+        draft: Option<bool>,
+        planned_at: Option<Timestamp>,
+    ) -> Result<Group, Error> {
         let now = self.clock.now();
         let mut entry = LogEntry {
             group: Some(group),
@@ -143,7 +166,10 @@ impl Engine {
         if let Some(at) = planned_at {
             entry = entry.with("planned_at", at.to_string());
         }
-        let group = self.store.edit_plan(reach, group, PlanEdit { draft, planned_at, now }, entry).await?;
+        let group = self
+            .store
+            .edit_plan(reach, group, PlanEdit { draft, planned_at, now }, entry)
+            .await?;
         self.wake();
         Ok(group)
     }
@@ -175,5 +201,9 @@ fn replayed(answer: &str) -> Result<CreatedGroup, Error> {
     }
     let Answer { group, planned_at } = serde_json::from_str(answer)
         .map_err(|error| Error::Unavailable(store::Error::Corrupt(format!("a remembered answer: {error}"))))?;
-    Ok(CreatedGroup { id: group, planned_at, replayed: true })
+    Ok(CreatedGroup {
+        id: group,
+        planned_at,
+        replayed: true,
+    })
 }

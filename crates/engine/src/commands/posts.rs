@@ -26,7 +26,9 @@ impl Engine {
             attempts: vec![domain::ids::AttemptId::from_bytes(self.mint())],
             slots: Slots::default(),
         };
-        let entry = self.user_entry(reach, post, LogKind::StatusChanged, now).with("to", "retry");
+        let entry = self
+            .user_entry(reach, post, LogKind::StatusChanged, now)
+            .with("to", "retry");
         if let Some(claim) = self.store.claim_unconfirmed(reach, post, &ask).await? {
             let group = claim.group;
             match attempt::run(self, claim, Asker::User).await {
@@ -50,10 +52,20 @@ impl Engine {
     /// [`Error::NotFound`]; [`Error::Conflict`] when it is not unconfirmed.
     pub async fn resolve_published(&self, reach: &Reach, post: PostId, url: String) -> Result<Group, Error> {
         let now = self.clock.now();
-        let entry = self.user_entry(reach, post, LogKind::Resolved, now).with("published", url.as_str());
-        let id = url.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
+        let entry = self
+            .user_entry(reach, post, LogKind::Resolved, now)
+            .with("published", url.as_str());
+        let id = url
+            .trim_end_matches('/')
+            .rsplit('/')
+            .next()
+            .unwrap_or_default()
+            .to_owned();
         let remote = RemotePost::visible(if id.is_empty() { url.clone() } else { id }, Some(url));
-        Ok(self.store.resolve_post(reach, post, Resolution::Published { remote, at: now }, entry).await?)
+        Ok(self
+            .store
+            .resolve_post(reach, post, Resolution::Published { remote, at: now }, entry)
+            .await?)
     }
 
     /// Sends an unconfirmed post again, whatever is out there.
@@ -62,13 +74,22 @@ impl Engine {
     /// [`Error::NotFound`]; [`Error::Conflict`] when it is not unconfirmed.
     pub async fn resolve_send_again(&self, reach: &Reach, post: PostId) -> Result<Group, Error> {
         let now = self.clock.now();
-        let entry = self.user_entry(reach, post, LogKind::Resolved, now).with("send_again", true);
-        let group = self.store.resolve_post(reach, post, Resolution::SendAgain { at: now }, entry).await?;
+        let entry = self
+            .user_entry(reach, post, LogKind::Resolved, now)
+            .with("send_again", true);
+        let group = self
+            .store
+            .resolve_post(reach, post, Resolution::SendAgain { at: now }, entry)
+            .await?;
         self.wake();
         Ok(group)
     }
 
     fn user_entry(&self, reach: &Reach, post: PostId, kind: LogKind, now: Timestamp) -> LogEntry {
-        LogEntry { post: Some(post), user: Some(reach.owner), ..LogEntry::new(kind, LogOutcome::Info, now) }
+        LogEntry {
+            post: Some(post),
+            user: Some(reach.owner),
+            ..LogEntry::new(kind, LogOutcome::Info, now)
+        }
     }
 }

@@ -30,7 +30,12 @@ impl Engine {
         if name.is_empty() || name.chars().count() > 200 {
             return Err(Error::Invalid("a user's name has 1 to 200 characters".to_owned()));
         }
-        let user = User { id: UserId::from_bytes(self.mint()), name: name.to_owned(), plan, created_at: self.clock.now() };
+        let user = User {
+            id: UserId::from_bytes(self.mint()),
+            name: name.to_owned(),
+            plan,
+            created_at: self.clock.now(),
+        };
         self.store.create_user(user.clone()).await?;
         Ok(user)
     }
@@ -65,7 +70,8 @@ impl Engine {
         let hex: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
         let (head, tail) = hex.split_at(8);
         let millis = u64::try_from(self.clock.now().as_millisecond()).unwrap_or(0);
-        self.import_key(user, name, &format!("sk_{}_{head}.{tail}", base36(millis))).await
+        self.import_key(user, name, &format!("sk_{}_{head}.{tail}", base36(millis)))
+            .await
     }
 
     /// Accepts a key that the user has from elsewhere.
@@ -77,19 +83,28 @@ impl Engine {
             return Err(Error::Invalid("a key's name has at most 100 characters".to_owned()));
         }
         if text.len() < 20 || text.len() > 200 || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(Error::Invalid("a key has 20 to 200 printable characters without spaces".to_owned()));
+            return Err(Error::Invalid(
+                "a key has 20 to 200 printable characters without spaces".to_owned(),
+            ));
         }
         let key = ApiKey {
             id: ApiKeyId::from_bytes(self.mint()),
             user,
-            name: if name.is_empty() { "Default".to_owned() } else { name.to_owned() },
+            name: if name.is_empty() {
+                "Default".to_owned()
+            } else {
+                name.to_owned()
+            },
             prefix: text.split_once('.').map_or("legacy", |(prefix, _)| prefix).to_owned(),
             created_at: self.clock.now(),
             last_used_at: None,
             revoked_at: None,
         };
         self.store.create_key(key.clone(), keys::hash(text), KEYS_MAX).await?;
-        Ok(NewApiKey { key, text: SecretText::new(text.to_owned()) })
+        Ok(NewApiKey {
+            key,
+            text: SecretText::new(text.to_owned()),
+        })
     }
 
     /// Revokes a key at once.

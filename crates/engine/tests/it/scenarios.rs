@@ -15,7 +15,13 @@ use tokio_util::sync::CancellationToken;
 use crate::world::{self, Outside, content, go_on, post_now, run_to_the_end, state};
 
 fn text(text: &str) -> Content {
-    Content { head: PartContent { text: text.to_owned(), media: Vec::new() }, ..Content::default() }
+    Content {
+        head: PartContent {
+            text: text.to_owned(),
+            media: Vec::new(),
+        },
+        ..Content::default()
+    }
 }
 
 fn refuse_create(nth: u32) -> Rule {
@@ -45,12 +51,22 @@ async fn after_an_outage_an_account_catches_up_at_its_platforms_pace() {
     outside.clock.advance(SignedDuration::from_mins(10));
     let mut publisher = Publisher::new(engine.clone(), CancellationToken::new());
     publisher.run_until_idle().await.unwrap();
-    assert_eq!(outside.copies(Platform::Telegram, "burst 0"), 1, "the oldest goes first");
-    assert_eq!(outside.copies(Platform::Telegram, "burst 1"), 0, "the next waits for its turn");
+    assert_eq!(
+        outside.copies(Platform::Telegram, "burst 0"),
+        1,
+        "the oldest goes first"
+    );
+    assert_eq!(
+        outside.copies(Platform::Telegram, "burst 1"),
+        0,
+        "the next waits for its turn"
+    );
     for n in 1..5 {
         outside.clock.advance(SignedDuration::from_secs(4));
         publisher.run_until_idle().await.unwrap();
-        let out: usize = (0..5).map(|n| outside.copies(Platform::Telegram, &format!("burst {n}"))).sum();
+        let out: usize = (0..5)
+            .map(|n| outside.copies(Platform::Telegram, &format!("burst {n}")))
+            .sum();
         assert_eq!(out, n + 1, "one more each time");
     }
 }
@@ -61,16 +77,31 @@ async fn two_identical_posts_whose_answers_are_both_lost_are_each_out_there_once
     let engine = outside.engine(world::memory(), go_on()).await;
     let script = vec![Rule::first(Class::Create, 2, Fault::DropAfter)];
     let (user, account) = outside.connect(&engine, Platform::X, "twins", script).await;
-    let first = post_now(&engine, &user, &account, content(&outside, Platform::X, "same words", &[])).await;
+    let first = post_now(
+        &engine,
+        &user,
+        &account,
+        content(&outside, Platform::X, "same words", &[]),
+    )
+    .await;
     run_to_the_end(&outside, &engine).await;
     outside.clock.advance(SignedDuration::from_hours(2));
-    let second = post_now(&engine, &user, &account, content(&outside, Platform::X, "same words", &[])).await;
+    let second = post_now(
+        &engine,
+        &user,
+        &account,
+        content(&outside, Platform::X, "same words", &[]),
+    )
+    .await;
     run_to_the_end(&outside, &engine).await;
     let ids = |state: PostState| match state {
         PostState::Published { remote, .. } => remote.id,
         other => panic!("{other:?}"),
     };
-    let (first, second) = (ids(state(&engine, &user, first).await), ids(state(&engine, &user, second).await));
+    let (first, second) = (
+        ids(state(&engine, &user, first).await),
+        ids(state(&engine, &user, second).await),
+    );
     assert_ne!(first, second, "each adopted its own");
     assert_eq!(outside.copies(Platform::X, "same words"), 2);
 }
@@ -85,16 +116,29 @@ async fn a_retry_of_an_unconfirmed_post_is_refused_until_a_person_decides() {
     let group = post_now(&engine, &user, &account, text("did it arrive?")).await;
     run_to_the_end(&outside, &engine).await;
     let post = engine.group(&reach, group).await.unwrap().posts.first().unwrap().id;
-    assert!(matches!(state(&engine, &user, group).await, PostState::Unconfirmed { .. }));
+    assert!(matches!(
+        state(&engine, &user, group).await,
+        PostState::Unconfirmed { .. }
+    ));
 
     let refused = engine.retry_post(&reach, post).await;
-    assert!(matches!(refused, Err(Error::OutcomeUnknown(id)) if id == post), "{refused:?}");
+    assert!(
+        matches!(refused, Err(Error::OutcomeUnknown(id)) if id == post),
+        "{refused:?}"
+    );
     assert_eq!(outside.copies(Platform::Telegram, "did it arrive?"), 1);
 
     engine.resolve_send_again(&reach, post).await.unwrap();
     run_to_the_end(&outside, &engine).await;
-    assert!(matches!(state(&engine, &user, group).await, PostState::Published { .. }));
-    assert_eq!(outside.copies(Platform::Telegram, "did it arrive?"), 2, "a person asked for it");
+    assert!(matches!(
+        state(&engine, &user, group).await,
+        PostState::Published { .. }
+    ));
+    assert_eq!(
+        outside.copies(Platform::Telegram, "did it arrive?"),
+        2,
+        "a person asked for it"
+    );
 }
 
 #[tokio::test]
@@ -107,7 +151,10 @@ async fn a_person_can_say_that_an_unconfirmed_post_is_live() {
     let group = post_now(&engine, &user, &account, text("seen it")).await;
     run_to_the_end(&outside, &engine).await;
     let post = engine.group(&reach, group).await.unwrap().posts.first().unwrap().id;
-    engine.resolve_published(&reach, post, "https://t.me/seen/1".to_owned()).await.unwrap();
+    engine
+        .resolve_published(&reach, post, "https://t.me/seen/1".to_owned())
+        .await
+        .unwrap();
     match state(&engine, &user, group).await {
         PostState::Published { remote, .. } => assert_eq!(remote.url.as_deref(), Some("https://t.me/seen/1")),
         other => panic!("{other:?}"),
@@ -120,9 +167,16 @@ async fn a_person_can_say_that_an_unconfirmed_post_is_live() {
 async fn a_thread_that_fails_half_way_goes_on_with_the_part_that_failed() {
     let outside = Outside::new().await;
     let engine = outside.engine(world::memory(), go_on()).await;
-    let (user, account) = outside.connect(&engine, Platform::Mastodon, "half", vec![refuse_create(2)]).await;
+    let (user, account) = outside
+        .connect(&engine, Platform::Mastodon, "half", vec![refuse_create(2)])
+        .await;
     let reach = Reach { owner: user.id };
-    let thread = content(&outside, Platform::Mastodon, "one", &["two".to_owned(), "three".to_owned()]);
+    let thread = content(
+        &outside,
+        Platform::Mastodon,
+        "one",
+        &["two".to_owned(), "three".to_owned()],
+    );
     let group = post_now(&engine, &user, &account, thread).await;
     run_to_the_end(&outside, &engine).await;
     match state(&engine, &user, group).await {
@@ -132,7 +186,10 @@ async fn a_thread_that_fails_half_way_goes_on_with_the_part_that_failed() {
     let post = engine.group(&reach, group).await.unwrap().posts.first().unwrap().id;
     engine.retry_post(&reach, post).await.unwrap();
     run_to_the_end(&outside, &engine).await;
-    assert!(matches!(state(&engine, &user, group).await, PostState::Published { .. }));
+    assert!(matches!(
+        state(&engine, &user, group).await,
+        PostState::Published { .. }
+    ));
     for text in ["one", "two", "three"] {
         assert_eq!(outside.copies(Platform::Mastodon, text), 1, "{text}");
     }
@@ -142,14 +199,25 @@ async fn a_thread_that_fails_half_way_goes_on_with_the_part_that_failed() {
 async fn a_failed_first_comment_leaves_the_post_published() {
     let outside = Outside::new().await;
     let engine = outside.engine(world::memory(), go_on()).await;
-    let (user, account) = outside.connect(&engine, Platform::Mastodon, "comment", vec![refuse_create(2)]).await;
-    let content = Content { first_comment: Some("first!".to_owned()), ..text("a post") };
+    let (user, account) = outside
+        .connect(&engine, Platform::Mastodon, "comment", vec![refuse_create(2)])
+        .await;
+    let content = Content {
+        first_comment: Some("first!".to_owned()),
+        ..text("a post")
+    };
     let group = post_now(&engine, &user, &account, content).await;
     run_to_the_end(&outside, &engine).await;
-    assert!(matches!(state(&engine, &user, group).await, PostState::Published { .. }));
+    assert!(matches!(
+        state(&engine, &user, group).await,
+        PostState::Published { .. }
+    ));
     assert_eq!(outside.copies(Platform::Mastodon, "first!"), 0);
     let log = engine.group_log(&Reach { owner: user.id }, group, 100).await.unwrap();
-    assert!(log.iter().any(|record| record.entry.kind == LogKind::PublishFailed), "the failure is on record");
+    assert!(
+        log.iter().any(|record| record.entry.kind == LogKind::PublishFailed),
+        "the failure is on record"
+    );
 }
 
 #[tokio::test]
@@ -182,7 +250,10 @@ async fn a_rate_limit_is_waited_for_as_long_as_the_platform_says() {
         other => panic!("{other:?}"),
     }
     run_to_the_end(&outside, &engine).await;
-    assert!(matches!(state(&engine, &user, group).await, PostState::Published { .. }));
+    assert!(matches!(
+        state(&engine, &user, group).await,
+        PostState::Published { .. }
+    ));
 }
 
 #[tokio::test]
@@ -190,7 +261,10 @@ async fn a_post_to_an_account_that_nobody_connected_fails_and_can_be_retried_onc
     let outside = Outside::new().await;
     let engine = outside.engine(world::memory(), go_on()).await;
     let (user, _) = outside.connect(&engine, Platform::Mastodon, "known", vec![]).await;
-    let target = Target { platform: Platform::Mastodon, remote_id: "999".to_owned() };
+    let target = Target {
+        platform: Platform::Mastodon,
+        remote_id: "999".to_owned(),
+    };
     let command = CreateGroup {
         owner: user.id,
         content: text("to whom?"),
@@ -231,15 +305,22 @@ async fn a_published_group_can_no_longer_be_rescheduled() {
     let (user, account) = outside.connect(&engine, Platform::Mastodon, "fixed", vec![]).await;
     let group = post_now(&engine, &user, &account, text("done")).await;
     run_to_the_end(&outside, &engine).await;
-    let refused = engine.edit_plan(&Reach { owner: user.id }, group, Some(true), None).await;
-    assert!(matches!(refused, Err(Error::Conflict(Conflict::NotEditable(_)))), "{refused:?}");
+    let refused = engine
+        .edit_plan(&Reach { owner: user.id }, group, Some(true), None)
+        .await;
+    assert!(
+        matches!(refused, Err(Error::Conflict(Conflict::NotEditable(_)))),
+        "{refused:?}"
+    );
 }
 
 #[tokio::test]
 async fn twenty_posts_with_an_ended_token_cause_one_refresh() {
     let outside = Outside::new().await;
     let engine = outside.engine(world::memory(), go_on()).await;
-    let (user, account) = outside.connect(&engine, Platform::Bluesky, "refresh.test", vec![]).await;
+    let (user, account) = outside
+        .connect(&engine, Platform::Bluesky, "refresh.test", vec![])
+        .await;
     outside.clock.advance(SignedDuration::from_hours(3));
     for n in 0..20 {
         post_now(&engine, &user, &account, text(&format!("fresh {n}"))).await;
@@ -254,7 +335,9 @@ async fn twenty_posts_with_an_ended_token_cause_one_refresh() {
         .filter(|request| request.path.contains("refreshSession") || request.path.contains("createSession"))
         .count();
     assert_eq!(refreshes, 1);
-    let out: usize = (0..20).map(|n| outside.copies(Platform::Bluesky, &format!("fresh {n}"))).sum();
+    let out: usize = (0..20)
+        .map(|n| outside.copies(Platform::Bluesky, &format!("fresh {n}")))
+        .sum();
     assert_eq!(out, 20);
 }
 
@@ -267,8 +350,14 @@ async fn the_watchdog_says_what_is_due_and_how_late() {
     outside.clock.advance(SignedDuration::from_mins(7));
     let backlog = engine.backlog().await.unwrap();
     let warning = backlog.warning(engine.clock().now(), SignedDuration::from_mins(5));
-    assert_eq!(warning.as_deref(), Some("1 posts due, 0 of them claimed and not finished, the oldest late by 420 s"));
-    assert_eq!(backlog.warning(engine.clock().now(), SignedDuration::from_mins(8)), None);
+    assert_eq!(
+        warning.as_deref(),
+        Some("1 posts due, 0 of them claimed and not finished, the oldest late by 420 s")
+    );
+    assert_eq!(
+        backlog.warning(engine.clock().now(), SignedDuration::from_mins(8)),
+        None
+    );
 }
 
 #[tokio::test]

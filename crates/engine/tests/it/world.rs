@@ -1,8 +1,9 @@
 //! A whole Broadside in one process: a store, an engine, and the sandbox as the world outside, on a clock that moves
 //! only when told to.
 
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use connectors::http::Http;
 use connectors::{App, Credentials, Endpoints, MediaSource, Registry};
@@ -22,6 +23,7 @@ use jiff::{SignedDuration, Timestamp};
 use rand::SeedableRng;
 use sandbox::{AccountSeed, Filter, NewSandboxAccount, Rule, Sandbox};
 use store::memory::MemoryStore;
+use store::sqlite::{OpenOptions, SqliteStore};
 use store::{Reach, Store};
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -37,6 +39,7 @@ pub(crate) struct Outside {
     pub(crate) sandbox: Sandbox,
     media: Arc<SandboxMedia>,
     http: Http,
+    engines: AtomicU64,
 }
 
 impl Outside {
@@ -45,9 +48,17 @@ impl Outside {
         let mut options = sandbox::Options::new(Arc::new(clock.clone()));
         options.rate_limits = false;
         let sandbox = sandbox::start(options).await.unwrap();
-        let media = Arc::new(SandboxMedia { url: sandbox.sample_url("image.jpg").parse().unwrap() });
+        let media = Arc::new(SandboxMedia {
+            url: sandbox.sample_url("image.jpg").parse().unwrap(),
+        });
         let http = Http::new(Arc::new(clock.clone())).unwrap();
-        Self { clock, sandbox, media, http }
+        Self {
+            clock,
+            sandbox,
+            media,
+            http,
+            engines: AtomicU64::new(0),
+        }
     }
 
     /// An engine over `store`, as a fresh process would make it.
@@ -57,7 +68,10 @@ impl Outside {
         for platform in EMULATED {
             endpoints.overrides.insert(*platform, self.sandbox.endpoint(*platform));
         }
-        let app = App { id: "broadside".to_owned(), secret: SecretText::from("a secret of the app") };
+        let app = App {
+            id: "broadside".to_owned(),
+            secret: SecretText::from("a secret of the app"),
+        };
         endpoints.apps.insert(Platform::X, app);
         Engine::new(Parts {
             store,
@@ -66,7 +80,8 @@ impl Outside {
             media: Arc::clone(&self.media) as Arc<dyn MediaSource>,
             http: self.http.clone(),
             clock,
-            rng: rand::rngs::StdRng::seed_from_u64(7),
+            // Each process has its own randomness: on a clock that stands still, ids would be the same otherwise.
+            rng: rand::rngs::StdRng::seed_from_u64(self.engines.fetch_add(1, Ordering::Relaxed)),
             settings: Settings::default(),
             points,
         })
@@ -75,8 +90,17 @@ impl Outside {
     }
 
     /// A user with an account of the platform whose first calls go as the script says.
-    pub(crate) async fn connect(&self, engine: &Engine, platform: Platform, name: &str, script: Vec<Rule>) -> (User, Account) {
-        let seed = self.sandbox.add_account(&NewSandboxAccount::new(platform, name).with_script(script)).unwrap();
+    pub(crate) async fn connect(
+        &self,
+        engine: &Engine,
+        platform: Platform,
+        name: &str,
+        script: Vec<Rule>,
+    ) -> (User, Account) {
+        let seed = self
+            .sandbox
+            .add_account(&NewSandboxAccount::new(platform, name).with_script(script))
+            .unwrap();
         let user = engine.create_user(name, Plan::default()).await.unwrap();
         let account = engine
             .connect_account(user.id, platform, base_url(&seed).as_deref(), &credentials(&seed))
@@ -87,8 +111,16 @@ impl Outside {
 
     /// How many posts with this text exist out there.
     pub(crate) fn copies(&self, platform: Platform, text: &str) -> usize {
-        let filter = Filter { platform: Some(platform), account: None, text: Some(text.to_owned()) };
-        self.sandbox.published(&filter).into_iter().filter(|post| post.text == text && !post.deleted).count()
+        let filter = Filter {
+            platform: Some(platform),
+            account: None,
+            text: Some(text.to_owned()),
+        };
+        self.sandbox
+            .published(&filter)
+            .into_iter()
+            .filter(|post| post.text == text && !post.deleted)
+            .count()
     }
 
     /// One picture, as a post refers to it.
@@ -112,8 +144,13 @@ impl Outside {
 }
 
 /// The platforms that have an emulator and a connector.
-pub(crate) const EMULATED: &[Platform] =
-    &[Platform::Mastodon, Platform::Telegram, Platform::Bluesky, Platform::X, Platform::Instagram];
+pub(crate) const EMULATED: &[Platform] = &[
+    Platform::Mastodon,
+    Platform::Telegram,
+    Platform::Bluesky,
+    Platform::X,
+    Platform::Instagram,
+];
 
 fn base_url(seed: &AccountSeed) -> Option<String> {
     matches!(seed.platform, Platform::Mastodon | Platform::Bluesky).then(|| seed.base_url.to_string())
@@ -144,7 +181,10 @@ pub(crate) async fn post_now(engine: &Engine, user: &User, account: &Account, co
     let command = CreateGroup {
         owner: user.id,
         content,
-        targets: vec![Target { platform: account.platform, remote_id: account.remote_id.clone() }],
+        targets: vec![Target {
+            platform: account.platform,
+            remote_id: account.remote_id.clone(),
+        }],
         draft: false,
         planned_at: None,
         idempotency: None,
@@ -156,10 +196,20 @@ pub(crate) async fn post_now(engine: &Engine, user: &User, account: &Account, co
 /// A text, with a picture where the platform needs one.
 pub(crate) fn content(outside: &Outside, platform: Platform, text: &str, replies: &[String]) -> Content {
     let needs_picture = domain::capability::Capability::of(platform).needs_media;
-    let media = if needs_picture { vec![outside.picture()] } else { Vec::new() };
-    let part = |text: &String| PartContent { text: text.clone(), media: Vec::new() };
+    let media = if needs_picture {
+        vec![outside.picture()]
+    } else {
+        Vec::new()
+    };
+    let part = |text: &String| PartContent {
+        text: text.clone(),
+        media: Vec::new(),
+    };
     Content {
-        head: PartContent { text: text.to_owned(), media },
+        head: PartContent {
+            text: text.to_owned(),
+            media,
+        },
         replies: replies.iter().map(part).collect(),
         ..Content::default()
     }
@@ -176,20 +226,65 @@ pub(crate) async fn run_to_the_end(outside: &Outside, engine: &Engine) {
     let mut publisher = Publisher::new(engine.clone(), CancellationToken::new());
     publisher.recover().await.unwrap();
     let end = outside.clock.now() + SignedDuration::from_hours(48);
-    loop {
+    for _ in 0..500 {
         publisher.run_until_idle().await.unwrap();
         match engine.store().next_wake().await.unwrap() {
             Some(at) if at < end => outside.clock.advance_to(at),
             _ => return,
         }
     }
+    panic!("things go on and on");
 }
 
 /// Runs until the engine was stopped at its point, or nothing is left to do now.
-pub(crate) async fn run_until_stopped(engine: &Engine, stop: &StopAt) {
-    let mut publisher = Publisher::new(engine.clone(), CancellationToken::new());
-    publisher.run_until_idle().await.unwrap();
-    let _ = stop;
+pub(crate) async fn run_until_stopped(engine: &Engine) {
+    Publisher::new(engine.clone(), CancellationToken::new())
+        .run_until_idle()
+        .await
+        .unwrap();
+}
+
+/// Where a store outlives the engine that uses it.
+pub(crate) enum Shelf {
+    /// The model: the same for every engine.
+    Memory(Arc<dyn Store>),
+    /// A data directory, opened anew by every engine.
+    Sqlite(PathBuf),
+}
+
+impl Shelf {
+    pub(crate) fn memory() -> Self {
+        Self::Memory(memory())
+    }
+
+    pub(crate) fn sqlite() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        Self::Sqlite(std::env::temp_dir().join(format!("broadside-matrix-{}-{number}", std::process::id())))
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Memory(_) => "memory",
+            Self::Sqlite(_) => "sqlite",
+        }
+    }
+
+    /// The store, as a fresh process finds it.
+    pub(crate) fn open(&self) -> Arc<dyn Store> {
+        match self {
+            Self::Memory(store) => Arc::clone(store),
+            Self::Sqlite(folder) => Arc::new(SqliteStore::open(folder, OpenOptions::new(start_of_time())).unwrap()),
+        }
+    }
+}
+
+impl Drop for Shelf {
+    fn drop(&mut self) {
+        if let Self::Sqlite(folder) = self {
+            let _ = std::fs::remove_dir_all(folder);
+        }
+    }
 }
 
 /// Stops the engine dead at the nth time that a point is reached, and at every point from then on.
@@ -202,7 +297,12 @@ pub(crate) struct StopAt {
 
 impl StopAt {
     pub(crate) fn new(point: Option<CrashPoint>, nth: u32) -> Arc<Self> {
-        Arc::new(Self { point, nth, reached: AtomicU32::new(0), dead: AtomicBool::new(false) })
+        Arc::new(Self {
+            point,
+            nth,
+            reached: AtomicU32::new(0),
+            dead: AtomicBool::new(false),
+        })
     }
 
     pub(crate) fn died(&self) -> bool {
@@ -234,7 +334,11 @@ struct SandboxMedia {
 }
 
 impl MediaSource for SandboxMedia {
-    fn open<'a>(&'a self, media: &'a Media, offset: u64) -> BoxFut<'a, std::io::Result<BoxStream<'static, std::io::Result<bytes::Bytes>>>> {
+    fn open<'a>(
+        &'a self,
+        media: &'a Media,
+        offset: u64,
+    ) -> BoxFut<'a, std::io::Result<BoxStream<'static, std::io::Result<bytes::Bytes>>>> {
         Box::pin(async move {
             let (_, bytes) = sandbox::samples::by_name(&media.key).ok_or(std::io::ErrorKind::NotFound)?;
             let rest = bytes::Bytes::from(bytes).slice(usize::try_from(offset).unwrap()..);

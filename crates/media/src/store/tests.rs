@@ -314,7 +314,10 @@ impl MultipartUpload for PartSizes {
     }
 
     async fn complete(&mut self) -> object_store::Result<object_store::PutResult> {
-        Err(object_store::Error::NotImplemented { operation: String::new(), implementer: String::new() })
+        Err(object_store::Error::NotImplemented {
+            operation: String::new(),
+            implementer: String::new(),
+        })
     }
 
     async fn abort(&mut self) -> object_store::Result<()> {
@@ -324,13 +327,20 @@ impl MultipartUpload for PartSizes {
 
 #[tokio::test]
 async fn no_more_than_one_part_is_in_memory() {
-    let film = Film { data: 2 * PART_BYTES, ..Film::default() }.bytes();
+    let film = Film {
+        data: 2 * PART_BYTES,
+        ..Film::default()
+    }
+    .bytes();
     for size in [1_000_000, 2 * PART_BYTES + 5] {
         let sizes = PartSizes::default();
         let seen = Arc::clone(&sizes.0);
         let mut upload: Box<dyn MultipartUpload> = Box::new(sizes);
         let written = receive(&mut upload, chunks(&film, size), &LIMITS).await.unwrap();
         assert_eq!(written.bytes, film.len() as u64);
-        assert_eq!(*seen.lock().unwrap(), [PART_BYTES, PART_BYTES, film.len() - 2 * PART_BYTES]);
+        assert_eq!(
+            *seen.lock().unwrap(),
+            [PART_BYTES, PART_BYTES, film.len() - 2 * PART_BYTES]
+        );
     }
 }

@@ -26,10 +26,11 @@ fn what_was_made_is_there_after_a_restart() {
     let mut ledger = Ledger::open(Some(&dir)).unwrap();
     let first = ledger.commit(&author("2026-11-22T09:00:00Z"), new("1", "one")).unwrap();
     ledger.commit(&author("2026-11-22T09:00:01Z"), new("2", "two")).unwrap();
+    // Nothing may wait in memory: the file holds what was made as soon as it was.
+    assert_eq!(Ledger::open(Some(&dir)).unwrap().published(&Filter::default()).len(), 2);
     ledger
         .delete(first.seq, "2026-11-22T09:00:02Z".parse().unwrap())
         .unwrap();
-    // The file must hold everything although the ledger is still open: nothing may wait in memory.
     let reloaded = Ledger::open(Some(&dir)).unwrap();
     assert_eq!(
         reloaded.published(&Filter::default()),

@@ -12,7 +12,11 @@ use super::{Bench, Outcome};
 use crate::{AccountNote, Error};
 
 fn tokens(access: &str, refresh: Option<&str>) -> Tokens {
-    Tokens { access: SecretText::from(access), refresh: refresh.map(SecretText::from), expires_at: Some(at(9_000)) }
+    Tokens {
+        access: SecretText::from(access),
+        refresh: refresh.map(SecretText::from),
+        expires_at: Some(at(9_000)),
+    }
 }
 
 pub(super) async fn an_account_keeps_its_id_however_often_it_is_connected(bench: Bench) -> Outcome {
@@ -20,23 +24,44 @@ pub(super) async fn an_account_keeps_its_id_however_often_it_is_connected(bench:
     let first = bench.connected(&ann, Platform::Mastodon, "1").await?;
     assert_eq!((first.token_version, first.health), (1, AccountHealth::Ok));
     assert_eq!(first.token_expires_at, Some(at(7_200)));
-    bench.note_account(first.id, AccountNote { error: Some(error(1)), ..AccountNote::default() }).await?;
+    bench
+        .note_account(
+            first.id,
+            AccountNote {
+                error: Some(error(1)),
+                ..AccountNote::default()
+            },
+        )
+        .await?;
     let mut new = bench.new_account(&ann, Platform::Mastodon, "1");
     new.username = "renamed".to_owned();
     new.display_name = None;
     new.tokens = tokens("access 2", None);
     let again = bench.connect_account(new, entry(LogKind::Connected, 5)).await?;
-    assert_eq!((again.id, again.token_version, again.connected_at), (first.id, 2, first.connected_at));
-    assert_eq!((again.username.as_str(), again.display_name.as_deref()), ("renamed", None));
+    assert_eq!(
+        (again.id, again.token_version, again.connected_at),
+        (first.id, 2, first.connected_at)
+    );
+    assert_eq!(
+        (again.username.as_str(), again.display_name.as_deref()),
+        ("renamed", None)
+    );
     assert_eq!(again.last_error, None, "a new connection starts well");
     assert_eq!(bench.account(first.id).await?, Some(again.clone()));
     assert_eq!(bench.tokens(first.id).await?, Some(tokens("access 2", None)));
-    bench.remove_account(&ann, first.id, at(6), entry(LogKind::Disconnected, 6)).await?;
+    bench
+        .remove_account(&ann, first.id, at(6), entry(LogKind::Disconnected, 6))
+        .await?;
     let back = bench.connected(&ann, Platform::Mastodon, "1").await?;
     assert_eq!((back.id, back.token_version), (first.id, 3));
     let other = bench.connected(&bob, Platform::Mastodon, "1").await?;
     assert_ne!(other.id, first.id, "another owner's connection is another account");
-    let kinds: Vec<_> = bench.recent_log(&ann, 10).await?.into_iter().map(|record| record.entry.kind).collect();
+    let kinds: Vec<_> = bench
+        .recent_log(&ann, 10)
+        .await?
+        .into_iter()
+        .map(|record| record.entry.kind)
+        .collect();
     assert_eq!(kinds.len(), 4);
     assert_eq!(kinds.iter().filter(|kind| **kind == LogKind::Reconnected).count(), 2);
     assert_eq!(kinds.iter().filter(|kind| **kind == LogKind::Connected).count(), 1);
@@ -54,19 +79,39 @@ pub(super) async fn a_removed_account_is_hidden_and_its_due_posts_are_cancelled(
     let draft = bench.made(&ann, draft).await?;
     let claimed = bench.grouped(&ann, &[(Platform::Mastodon, "1")], Some(1)).await?;
     let claim = bench.claim_one(2).await?;
-    bench.remove_account(&ann, account.id, at(3), entry(LogKind::Disconnected, 3)).await?;
+    bench
+        .remove_account(&ann, account.id, at(3), entry(LogKind::Disconnected, 3))
+        .await?;
     assert_eq!(bench.account(account.id).await?, None);
     assert_eq!(bench.accounts(&ann).await?, [other]);
     assert_eq!(bench.tokens(account.id).await?, None, "no intent needs them");
     let scheduled = bench.read(&ann, scheduled.id).await?;
-    assert_eq!(scheduled.posts.first().map(|post| &post.state), Some(&PostState::Cancelled { at: at(3) }));
-    assert_eq!(scheduled.posts.last().map(|post| &post.state), Some(&PostState::Scheduled { due: at(100) }));
+    assert_eq!(
+        scheduled.posts.first().map(|post| &post.state),
+        Some(&PostState::Cancelled { at: at(3) })
+    );
+    assert_eq!(
+        scheduled.posts.last().map(|post| &post.state),
+        Some(&PostState::Scheduled { due: at(100) })
+    );
     assert_eq!(scheduled.updated_at, at(3));
-    assert!(bench.read(&ann, draft.id).await?.posts.iter().all(|post| post.state == PostState::Draft));
-    assert_eq!(bench.first(&ann, claimed.id).await?.state, PostState::Cancelled { at: at(3) });
+    assert!(
+        bench
+            .read(&ann, draft.id)
+            .await?
+            .posts
+            .iter()
+            .all(|post| post.state == PostState::Draft)
+    );
+    assert_eq!(
+        bench.first(&ann, claimed.id).await?.state,
+        PostState::Cancelled { at: at(3) }
+    );
     let late = bench.release(claim, release(Event::Returned { at: at(9) }, 4)).await;
     assert!(matches!(late, Err(Error::LeaseLost)), "{late:?}");
-    let again = bench.remove_account(&ann, account.id, at(4), entry(LogKind::Disconnected, 4)).await;
+    let again = bench
+        .remove_account(&ann, account.id, at(4), entry(LogKind::Disconnected, 4))
+        .await;
     assert!(matches!(again, Err(Error::NotFound)));
     Ok(())
 }
@@ -76,9 +121,20 @@ pub(super) async fn tokens_of_a_removed_account_stay_while_an_intent_is_open(ben
     let account = bench.connected(&ann, Platform::Mastodon, "1").await?;
     let group = bench.grouped(&ann, &[(Platform::Mastodon, "1")], Some(0)).await?;
     let armed = bench.armed(bench.claim_one(1).await?, 1).await?;
-    bench.remove_account(&ann, account.id, at(2), entry(LogKind::Disconnected, 2)).await?;
-    assert!(bench.tokens(account.id).await?.is_some(), "the outcome must still be asked for");
-    bench.settle(armed, settlement(IntentState::Open, None, 3), Some(release(unknown(3), 3))).await?;
+    bench
+        .remove_account(&ann, account.id, at(2), entry(LogKind::Disconnected, 2))
+        .await?;
+    assert!(
+        bench.tokens(account.id).await?.is_some(),
+        "the outcome must still be asked for"
+    );
+    bench
+        .settle(
+            armed,
+            settlement(IntentState::Open, None, 3),
+            Some(release(unknown(3), 3)),
+        )
+        .await?;
     let claim = bench.claim_one(100).await?;
     assert_eq!(claim.account, Some(account.id), "asking goes on");
     let work = bench.work(&claim).await?;
@@ -87,7 +143,11 @@ pub(super) async fn tokens_of_a_removed_account_stay_while_an_intent_is_open(ben
     let mut end = release(Event::MaySend { at: at(100) }, 100);
     end.intents = vec![(intent, settlement(IntentState::Absent, None, 100))];
     let state = bench.release(claim, end).await?;
-    assert_eq!(state, PostState::Cancelled { at: at(100) }, "nothing more is sent through it");
+    assert_eq!(
+        state,
+        PostState::Cancelled { at: at(100) },
+        "nothing more is sent through it"
+    );
     assert_eq!(bench.first(&ann, group.id).await?.state, state);
     bench.prune(at(101), 10).await?;
     assert_eq!(bench.tokens(account.id).await?, None);
@@ -98,20 +158,48 @@ pub(super) async fn a_refresh_is_begun_once_and_makes_the_next_version(bench: Be
     let ann = bench.owner("ann").await?;
     let account = bench.connected(&ann, Platform::X, "1").await?.id;
     assert!(!bench.begin_refresh(account, 2, at(0)).await?, "no such version");
-    let (one, two) = tokio::join!(bench.begin_refresh(account, 1, at(0)), bench.begin_refresh(account, 1, at(0)));
+    let (one, two) = tokio::join!(
+        bench.begin_refresh(account, 1, at(0)),
+        bench.begin_refresh(account, 1, at(0))
+    );
     assert_eq!(usize::from(one?) + usize::from(two?), 1, "one exchange at a time");
     bench.set_health(account, AccountHealth::RefreshNeeded).await?;
     let new = tokens("access 2", Some(""));
-    bench.finish_refresh(account, 1, Some(new), entry(LogKind::TokenRefreshed, 1)).await?;
-    assert_eq!(bench.tokens(account).await?, Some(tokens("access 2", Some("refresh 1"))), "an empty one replaces none");
+    bench
+        .finish_refresh(account, 1, Some(new), entry(LogKind::TokenRefreshed, 1))
+        .await?;
+    assert_eq!(
+        bench.tokens(account).await?,
+        Some(tokens("access 2", Some("refresh 1"))),
+        "an empty one replaces none"
+    );
     let now = bench.account(account).await?.ok_or(Error::NotFound)?;
-    assert_eq!((now.token_version, now.health, now.token_expires_at), (2, AccountHealth::Ok, Some(at(9_000))));
-    assert!(!bench.begin_refresh(account, 1, at(2)).await?, "it is not the newest any more");
+    assert_eq!(
+        (now.token_version, now.health, now.token_expires_at),
+        (2, AccountHealth::Ok, Some(at(9_000)))
+    );
+    assert!(
+        !bench.begin_refresh(account, 1, at(2)).await?,
+        "it is not the newest any more"
+    );
     assert!(bench.begin_refresh(account, 2, at(2)).await?);
-    bench.finish_refresh(account, 2, Some(tokens("access 3", Some("refresh 3"))), entry(LogKind::TokenRefreshed, 3)).await?;
-    assert_eq!(bench.tokens(account).await?, Some(tokens("access 3", Some("refresh 3"))));
+    bench
+        .finish_refresh(
+            account,
+            2,
+            Some(tokens("access 3", Some("refresh 3"))),
+            entry(LogKind::TokenRefreshed, 3),
+        )
+        .await?;
+    assert_eq!(
+        bench.tokens(account).await?,
+        Some(tokens("access 3", Some("refresh 3")))
+    );
     let nobody = domain::ids::AccountId::from_bytes([9; 12]);
-    assert!(matches!(bench.begin_refresh(nobody, 1, at(0)).await, Err(Error::NotFound)));
+    assert!(matches!(
+        bench.begin_refresh(nobody, 1, at(0)).await,
+        Err(Error::NotFound)
+    ));
     Ok(())
 }
 
@@ -119,13 +207,21 @@ pub(super) async fn a_failed_refresh_asks_for_a_person(bench: Bench) -> Outcome 
     let ann = bench.owner("ann").await?;
     let account = bench.connected(&ann, Platform::X, "1").await?.id;
     assert!(bench.begin_refresh(account, 1, at(0)).await?);
-    bench.finish_refresh(account, 1, None, entry(LogKind::TokenRefreshFailed, 1)).await?;
+    bench
+        .finish_refresh(account, 1, None, entry(LogKind::TokenRefreshFailed, 1))
+        .await?;
     let now = bench.account(account).await?.ok_or(Error::NotFound)?;
     assert_eq!((now.token_version, now.health), (1, AccountHealth::ReconnectNeeded));
     assert!(bench.tokens(account).await?.is_some());
-    assert!(bench.begin_refresh(account, 1, at(2)).await?, "a finished exchange does not stand in the way");
+    assert!(
+        bench.begin_refresh(account, 1, at(2)).await?,
+        "a finished exchange does not stand in the way"
+    );
     let newest = bench.recent_log(&ann, 1).await?;
-    assert_eq!(newest.first().map(|record| record.entry.kind), Some(LogKind::TokenRefreshFailed));
+    assert_eq!(
+        newest.first().map(|record| record.entry.kind),
+        Some(LogKind::TokenRefreshFailed)
+    );
     assert_eq!(newest.first().and_then(|record| record.entry.account), Some(account));
     Ok(())
 }
@@ -137,25 +233,52 @@ pub(super) async fn a_refresh_that_was_overtaken_changes_nothing(bench: Bench) -
     let mut new = bench.new_account(&ann, Platform::X, "1");
     new.tokens = tokens("by hand", Some("by hand"));
     bench.connect_account(new, entry(LogKind::Connected, 1)).await?;
-    bench.finish_refresh(account, 1, Some(tokens("late", None)), entry(LogKind::TokenRefreshed, 2)).await?;
+    bench
+        .finish_refresh(
+            account,
+            1,
+            Some(tokens("late", None)),
+            entry(LogKind::TokenRefreshed, 2),
+        )
+        .await?;
     assert_eq!(bench.tokens(account).await?, Some(tokens("by hand", Some("by hand"))));
-    bench.finish_refresh(account, 1, None, entry(LogKind::TokenRefreshFailed, 3)).await?;
-    assert_eq!(bench.account(account).await?.map(|account| account.health), Some(AccountHealth::Ok));
+    bench
+        .finish_refresh(account, 1, None, entry(LogKind::TokenRefreshFailed, 3))
+        .await?;
+    assert_eq!(
+        bench.account(account).await?.map(|account| account.health),
+        Some(AccountHealth::Ok)
+    );
     Ok(())
 }
 
 pub(super) async fn what_is_noted_of_an_account_stays_until_it_is_noted_anew(bench: Bench) -> Outcome {
     let ann = bench.owner("ann").await?;
     let account = bench.connected(&ann, Platform::X, "1").await?.id;
-    let note = AccountNote { success_at: Some(at(9)), error: Some(error(4)), ..AccountNote::default() };
+    let note = AccountNote {
+        success_at: Some(at(9)),
+        error: Some(error(4)),
+        ..AccountNote::default()
+    };
     bench.note_account(account, note).await?;
-    bench.note_account(account, AccountNote { success_at: Some(at(3)), ..AccountNote::default() }).await?;
+    bench
+        .note_account(
+            account,
+            AccountNote {
+                success_at: Some(at(3)),
+                ..AccountNote::default()
+            },
+        )
+        .await?;
     bench.set_health(account, AccountHealth::ReconnectNeeded).await?;
     let now = bench.account(account).await?.ok_or(Error::NotFound)?;
     assert_eq!((now.last_success_at, now.last_error), (Some(at(9)), Some(error(4))));
     assert_eq!(now.health, AccountHealth::ReconnectNeeded);
     let nobody = domain::ids::AccountId::from_bytes([9; 12]);
-    assert!(matches!(bench.note_account(nobody, AccountNote::default()).await, Err(Error::NotFound)));
+    assert!(matches!(
+        bench.note_account(nobody, AccountNote::default()).await,
+        Err(Error::NotFound)
+    ));
     Ok(())
 }
 
@@ -164,11 +287,17 @@ pub(super) async fn accounts_of_others_are_out_of_reach(bench: Bench) -> Outcome
     let account = bench.connected(&ann, Platform::X, "1").await?;
     assert_eq!(bench.accounts(&bob).await?, []);
     assert_eq!(bench.recent_log(&bob, 10).await?, []);
-    let removed = bench.remove_account(&bob, account.id, at(1), entry(LogKind::Disconnected, 1)).await;
+    let removed = bench
+        .remove_account(&bob, account.id, at(1), entry(LogKind::Disconnected, 1))
+        .await;
     assert!(matches!(removed, Err(Error::NotFound)));
     assert_eq!(bench.accounts(&ann).await?, [account]);
     let group = bench.grouped(&bob, &[(Platform::X, "1")], Some(0)).await?;
-    assert_eq!(group.posts.first().and_then(|post| post.account), None, "a target never names another's account");
+    assert_eq!(
+        group.posts.first().and_then(|post| post.account),
+        None,
+        "a target never names another's account"
+    );
     assert_eq!(bench.claim_one(1).await?.account, None);
     Ok(())
 }

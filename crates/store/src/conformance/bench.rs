@@ -47,7 +47,8 @@ impl Deref for Bench {
 /// Nine o'clock and this many seconds.
 pub(super) fn at(seconds: i64) -> Timestamp {
     let nine = Timestamp::from_second(1_795_338_000).unwrap_or_default();
-    nine.saturating_add(SignedDuration::from_secs(seconds)).unwrap_or_default()
+    nine.saturating_add(SignedDuration::from_secs(seconds))
+        .unwrap_or_default()
 }
 
 /// A note of the history.
@@ -82,40 +83,68 @@ pub(super) fn release(event: Event, seconds: i64) -> Release {
 
 /// What became of an intent, at this second.
 pub(super) fn settlement(state: IntentState, remote: Option<&str>, seconds: i64) -> Settlement {
-    Settlement { state, remote: remote.map(|id| RemotePost::visible(id, None)), at: at(seconds), log: Vec::new() }
+    Settlement {
+        state,
+        remote: remote.map(|id| RemotePost::visible(id, None)),
+        at: at(seconds),
+        log: Vec::new(),
+    }
 }
 
 /// It is live.
 pub(super) fn published(remote: &str, seconds: i64) -> Event {
-    Event::Published { at: at(seconds), remote: RemotePost::visible(remote, None), next_look: None }
+    Event::Published {
+        at: at(seconds),
+        remote: RemotePost::visible(remote, None),
+        next_look: None,
+    }
 }
 
 /// It failed.
 pub(super) fn failed(seconds: i64) -> Event {
-    Event::Failed { at: at(seconds), error: error(seconds), parts: PartsLive::default() }
+    Event::Failed {
+        at: at(seconds),
+        error: error(seconds),
+        parts: PartsLive::default(),
+    }
 }
 
 /// Nobody knows yet.
 pub(super) fn unknown(seconds: i64) -> Event {
-    Event::OutcomeUnknown { at: at(seconds), next_check: at(seconds + 60), give_up_at: at(seconds + 3_600) }
+    Event::OutcomeUnknown {
+        at: at(seconds),
+        next_check: at(seconds + 60),
+        give_up_at: at(seconds + 3_600),
+    }
 }
 
 /// Nobody will know.
 pub(super) fn gave_up(seconds: i64) -> Event {
-    Event::GaveUp { at: at(seconds), next_look: None, error: error(seconds), parts: PartsLive::default() }
+    Event::GaveUp {
+        at: at(seconds),
+        next_look: None,
+        error: error(seconds),
+        parts: PartsLive::default(),
+    }
 }
 
 impl Bench {
     /// A bench for this store.
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, ids: Arc::new(AtomicU64::new(1)) }
+        Self {
+            store,
+            ids: Arc::new(AtomicU64::new(1)),
+        }
     }
 
     fn bits(&self) -> [u8; 12] {
         let n = self.ids.fetch_add(1, Ordering::Relaxed);
         let mut bits = [0; 12];
-        bits.iter_mut().skip(4).zip(n.to_be_bytes()).for_each(|(to, from)| *to = from);
+        bits.iter_mut()
+            .skip(4)
+            .zip(n.to_be_bytes())
+            .for_each(|(to, from)| *to = from);
         bits
     }
 
@@ -133,7 +162,12 @@ impl Bench {
 
     pub(super) fn user_of(&self, name: &str) -> User {
         let id = UserId::from_bytes(self.bits());
-        User { id, name: name.to_owned(), plan: Plan::default(), created_at: at(-100) }
+        User {
+            id,
+            name: name.to_owned(),
+            plan: Plan::default(),
+            created_at: at(-100),
+        }
     }
 
     /// A new user's reach.
@@ -178,18 +212,30 @@ impl Bench {
 
     /// Connects an account.
     pub(super) async fn connected(&self, reach: &Reach, platform: Platform, remote_id: &str) -> crate::Result<Account> {
-        self.connect_account(self.new_account(reach, platform, remote_id), entry(LogKind::Connected, -10)).await
+        self.connect_account(
+            self.new_account(reach, platform, remote_id),
+            entry(LogKind::Connected, -10),
+        )
+        .await
     }
 
     /// A group to be made at second 0, with these targets, to go out at second `due`.
     pub(super) fn new_group(&self, reach: &Reach, targets: &[(Platform, &str)], due: Option<i64>) -> NewGroup {
-        let post = |(platform, target): &(Platform, &str)| {
-            NewPost { id: self.post_id(), platform: *platform, target: (*target).to_owned() }
+        let post = |(platform, target): &(Platform, &str)| NewPost {
+            id: self.post_id(),
+            platform: *platform,
+            target: (*target).to_owned(),
         };
         NewGroup {
             id: self.group_id(),
             owner: reach.owner,
-            content: Content { head: PartContent { text: "hello".to_owned(), media: Vec::new() }, ..Content::default() },
+            content: Content {
+                head: PartContent {
+                    text: "hello".to_owned(),
+                    media: Vec::new(),
+                },
+                ..Content::default()
+            },
             draft: false,
             planned_at: due.map(at),
             posts: targets.iter().map(post).collect(),
@@ -199,7 +245,12 @@ impl Bench {
     }
 
     /// Makes a group and reads it.
-    pub(super) async fn grouped(&self, reach: &Reach, targets: &[(Platform, &str)], due: Option<i64>) -> crate::Result<Group> {
+    pub(super) async fn grouped(
+        &self,
+        reach: &Reach,
+        targets: &[(Platform, &str)],
+        due: Option<i64>,
+    ) -> crate::Result<Group> {
         self.made(reach, self.new_group(reach, targets, due)).await
     }
 
@@ -217,7 +268,12 @@ impl Bench {
 
     /// The first post of a group.
     pub(super) async fn first(&self, reach: &Reach, group: GroupId) -> crate::Result<Post> {
-        self.read(reach, group).await?.posts.into_iter().next().ok_or(Error::NotFound)
+        self.read(reach, group)
+            .await?
+            .posts
+            .into_iter()
+            .next()
+            .ok_or(Error::NotFound)
     }
 
     /// What to ask for at this second: up to ten posts, for ten minutes.
@@ -271,7 +327,9 @@ impl Bench {
 
     /// Records an intent that must not be refused.
     pub(super) async fn recorded(&self, claim: Claim, intent: NewIntent) -> crate::Result<Armed> {
-        self.record_intent(claim, intent, BootInstant(1)).await.map_err(|(_, error)| error)
+        self.record_intent(claim, intent, BootInstant(1))
+            .await
+            .map_err(|(_, error)| error)
     }
 
     /// A post that was sent at this second without an answer, and given up on.
@@ -279,7 +337,12 @@ impl Bench {
         let group = self.grouped(reach, &[(Platform::Mastodon, target)], Some(0)).await?;
         let armed = self.armed(self.claim_one(1).await?, 1).await?;
         let intent = armed.intent();
-        self.settle(armed, settlement(IntentState::Open, None, 2), Some(release(unknown(2), 2))).await?;
+        self.settle(
+            armed,
+            settlement(IntentState::Open, None, 2),
+            Some(release(unknown(2), 2)),
+        )
+        .await?;
         let claim = self.claim_one(100).await?;
         let state = self.release(claim, release(gave_up(100), 100)).await?;
         assert!(matches!(state, PostState::Unconfirmed { .. }));

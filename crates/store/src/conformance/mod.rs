@@ -11,6 +11,8 @@ mod intents;
 mod operation;
 mod people;
 mod plans;
+#[cfg(test)]
+mod random;
 
 use std::future::Future;
 use std::pin::Pin;

@@ -22,17 +22,23 @@ fn at_most(limit: u32) -> usize {
 
 impl State {
     pub(super) fn create_group(&mut self, new: NewGroup, request: Option<RequestKey>) -> Result<Created> {
+        self.live_user(new.owner).ok_or(Error::NotFound)?;
         if let Some(request) = request {
             let name = (request.owner, request.operation.clone(), request.key.clone());
-            match self.requests.get(&name).filter(|known| known.expires_at > new.created_at) {
+            match self
+                .requests
+                .get(&name)
+                .filter(|known| known.expires_at > new.created_at)
+            {
                 Some(known) if known.body_hash == request.body_hash => {
-                    return Ok(Created::Replayed { answer: known.answer.clone() });
+                    return Ok(Created::Replayed {
+                        answer: known.answer.clone(),
+                    });
                 }
                 Some(_) => return Err(Conflict::IdempotencyKey.into()),
                 None => self.requests.insert(name, request),
             };
         }
-        self.live_user(new.owner).ok_or(Error::NotFound)?;
         if self.groups.contains_key(&new.id) || new.posts.iter().any(|post| self.posts.contains_key(&post.id)) {
             return Err(Error::Corrupt("an id is taken".to_owned()));
         }
@@ -41,7 +47,15 @@ impl State {
             let wake_at = state.wake_at();
             let account = self.account_of(new.owner, post.platform, &post.target);
             let (id, platform, target) = (post.id, post.platform, post.target.clone());
-            let post = Post { id, platform, target, account, state, attempts: 0, retries: 0 };
+            let post = Post {
+                id,
+                platform,
+                target,
+                account,
+                state,
+                attempts: 0,
+                retries: 0,
+            };
             let row = PostRow {
                 post,
                 group: new.id,
@@ -81,8 +95,12 @@ impl State {
                 && row.owner == reach.owner
                 && query.masks.as_ref().is_none_or(|masks| masks.contains(&self.mask(row)))
                 && (query.platforms.is_empty() || self.posts_of(row).any(on_platform))
-                && query.planned_from.is_none_or(|from| row.planned_at.is_some_and(|at| at >= from))
-                && query.planned_to.is_none_or(|to| row.planned_at.is_some_and(|at| at <= to))
+                && query
+                    .planned_from
+                    .is_none_or(|from| row.planned_at.is_some_and(|at| at >= from))
+                && query
+                    .planned_to
+                    .is_none_or(|to| row.planned_at.is_some_and(|at| at <= to))
         };
         let mut rows: Vec<_> = self.groups.values().filter(asked).collect();
         rows.sort_by_key(|row| match query.order {
@@ -94,8 +112,13 @@ impl State {
             rows.reverse();
         }
         let total = u64::try_from(rows.len()).unwrap_or(u64::MAX);
-        let page = rows.into_iter().skip(usize::try_from(query.offset).unwrap_or(usize::MAX));
-        let groups = page.take(at_most(query.limit.min(LISTED_MAX))).map(|row| self.as_read(row)).collect();
+        let page = rows
+            .into_iter()
+            .skip(usize::try_from(query.offset).unwrap_or(usize::MAX));
+        let groups = page
+            .take(at_most(query.limit.min(LISTED_MAX)))
+            .map(|row| self.as_read(row))
+            .collect();
         GroupPage { groups, total }
     }
 
@@ -148,15 +171,31 @@ impl State {
 
     pub(super) fn group_log(&self, reach: &Reach, group: GroupId, limit: u32) -> Result<Vec<LogRecord>> {
         self.live_group(reach, group)?;
-        let mut entries: Vec<_> = self.log.iter().filter(|record| record.entry.group == Some(group)).collect();
+        let mut entries: Vec<_> = self
+            .log
+            .iter()
+            .filter(|record| record.entry.group == Some(group))
+            .collect();
         entries.sort_by_key(|record| record.seq);
-        Ok(entries.into_iter().take(at_most(limit)).map(|record| LogRecord::clone(record)).collect())
+        Ok(entries
+            .into_iter()
+            .take(at_most(limit))
+            .map(|record| LogRecord::clone(record))
+            .collect())
     }
 
     pub(super) fn recent_log(&self, reach: &Reach, limit: u32) -> Vec<LogRecord> {
-        let mut mine: Vec<_> = self.log.iter().filter(|record| record.entry.user == Some(reach.owner)).collect();
+        let mut mine: Vec<_> = self
+            .log
+            .iter()
+            .filter(|record| record.entry.user == Some(reach.owner))
+            .collect();
         mine.sort_by_key(|record| record.entry.at);
-        mine.into_iter().rev().take(at_most(limit)).map(|record| LogRecord::clone(record)).collect()
+        mine.into_iter()
+            .rev()
+            .take(at_most(limit))
+            .map(|record| LogRecord::clone(record))
+            .collect()
     }
 
     /// A post of a group within reach.
@@ -178,7 +217,13 @@ impl State {
         Ok(self.as_read(self.live_group(reach, group)?))
     }
 
-    pub(super) fn resolve_post(&mut self, reach: &Reach, post: PostId, word: Resolution, log: LogEntry) -> Result<Group> {
+    pub(super) fn resolve_post(
+        &mut self,
+        reach: &Reach,
+        post: PostId,
+        word: Resolution,
+        log: LogEntry,
+    ) -> Result<Group> {
         let row = self.post_within(reach, post)?;
         let group = row.group;
         let event = rules::resolution(&word);
@@ -186,7 +231,12 @@ impl State {
             return Err(rules::not_from(&row.post.state, &event));
         }
         let open = |row: &Arc<super::state::IntentRow>| row.post == post && row.record.state == IntentState::Open;
-        let open: Vec<_> = self.intents.iter().filter(|row| open(row)).map(|row| (row.record.id, row.record.part)).collect();
+        let open: Vec<_> = self
+            .intents
+            .iter()
+            .filter(|row| open(row))
+            .map(|row| (row.record.id, row.record.part))
+            .collect();
         for (intent, _) in &open {
             self.intent_mut(post, *intent)?.record.state = IntentState::Abandoned;
         }

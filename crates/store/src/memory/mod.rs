@@ -41,7 +41,9 @@ impl MemoryStore {
     /// An empty store that was made `now`; `seed` repeats the ids of its log entries.
     #[must_use]
     pub fn new(now: Timestamp, seed: u64) -> Self {
-        Self { state: Mutex::new(Arc::new(State::new(now, seed))) }
+        Self {
+            state: Mutex::new(Arc::new(State::new(now, seed))),
+        }
     }
 
     /// What is in it now.
@@ -158,7 +160,13 @@ impl Store for MemoryStore {
         self.write(|state| state.begin_refresh(account, version))
     }
 
-    async fn finish_refresh(&self, account: AccountId, version: u32, tokens: Option<Tokens>, log: LogEntry) -> Result<()> {
+    async fn finish_refresh(
+        &self,
+        account: AccountId,
+        version: u32,
+        tokens: Option<Tokens>,
+        log: LogEntry,
+    ) -> Result<()> {
         self.write(|state| state.finish_refresh(account, version, tokens, log))
     }
 
@@ -243,7 +251,7 @@ impl Store for MemoryStore {
     }
 
     async fn evidence(&self, intent: IntentId, remote: RemotePost, at: Timestamp) -> Result<Evidence> {
-        self.write(|state| state.evidence(intent, remote, at))
+        self.write(|state| state.evidence(intent, &remote, at))
     }
 
     async fn remote_owner(&self, account: AccountId, remote_id: &str) -> Result<Option<(PostId, Part)>> {
@@ -268,5 +276,43 @@ impl Store for MemoryStore {
 
     async fn reseal(&self, _limit: u32) -> Result<u64> {
         Ok(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance;
+
+    fn now() -> Timestamp {
+        "2026-11-22T09:00:00Z".parse().unwrap()
+    }
+
+    #[tokio::test]
+    async fn it_does_what_every_store_does() {
+        conformance::exercise(|| async {
+            let store: Arc<dyn Store> = Arc::new(MemoryStore::new(now(), 7));
+            store
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_restored_snapshot_is_what_was_there() {
+        let store = Arc::new(MemoryStore::new(now(), 7));
+        let bench = conformance::Bench::new(store.clone());
+        let before = store.snapshot();
+        bench
+            .create_user(User {
+                id: UserId::from_bytes([1; 12]),
+                name: "ann".into(),
+                plan: Plan::default(),
+                created_at: now(),
+            })
+            .await
+            .unwrap();
+        assert_eq!(store.users(9).await.unwrap().len(), 1);
+        store.restore(&before);
+        assert_eq!(store.users(9).await.unwrap(), []);
     }
 }

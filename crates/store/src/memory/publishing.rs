@@ -13,8 +13,8 @@ use jiff::Timestamp;
 
 use super::state::{IntentRow, PostRow, State};
 use crate::{
-    BACKLOG_COUNTED_MAX, Backlog, ClaimAsk, Claimed, Conflict, Error, Evidence, NewIntent, Orphans, PostCount, Reach, Release,
-    Resume, Result, Settled, Settlement, Work, rules,
+    BACKLOG_COUNTED_MAX, Backlog, ClaimAsk, Claimed, Conflict, Error, Evidence, NewIntent, Orphans, PostCount, Reach,
+    Release, Result, Resume, Settled, Settlement, Work, rules,
 };
 
 impl State {
@@ -49,8 +49,11 @@ impl State {
                 self.row_mut(row.post.id)?.wake_at = Some(*at);
             }
         }
-        let mut claimed =
-            Claimed { claims: Vec::new(), orphans: chosen.orphans, passed_over: chosen.passed_over };
+        let mut claimed = Claimed {
+            claims: Vec::new(),
+            orphans: chosen.orphans,
+            passed_over: chosen.passed_over,
+        };
         for (index, attempt) in chosen.taken.iter().zip(&ask.attempts) {
             let Some(row) = due.get(*index) else { continue };
             let claim = self.take(row, *attempt, ask)?;
@@ -75,7 +78,11 @@ impl State {
             group: row.group,
             owner: row.owner,
             attempt,
-            attempt_no: if rules::only_asks(&found, job) { 0 } else { row.post.attempts + 1 },
+            attempt_no: if rules::only_asks(&found, job) {
+                0
+            } else {
+                row.post.attempts + 1
+            },
             retries: row.post.retries,
             job,
             platform: row.post.platform,
@@ -97,7 +104,9 @@ impl State {
     }
 
     pub(super) fn remote_owner(&self, account: AccountId, remote_id: &str) -> Option<(PostId, Part)> {
-        self.remotes.get(&(account, remote_id.to_owned())).map(|row| (row.post, row.part))
+        self.remotes
+            .get(&(account, remote_id.to_owned()))
+            .map(|row| (row.post, row.part))
     }
 
     pub(super) fn next_wake(&self) -> Option<Timestamp> {
@@ -114,7 +123,12 @@ impl State {
             account: account.map(|row| row.account.clone()),
             tokens: account.and_then(|row| row.tokens.clone()),
             live: self.live_parts(claim.post),
-            intents: self.intents.iter().filter(|row| row.post == claim.post).map(|row| row.record.clone()).collect(),
+            intents: self
+                .intents
+                .iter()
+                .filter(|row| row.post == claim.post)
+                .map(|row| row.record.clone())
+                .collect(),
             resume: row.resume.clone(),
             revision: 0,
         })
@@ -165,7 +179,11 @@ impl State {
             send_by: new.send_by,
             prepared: new.prepared,
         };
-        self.intents.push(Arc::new(IntentRow { record, post: claim.post, account }));
+        self.intents.push(Arc::new(IntentRow {
+            record,
+            post: claim.post,
+            account,
+        }));
         self.touch(group, new.at)?;
         self.write_log(new.log, owner, Some(group));
         Ok(())
@@ -205,7 +223,7 @@ impl State {
         let (owner, group) = (row.owner, row.group);
         self.write_log(settlement.log, owner, Some(group));
         if let Some(remote) = published {
-            return self.evidence(id, remote, settlement.at);
+            return self.evidence(id, &remote, settlement.at);
         }
         let intent = self.intent_mut(post, id)?;
         if intent.record.state == IntentState::Open {
@@ -215,8 +233,17 @@ impl State {
     }
 
     /// Notes a remote id for a part, unless the post has it already for another part.
-    pub(super) fn adopt_own(&mut self, account: AccountId, post: PostId, part: Part, remote: &RemotePost) -> Result<()> {
-        let known = self.remotes.get(&(account, remote.id.clone())).filter(|row| row.post == post);
+    pub(super) fn adopt_own(
+        &mut self,
+        account: AccountId,
+        post: PostId,
+        part: Part,
+        remote: &RemotePost,
+    ) -> Result<()> {
+        let known = self
+            .remotes
+            .get(&(account, remote.id.clone()))
+            .filter(|row| row.post == post);
         let part = known.map_or(part, |row| row.part);
         self.adopt(account, post, part, remote).map(|_| ())
     }
@@ -247,11 +274,15 @@ impl State {
         Ok(state)
     }
 
-    pub(super) fn evidence(&mut self, id: IntentId, remote: RemotePost, at: Timestamp) -> Result<Evidence> {
-        let intent = self.intents.iter().find(|row| row.record.id == id).ok_or(Error::NotFound)?;
+    pub(super) fn evidence(&mut self, id: IntentId, remote: &RemotePost, at: Timestamp) -> Result<Evidence> {
+        let intent = self
+            .intents
+            .iter()
+            .find(|row| row.record.id == id)
+            .ok_or(Error::NotFound)?;
         let (post, account, part) = (intent.post, intent.account, intent.record.part);
         let was_published = intent.record.state == IntentState::Published;
-        let duplicate = self.adopt(account, post, part, &remote)?;
+        let duplicate = self.adopt(account, post, part, remote)?;
         if was_published {
             return Ok(Evidence { duplicate });
         }
@@ -263,13 +294,24 @@ impl State {
         self.write_log(vec![entry], owner, Some(group));
         let live = self.live_parts(post);
         let parts: Vec<_> = live.iter().map(|(part, _)| *part).collect();
-        let content = self.groups.get(&group).map(|group| Arc::clone(&group.content)).ok_or(Error::NotFound)?;
+        let content = self
+            .groups
+            .get(&group)
+            .map(|group| Arc::clone(&group.content))
+            .ok_or(Error::NotFound)?;
         let head = live.into_iter().find(|(part, _)| *part == Part::Head);
         if let Some((_, remote)) = head
             && rules::takes_evidence(&state)
             && rules::is_complete(platform, &content, &parts)
         {
-            let state = rules::moved(&state, &Event::Published { at, remote, next_look: None })?;
+            let state = rules::moved(
+                &state,
+                &Event::Published {
+                    at,
+                    remote,
+                    next_look: None,
+                },
+            )?;
             self.put(post, state, at)?;
         }
         Ok(Evidence { duplicate })
@@ -298,10 +340,17 @@ impl State {
 
     pub(super) fn backlog(&self, now: Timestamp) -> Backlog {
         let unfinished = || self.posts.values().filter(|row| !row.post.state.is_terminal());
-        let due = || unfinished().filter(|row| row.claim.is_none()).filter_map(|row| row.ready_at).filter(|at| *at <= now);
+        let due = || {
+            unfinished()
+                .filter(|row| row.claim.is_none())
+                .filter_map(|row| row.ready_at)
+                .filter(|at| *at <= now)
+        };
         let claimed = || unfinished().filter(|row| row.claim.is_some());
         Backlog {
-            due: u64::try_from(due().count()).unwrap_or(u64::MAX).min(BACKLOG_COUNTED_MAX),
+            due: u64::try_from(due().count())
+                .unwrap_or(u64::MAX)
+                .min(BACKLOG_COUNTED_MAX),
             claimed: u64::try_from(claimed().count()).unwrap_or(u64::MAX),
             oldest_due: due().min(),
             oldest_claimed: claimed().filter_map(|row| row.ready_at).min(),
@@ -311,20 +360,34 @@ impl State {
     pub(super) fn post_counts(&self) -> Vec<PostCount> {
         let mut counts = BTreeMap::new();
         for row in self.posts.values() {
-            *counts.entry((row.post.platform.word(), row.post.state.word())).or_insert(0) += 1;
+            *counts
+                .entry((row.post.platform.word(), row.post.state.word()))
+                .or_insert(0) += 1;
         }
         let count = |((platform, state), count): ((&str, &str), u64)| {
-            Some(PostCount { platform: platform.parse().ok()?, state: state.to_owned(), count })
+            Some(PostCount {
+                platform: platform.parse().ok()?,
+                state: state.to_owned(),
+                count,
+            })
         };
         counts.into_iter().filter_map(count).collect()
     }
 
     pub(super) fn prune(&mut self, now: Timestamp, limit: u32) -> Vec<String> {
         let over = |post: &PostId| {
-            self.posts.get(post).is_none_or(|row| row.post.state.is_terminal() && row.claim.is_none())
+            self.posts
+                .get(post)
+                .is_none_or(|row| row.post.state.is_terminal() && row.claim.is_none())
         };
-        let gone = self.groups.values().filter(|group| group.deleted && group.posts.iter().all(over));
-        let gone: Vec<_> = gone.take(usize::try_from(limit).unwrap_or(usize::MAX)).cloned().collect();
+        let gone = self
+            .groups
+            .values()
+            .filter(|group| group.deleted && group.posts.iter().all(over));
+        let gone: Vec<_> = gone
+            .take(usize::try_from(limit).unwrap_or(usize::MAX))
+            .cloned()
+            .collect();
         let mut dropped = BTreeSet::new();
         for group in gone {
             self.groups.remove(&group.id);

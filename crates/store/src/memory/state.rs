@@ -96,8 +96,11 @@ impl State {
         let mut rng = StdRng::seed_from_u64(seed);
         let mut secret = vec![0; 32];
         rng.fill_bytes(&mut secret);
-        let installation =
-            Installation { id: format!("{seed:032x}"), secret: SecretBytes::new(secret), epoch: now };
+        let installation = Installation {
+            id: format!("{seed:032x}"),
+            secret: SecretBytes::new(secret),
+            epoch: now,
+        };
         Self {
             installation,
             users: Vec::new(),
@@ -116,7 +119,10 @@ impl State {
 
     /// A group that exists and is not deleted.
     pub(super) fn live_group(&self, reach: &Reach, group: GroupId) -> Result<&GroupRow> {
-        let row = self.groups.get(&group).filter(|row| !row.deleted && row.owner == reach.owner);
+        let row = self
+            .groups
+            .get(&group)
+            .filter(|row| !row.deleted && row.owner == reach.owner);
         row.map(|row| &**row).ok_or(Error::NotFound)
     }
 
@@ -143,7 +149,11 @@ impl State {
     }
 
     pub(super) fn posts_of<'a>(&'a self, group: &'a GroupRow) -> impl Iterator<Item = &'a PostRow> {
-        group.posts.iter().filter_map(|post| self.posts.get(post)).map(|row| &**row)
+        group
+            .posts
+            .iter()
+            .filter_map(|post| self.posts.get(post))
+            .map(|row| &**row)
     }
 
     pub(super) fn mask(&self, group: &GroupRow) -> StateMask {
@@ -168,7 +178,10 @@ impl State {
     pub(super) fn put(&mut self, post: PostId, state: PostState, at: Timestamp) -> Result<PostState> {
         let row = self.row(post)?;
         let deleted = self.groups.get(&row.group).is_none_or(|group| group.deleted);
-        let removed = row.post.account.is_some_and(|account| self.live_account(account).is_none());
+        let removed = row
+            .post
+            .account
+            .is_some_and(|account| self.live_account(account).is_none());
         let state = match state {
             PostState::Draft => PostState::Draft,
             state if deleted || removed => rules::withdrawn(state, at),
@@ -194,11 +207,16 @@ impl State {
     }
 
     pub(super) fn has_open_intent(&self, post: PostId) -> bool {
-        self.intents.iter().any(|row| row.post == post && row.record.state == IntentState::Open)
+        self.intents
+            .iter()
+            .any(|row| row.post == post && row.record.state == IntentState::Open)
     }
 
     pub(super) fn intent_mut(&mut self, post: PostId, intent: IntentId) -> Result<&mut IntentRow> {
-        let row = self.intents.iter_mut().find(|row| row.post == post && row.record.id == intent);
+        let row = self
+            .intents
+            .iter_mut()
+            .find(|row| row.post == post && row.record.id == intent);
         row.map(Arc::make_mut).ok_or(Error::NotFound)
     }
 
@@ -216,13 +234,19 @@ impl State {
 
     /// Notes that this remote post is this part; returns whether another is that already.
     pub(super) fn adopt(&mut self, account: AccountId, post: PostId, part: Part, remote: &RemotePost) -> Result<bool> {
-        let taken = self.live_parts(post).iter().any(|(other, live)| *other == part && live.id != remote.id);
-        let row = self.remotes.entry((account, remote.id.clone())).or_insert_with(|| RemoteRow {
-            post,
-            part,
-            remote: remote.clone(),
-            adopted: !taken,
-        });
+        let taken = self
+            .live_parts(post)
+            .iter()
+            .any(|(other, live)| *other == part && live.id != remote.id);
+        let row = self
+            .remotes
+            .entry((account, remote.id.clone()))
+            .or_insert_with(|| RemoteRow {
+                post,
+                part,
+                remote: remote.clone(),
+                adopted: !taken,
+            });
         if row.post != post || row.part != part {
             return Err(Conflict::RemoteTaken.into());
         }
@@ -233,7 +257,10 @@ impl State {
     pub(super) fn write_log(&mut self, entries: Vec<LogEntry>, owner: UserId, group: Option<GroupId>) {
         for entry in entries {
             let entry = rules::in_context(entry, owner, group);
-            let row = entry.group.and_then(|group| self.groups.get_mut(&group)).map(Arc::make_mut);
+            let row = entry
+                .group
+                .and_then(|group| self.groups.get_mut(&group))
+                .map(Arc::make_mut);
             let seq = row.map_or(0, |row| {
                 row.log_seq += 1;
                 row.log_seq

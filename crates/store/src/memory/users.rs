@@ -31,18 +31,31 @@ impl State {
     }
 
     pub(super) fn set_plan(&mut self, user: UserId, plan: Plan) -> Result<()> {
-        let row = self.users.iter_mut().find(|row| row.user.id == user && !row.removed).ok_or(Error::NotFound)?;
+        let row = self
+            .users
+            .iter_mut()
+            .find(|row| row.user.id == user && !row.removed)
+            .ok_or(Error::NotFound)?;
         row.user.plan = plan;
         Ok(())
     }
 
     pub(super) fn remove_user(&mut self, user: UserId, at: Timestamp) -> Result<()> {
-        let row = self.users.iter_mut().find(|row| row.user.id == user && !row.removed).ok_or(Error::NotFound)?;
+        let row = self
+            .users
+            .iter_mut()
+            .find(|row| row.user.id == user && !row.removed)
+            .ok_or(Error::NotFound)?;
         row.removed = true;
         for row in self.accounts.iter_mut().filter(|row| row.account.owner == user) {
             Arc::make_mut(row).removed = true;
         }
-        let posts: Vec<_> = self.posts.values().filter(|row| row.owner == user).map(|row| row.post.id).collect();
+        let posts: Vec<_> = self
+            .posts
+            .values()
+            .filter(|row| row.owner == user)
+            .map(|row| row.post.id)
+            .collect();
         posts.into_iter().try_for_each(|post| self.withdraw(post, at))?;
         self.drop_unused_tokens();
         Ok(())
@@ -60,7 +73,11 @@ impl State {
         if self.keys.iter().any(|(_, other)| *other == hash) {
             return Err(Conflict::ApiKey.into());
         }
-        let active = self.keys.iter().filter(|(other, _)| other.user == key.user && other.revoked_at.is_none()).count();
+        let active = self
+            .keys
+            .iter()
+            .filter(|(other, _)| other.user == key.user && other.revoked_at.is_none())
+            .count();
         if u32::try_from(active).unwrap_or(u32::MAX) >= max_active {
             return Err(Conflict::TooManyKeys(max_active).into());
         }
@@ -69,21 +86,37 @@ impl State {
     }
 
     pub(super) fn keys_listed(&self, user: UserId) -> Vec<ApiKey> {
-        let mut keys: Vec<_> = self.keys.iter().map(|(key, _)| key).filter(|key| key.user == user).cloned().collect();
+        let mut keys: Vec<_> = self
+            .keys
+            .iter()
+            .map(|(key, _)| key)
+            .filter(|key| key.user == user)
+            .cloned()
+            .collect();
         keys.sort_by_key(|key| (key.created_at, key.id));
         keys.truncate(usize::try_from(KEYS_LISTED_MAX).unwrap_or(usize::MAX));
         keys
     }
 
     pub(super) fn revoke_key(&mut self, user: UserId, key: ApiKeyId, at: Timestamp) -> Result<()> {
-        let row = self.keys.iter_mut().map(|(row, _)| row).find(|row| row.id == key && row.user == user);
+        let row = self
+            .keys
+            .iter_mut()
+            .map(|(row, _)| row)
+            .find(|row| row.id == key && row.user == user);
         row.ok_or(Error::NotFound)?.revoked_at.get_or_insert(at);
         Ok(())
     }
 
     pub(super) fn authenticate(&self, hash: [u8; 32]) -> Option<KeyOwner> {
-        let (key, _) = self.keys.iter().find(|(key, other)| *other == hash && key.revoked_at.is_none())?;
-        Some(KeyOwner { key: key.id, user: self.live_user(key.user).cloned() })
+        let (key, _) = self
+            .keys
+            .iter()
+            .find(|(key, other)| *other == hash && key.revoked_at.is_none())?;
+        Some(KeyOwner {
+            key: key.id,
+            user: self.live_user(key.user).cloned(),
+        })
     }
 
     pub(super) fn touch_keys(&mut self, used: &[(ApiKeyId, Timestamp)]) {
@@ -95,7 +128,10 @@ impl State {
     }
 
     pub(super) fn account_row(&self, account: AccountId) -> Option<&AccountRow> {
-        self.accounts.iter().map(|row| &**row).find(|row| row.account.id == account)
+        self.accounts
+            .iter()
+            .map(|row| &**row)
+            .find(|row| row.account.id == account)
     }
 
     fn account_mut(&mut self, account: AccountId) -> Result<&mut AccountRow> {
@@ -104,7 +140,9 @@ impl State {
     }
 
     pub(super) fn live_account(&self, account: AccountId) -> Option<&Account> {
-        self.account_row(account).filter(|row| !row.removed).map(|row| &row.account)
+        self.account_row(account)
+            .filter(|row| !row.removed)
+            .map(|row| &row.account)
     }
 
     /// The connected account that a target names.
@@ -124,12 +162,20 @@ impl State {
             account.owner == owner && account.platform == platform && account.remote_id == new.remote_id
         };
         let known = self.accounts.iter_mut().find(named);
-        log.kind = if known.is_some() { LogKind::Reconnected } else { LogKind::Connected };
+        log.kind = if known.is_some() {
+            LogKind::Reconnected
+        } else {
+            LogKind::Connected
+        };
         let row = if let Some(row) = known {
             Arc::make_mut(row)
         } else {
             let account = rules::first_connected(&new);
-            self.accounts.push(Arc::new(AccountRow { account, removed: false, tokens: None }));
+            self.accounts.push(Arc::new(AccountRow {
+                account,
+                removed: false,
+                tokens: None,
+            }));
             self.accounts.last_mut().map(Arc::make_mut).ok_or(Error::NotFound)?
         };
         row.removed = false;
@@ -142,18 +188,37 @@ impl State {
     }
 
     pub(super) fn accounts_listed(&self, reach: &Reach) -> Vec<Account> {
-        let mine = self.accounts.iter().filter(|row| !row.removed && row.account.owner == reach.owner);
-        mine.map(|row| row.account.clone()).take(usize::try_from(ACCOUNTS_LISTED_MAX).unwrap_or(usize::MAX)).collect()
+        let mine = self
+            .accounts
+            .iter()
+            .filter(|row| !row.removed && row.account.owner == reach.owner);
+        mine.map(|row| row.account.clone())
+            .take(usize::try_from(ACCOUNTS_LISTED_MAX).unwrap_or(usize::MAX))
+            .collect()
     }
 
     pub(super) fn newest_tokens(&self, account: AccountId) -> Option<Tokens> {
         self.account_row(account)?.tokens.clone()
     }
 
-    pub(super) fn remove_account(&mut self, reach: &Reach, id: AccountId, at: Timestamp, mut log: LogEntry) -> Result<()> {
-        let row = self.account_mut(id).ok().filter(|row| !row.removed && row.account.owner == reach.owner);
+    pub(super) fn remove_account(
+        &mut self,
+        reach: &Reach,
+        id: AccountId,
+        at: Timestamp,
+        mut log: LogEntry,
+    ) -> Result<()> {
+        let row = self
+            .account_mut(id)
+            .ok()
+            .filter(|row| !row.removed && row.account.owner == reach.owner);
         row.ok_or(Error::NotFound)?.removed = true;
-        let posts: Vec<_> = self.posts.values().filter(|row| row.post.account == Some(id)).map(|row| row.post.id).collect();
+        let posts: Vec<_> = self
+            .posts
+            .values()
+            .filter(|row| row.post.account == Some(id))
+            .map(|row| row.post.id)
+            .collect();
         posts.into_iter().try_for_each(|post| self.withdraw(post, at))?;
         self.drop_unused_tokens();
         log.account = Some(id);
@@ -176,9 +241,17 @@ impl State {
 
     /// Forgets the tokens of removed accounts that no open intent needs.
     pub(super) fn drop_unused_tokens(&mut self) {
-        let open: Vec<_> = self.intents.iter().filter(|row| row.record.state == domain::intent::IntentState::Open).collect();
+        let open: Vec<_> = self
+            .intents
+            .iter()
+            .filter(|row| row.record.state == domain::intent::IntentState::Open)
+            .collect();
         let needed: Vec<_> = open.iter().map(|row| row.account).collect();
-        for row in self.accounts.iter_mut().filter(|row| row.removed && !needed.contains(&row.account.id)) {
+        for row in self
+            .accounts
+            .iter_mut()
+            .filter(|row| row.removed && !needed.contains(&row.account.id))
+        {
             Arc::make_mut(row).tokens = None;
         }
     }
@@ -197,7 +270,13 @@ impl State {
         Ok(is_newest && self.refreshes.insert((account, version)))
     }
 
-    pub(super) fn finish_refresh(&mut self, id: AccountId, version: u32, tokens: Option<Tokens>, mut log: LogEntry) -> Result<()> {
+    pub(super) fn finish_refresh(
+        &mut self,
+        id: AccountId,
+        version: u32,
+        tokens: Option<Tokens>,
+        mut log: LogEntry,
+    ) -> Result<()> {
         self.refreshes.remove(&(id, version));
         let row = self.account_mut(id)?;
         let owner = row.account.owner;

@@ -37,7 +37,13 @@ impl DirLock {
     /// Takes the lock and writes into the file who has it.
     pub(super) fn take(dir: &Path, now: Timestamp) -> Result<Self, LockError> {
         let path = dir.join(LOCK_FILE);
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

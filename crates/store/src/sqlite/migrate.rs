@@ -16,8 +16,11 @@ pub(super) struct Migration {
 }
 
 /// All steps. A step that was ever released is never changed: its checksum is compared at every start.
-pub(super) const MIGRATIONS: &[Migration] =
-    &[Migration { number: 1, name: "init", sql: include_str!("../migrations/sqlite/0001_init.sql") }];
+pub(super) const MIGRATIONS: &[Migration] = &[Migration {
+    number: 1,
+    name: "init",
+    sql: include_str!("../migrations/sqlite/0001_init.sql"),
+}];
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
     number INTEGER PRIMARY KEY,
@@ -38,10 +41,16 @@ pub(super) fn migrate(
     let applied = applied(conn)?;
     let newest = steps.last().map_or(0, |step| step.number);
     if let Some((found, ..)) = applied.iter().find(|(number, ..)| *number > newest) {
-        return Err(OpenError::NewerSchema { found: *found, known: newest });
+        return Err(OpenError::NewerSchema {
+            found: *found,
+            known: newest,
+        });
     }
     for (number, sum) in &applied {
-        if steps.iter().any(|step| step.number == *number && checksum(step.sql) != *sum) {
+        if steps
+            .iter()
+            .any(|step| step.number == *number && checksum(step.sql) != *sum)
+        {
             return Err(OpenError::ChangedMigration { number: *number });
         }
     }
@@ -76,7 +85,9 @@ fn copy_before(conn: &Connection, path: &Path, number: u32) -> Result<PathBuf, O
     if !copy.exists() {
         // Under another name until it is whole.
         let partial = path.with_extension("db.copying");
-        let target = partial.to_str().ok_or_else(|| OpenError::Database("the directory's name is not UTF-8".into()))?;
+        let target = partial
+            .to_str()
+            .ok_or_else(|| OpenError::Database("the directory's name is not UTF-8".into()))?;
         let io = |what, source| OpenError::Io { what, source };
         if partial.exists() {
             std::fs::remove_file(&partial).map_err(|source| io("remove an unfinished copy", source))?;
@@ -88,18 +99,29 @@ fn copy_before(conn: &Connection, path: &Path, number: u32) -> Result<PathBuf, O
 }
 
 fn checksum(sql: &str) -> String {
-    Sha256::digest(sql.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(sql.as_bytes())
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const FIRST: Migration = Migration { number: 1, name: "one", sql: "CREATE TABLE a (n INTEGER) STRICT" };
-    const SECOND: Migration = Migration { number: 2, name: "two", sql: "ALTER TABLE a ADD COLUMN m INTEGER" };
+    const FIRST: Migration = Migration {
+        number: 1,
+        name: "one",
+        sql: "CREATE TABLE a (n INTEGER) STRICT",
+    };
+    const SECOND: Migration = Migration {
+        number: 2,
+        name: "two",
+        sql: "ALTER TABLE a ADD COLUMN m INTEGER",
+    };
 
     fn open(name: &str) -> (Connection, PathBuf) {
-        let dir = crate::sqlite::tests::fresh_dir(name);
+        let dir = crate::sqlite::fresh_dir(name);
         let path = dir.join("broadside.db");
         (Connection::open(&path).unwrap(), path)
     }
@@ -116,7 +138,11 @@ mod tests {
         let copy = migrate(&mut conn, &path, &[FIRST, SECOND], now()).unwrap().unwrap();
         assert!(copy.ends_with("broadside.db.before-0002"));
         let old = Connection::open(copy).unwrap();
-        assert_eq!(old.query_row("SELECT n FROM a", [], |row| row.get::<_, i64>(0)).unwrap(), 7);
+        assert_eq!(
+            old.query_row("SELECT n FROM a", [], |row| row.get::<_, i64>(0))
+                .unwrap(),
+            7
+        );
         assert!(old.prepare("SELECT m FROM a").is_err());
         conn.prepare("SELECT m FROM a").unwrap();
         assert_eq!(migrate(&mut conn, &path, &[FIRST, SECOND], now()).unwrap(), None);
@@ -135,7 +161,10 @@ mod tests {
     fn a_step_that_was_changed_after_its_release_is_noticed() {
         let (mut conn, path) = open("changed");
         migrate(&mut conn, &path, &[FIRST], now()).unwrap();
-        let changed = Migration { sql: "CREATE TABLE b (n INTEGER) STRICT", ..FIRST };
+        let changed = Migration {
+            sql: "CREATE TABLE b (n INTEGER) STRICT",
+            ..FIRST
+        };
         let error = migrate(&mut conn, &path, &[changed], now()).unwrap_err();
         assert!(matches!(error, OpenError::ChangedMigration { number: 1 }));
     }
@@ -143,7 +172,10 @@ mod tests {
     #[test]
     fn a_step_that_fails_leaves_nothing_behind() {
         let (mut conn, path) = open("fails");
-        let broken = Migration { sql: "CREATE TABLE b (n INTEGER) STRICT; SELECT nonsense", ..FIRST };
+        let broken = Migration {
+            sql: "CREATE TABLE b (n INTEGER) STRICT; SELECT nonsense",
+            ..FIRST
+        };
         assert!(migrate(&mut conn, &path, &[broken], now()).is_err());
         assert!(conn.prepare("SELECT n FROM b").is_err());
     }

@@ -11,6 +11,10 @@ mod verbs;
 mod writer;
 
 #[cfg(test)]
+mod measure;
+#[cfg(test)]
+mod schema_tests;
+#[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
@@ -35,8 +39,10 @@ use crate::{
     Settled, Settlement, Store, Work,
 };
 pub use lock::LOCK_FILE;
-pub use open::{DATABASE_FILE, KEY_FILE, OpenError, OpenOptions};
+pub use open::{BeforeCommit, DATABASE_FILE, KEY_FILE, OpenError, OpenOptions};
 use reader::Readers;
+#[cfg(test)]
+pub(crate) use tests::fresh_dir;
 use verbs::{accounts, claims, groups, intents, operation, plans, users};
 use writer::Writer;
 
@@ -70,6 +76,18 @@ impl SqliteStore {
     /// [`SealError::StillInUse`] while something is sealed with an old one; [`SealError::NotOurs`], [`SealError::File`].
     pub async fn retire_old_keys(&self) -> std::result::Result<(), SealError> {
         self.vault_verb(|tx| operation::retire_old_keys(tx)).await
+    }
+
+    /// Reads through the whole database to see whether it is whole (`PRAGMA quick_check`, sqlite.org/pragma.html).
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] with the first thing that is wrong.
+    pub async fn check(&self) -> Result<()> {
+        let found = self.readers.call(|db| db.one(sql::QUICK_CHECK, [], |row| Ok(row.get::<_, String>(0)?))).await?;
+        match found.as_deref() {
+            Some("ok") => Ok(()),
+            found => Err(Error::Corrupt(found.unwrap_or("the check gave no answer").to_owned())),
+        }
     }
 
     /// Runs on the writing thread, where alone values are sealed: no value can be on its way under a key that goes.
@@ -118,7 +136,9 @@ impl Store for SqliteStore {
     }
 
     async fn create_key(&self, key: ApiKey, hash: [u8; 32], max_active: u32) -> Result<()> {
-        self.writer.call(move |tx| users::create_key(tx, &key, hash, max_active)).await
+        self.writer
+            .call(move |tx| users::create_key(tx, &key, hash, max_active))
+            .await
     }
 
     async fn keys(&self, user: UserId) -> Result<Vec<ApiKey>> {
@@ -151,12 +171,16 @@ impl Store for SqliteStore {
     }
 
     async fn tokens(&self, account: AccountId) -> Result<Option<Tokens>> {
-        self.readers.call(move |db| accounts::tokens(&db.conn, &db.vault, account)).await
+        self.readers
+            .call(move |db| accounts::tokens(&db.conn, &db.vault, account))
+            .await
     }
 
     async fn remove_account(&self, reach: &Reach, account: AccountId, at: Timestamp, log: LogEntry) -> Result<()> {
         let reach = *reach;
-        self.writer.call(move |tx| accounts::remove(tx, &reach, account, at, log)).await
+        self.writer
+            .call(move |tx| accounts::remove(tx, &reach, account, at, log))
+            .await
     }
 
     async fn note_account(&self, account: AccountId, note: AccountNote) -> Result<()> {
@@ -164,16 +188,28 @@ impl Store for SqliteStore {
     }
 
     async fn begin_refresh(&self, account: AccountId, version: u32, at: Timestamp) -> Result<bool> {
-        self.writer.call(move |tx| accounts::begin_refresh(tx, account, version, at)).await
+        self.writer
+            .call(move |tx| accounts::begin_refresh(tx, account, version, at))
+            .await
     }
 
-    async fn finish_refresh(&self, account: AccountId, version: u32, tokens: Option<Tokens>, log: LogEntry) -> Result<()> {
-        self.writer.call(move |tx| accounts::finish_refresh(tx, account, version, tokens, log)).await
+    async fn finish_refresh(
+        &self,
+        account: AccountId,
+        version: u32,
+        tokens: Option<Tokens>,
+        log: LogEntry,
+    ) -> Result<()> {
+        self.writer
+            .call(move |tx| accounts::finish_refresh(tx, account, version, tokens, log))
+            .await
     }
 
     async fn create_group(&self, group: NewGroup, request: Option<RequestKey>) -> Result<Created> {
         let group = groups::prepare(group)?;
-        self.writer.call(move |tx| groups::create(tx, group, request.as_ref())).await
+        self.writer
+            .call(move |tx| groups::create(tx, group, request.as_ref()))
+            .await
     }
 
     async fn group(&self, reach: &Reach, group: GroupId) -> Result<Option<Group>> {
@@ -188,12 +224,16 @@ impl Store for SqliteStore {
 
     async fn edit_plan(&self, reach: &Reach, group: GroupId, edit: PlanEdit, log: LogEntry) -> Result<Group> {
         let reach = *reach;
-        self.writer.call(move |tx| plans::edit(tx, &reach, group, edit, log)).await
+        self.writer
+            .call(move |tx| plans::edit(tx, &reach, group, edit, log))
+            .await
     }
 
     async fn delete_group(&self, reach: &Reach, group: GroupId, at: Timestamp, log: LogEntry) -> Result<()> {
         let reach = *reach;
-        self.writer.call(move |tx| plans::delete(tx, &reach, group, at, log)).await
+        self.writer
+            .call(move |tx| plans::delete(tx, &reach, group, at, log))
+            .await
     }
 
     async fn group_log(&self, reach: &Reach, group: GroupId, limit: u32) -> Result<Vec<LogRecord>> {
@@ -208,12 +248,16 @@ impl Store for SqliteStore {
 
     async fn retry_post(&self, reach: &Reach, post: PostId, due: Timestamp, log: LogEntry) -> Result<Group> {
         let reach = *reach;
-        self.writer.call(move |tx| plans::retry(tx, &reach, post, due, log)).await
+        self.writer
+            .call(move |tx| plans::retry(tx, &reach, post, due, log))
+            .await
     }
 
     async fn resolve_post(&self, reach: &Reach, post: PostId, resolution: Resolution, log: LogEntry) -> Result<Group> {
         let reach = *reach;
-        self.writer.call(move |tx| plans::resolve(tx, &reach, post, &resolution, log)).await
+        self.writer
+            .call(move |tx| plans::resolve(tx, &reach, post, &resolution, log))
+            .await
     }
 
     async fn claim_due(&self, ask: ClaimAsk) -> Result<Claimed> {
@@ -222,7 +266,9 @@ impl Store for SqliteStore {
 
     async fn claim_unconfirmed(&self, reach: &Reach, post: PostId, ask: &ClaimAsk) -> Result<Option<Claim>> {
         let (reach, ask) = (*reach, ask.clone());
-        self.writer.call(move |tx| claims::take_unconfirmed(tx, &reach, post, &ask)).await
+        self.writer
+            .call(move |tx| claims::take_unconfirmed(tx, &reach, post, &ask))
+            .await
     }
 
     async fn next_wake(&self) -> Result<Option<Timestamp>> {
@@ -236,7 +282,9 @@ impl Store for SqliteStore {
 
     async fn checkpoint(&self, claim: &Claim, resume: Option<SecretBytes>, lease_until: Timestamp) -> Result<()> {
         let (post, attempt) = (claim.post, claim.attempt);
-        self.writer.call(move |tx| claims::checkpoint(tx, post, attempt, resume.as_ref(), lease_until)).await
+        self.writer
+            .call(move |tx| claims::checkpoint(tx, post, attempt, resume.as_ref(), lease_until))
+            .await
     }
 
     async fn record_intent(
@@ -247,7 +295,11 @@ impl Store for SqliteStore {
     ) -> std::result::Result<Armed, (Option<Claim>, Error)> {
         let (post, attempt) = (claim.post, claim.attempt);
         let (id, part, prepared) = (intent.id, intent.part, intent.prepared.clone());
-        match self.writer.call(move |tx| intents::record(tx, post, attempt, intent)).await {
+        match self
+            .writer
+            .call(move |tx| intents::record(tx, post, attempt, intent))
+            .await
+        {
             Ok(Ok(())) => Ok(crate::armed(claim, id, part, prepared, send_by)),
             Ok(Err(refusal)) => Err((Some(claim), refusal)),
             Err(error @ (Error::LeaseLost | Error::Unavailable(_))) => Err((None, error)),
@@ -258,29 +310,40 @@ impl Store for SqliteStore {
     async fn settle(&self, armed: Armed, settlement: Settlement, release: Option<Release>) -> Result<Settled> {
         let (claim, intent, _) = armed.into_claim();
         let name = (claim.post, claim.attempt);
-        let outcome = self.writer.call(move |tx| intents::settle(tx, name, intent, settlement, release)).await?;
+        let outcome = self
+            .writer
+            .call(move |tx| intents::settle(tx, name, intent, settlement, release))
+            .await?;
         Ok(match outcome {
             intents::Outcome::Continues => Settled::Continues(claim),
-            intents::Outcome::Released(state) => Settled::Released(state),
+            intents::Outcome::Released(state) => Settled::Released(*state),
             intents::Outcome::Fenced(evidence) => Settled::Fenced(evidence),
         })
     }
 
     async fn release(&self, claim: Claim, release: Release) -> Result<PostState> {
-        self.writer.call(move |tx| claims::release(tx, claim.post, claim.attempt, release)).await
+        self.writer
+            .call(move |tx| claims::release(tx, claim.post, claim.attempt, release))
+            .await
     }
 
     async fn evidence(&self, intent: IntentId, remote: RemotePost, at: Timestamp) -> Result<Evidence> {
-        self.writer.call(move |tx| intents::evidence(tx, intent, &remote, at)).await
+        self.writer
+            .call(move |tx| intents::evidence(tx, intent, &remote, at))
+            .await
     }
 
     async fn remote_owner(&self, account: AccountId, remote_id: &str) -> Result<Option<(PostId, Part)>> {
         let remote_id = remote_id.to_owned();
-        self.readers.call(move |db| intents::owner(&db.conn, account, &remote_id)).await
+        self.readers
+            .call(move |db| intents::owner(&db.conn, account, &remote_id))
+            .await
     }
 
     async fn recover_orphans(&self, which: Orphans, now: Timestamp) -> Result<u64> {
-        self.writer.call(move |tx| claims::recover_orphans(tx, which, now)).await
+        self.writer
+            .call(move |tx| claims::recover_orphans(tx, which, now))
+            .await
     }
 
     async fn backlog(&self, now: Timestamp) -> Result<Backlog> {
@@ -297,7 +360,10 @@ impl Store for SqliteStore {
 
     async fn reseal(&self, limit: u32) -> Result<u64> {
         let newest = self.vault.newest();
-        let old = self.readers.call(move |db| operation::old_seals(db, newest, limit)).await?;
+        let old = self
+            .readers
+            .call(move |db| operation::old_seals(db, newest, limit))
+            .await?;
         self.writer.call(move |tx| operation::reseal(tx, old)).await
     }
 

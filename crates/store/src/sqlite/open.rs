@@ -15,7 +15,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::lock::{DirLock, LockError, make_dir};
 use super::reader::{Db, Readers};
 use super::tx::Tx;
-use super::writer::Writer;
+use super::writer::{Habits, Writer};
 use super::{Fatal, SqliteStore, migrate, rows, sql};
 use crate::Installation;
 use crate::seal::{SealError, Vault, os_rng};
@@ -43,20 +43,37 @@ pub struct OpenOptions {
     /// Hears of a commit that failed. The process must end: callers were told that nothing of the batch is durable, and
     /// whether that is so only a new start can tell.
     pub fatal: Fatal,
+    /// The most commands in one commit, at least one. One makes each command a transaction of its own, to compare with.
+    pub commands_per_commit_max: usize,
+    /// Called on the writing thread right before each commit. A measurement puts the delay of a slower disk here.
+    pub before_commit: Option<BeforeCommit>,
 }
+
+/// See [`OpenOptions::before_commit`].
+pub type BeforeCommit = Arc<dyn Fn() + Send + Sync>;
 
 impl OpenOptions {
     /// The usual: keys in a file, and a failed commit is logged. Set [`OpenOptions::fatal`] to end the process.
     #[must_use]
     pub fn new(now: Timestamp) -> Self {
         let fatal = |message: &str| tracing::error!(message, "a commit failed; the store has stopped");
-        Self { now, master_keys: Vec::new(), seed: None, fatal: Arc::new(fatal) }
+        Self {
+            now,
+            master_keys: Vec::new(),
+            seed: None,
+            fatal: Arc::new(fatal),
+            commands_per_commit_max: super::writer::BATCH_MAX,
+            before_commit: None,
+        }
     }
 }
 
 impl std::fmt::Debug for OpenOptions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("OpenOptions").field("now", &self.now).field("seed", &self.seed).finish_non_exhaustive()
+        f.debug_struct("OpenOptions")
+            .field("now", &self.now)
+            .field("seed", &self.seed)
+            .finish_non_exhaustive()
     }
 }
 
@@ -64,7 +81,9 @@ impl std::fmt::Debug for OpenOptions {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Another process has it open.
-    #[error("the data directory is in use by another broadside ({holder}); stop it first, or give this one another directory")]
+    #[error(
+        "the data directory is in use by another broadside ({holder}); stop it first, or give this one another directory"
+    )]
     Locked {
         /// What that process wrote into the lock file.
         holder: String,
@@ -124,7 +143,10 @@ impl SqliteStore {
         make_dir(dir).map_err(io("make the data directory"))?;
         let lock = DirLock::take(dir, options.now).map_err(|error| match error {
             LockError::Held(holder) => OpenError::Locked { holder },
-            LockError::Io(source) => OpenError::Io { what: "lock the data directory", source },
+            LockError::Io(source) => OpenError::Io {
+                what: "lock the data directory",
+                source,
+            },
         })?;
         let path = dir.join(DATABASE_FILE);
         let is_new = fs::metadata(&path).map_or(true, |file| file.len() == 0);
@@ -145,12 +167,20 @@ impl SqliteStore {
             .map(|_| {
                 let conn = connect(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
                 conn.pragma_update(None, "query_only", true)?;
-                Ok(Db { conn, vault: Arc::clone(&vault) })
+                Ok(Db {
+                    conn,
+                    vault: Arc::clone(&vault),
+                })
             })
             .collect();
+        let habits = Habits {
+            batch_max: options.commands_per_commit_max.max(1),
+            before_commit: options.before_commit,
+            fatal: options.fatal,
+        };
         Ok(Self {
             readers: Readers::start(readers?).map_err(io("start a reading thread"))?,
-            writer: Writer::start(Tx::new(conn, Arc::clone(&vault), rng), options.fatal)
+            writer: Writer::start(Tx::new(conn, Arc::clone(&vault), rng), habits)
                 .map_err(io("start the writing thread"))?,
             vault,
             installation,
@@ -161,7 +191,13 @@ impl SqliteStore {
 
 /// Makes the file readable by its owner only; SQLite gives its companions the same mode.
 fn make_private(path: &Path) -> io::Result<()> {
-    fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map(|_| ())
+    fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map(|_| ())
 }
 
 fn open_vault(dir: &Path, options: &OpenOptions, is_new: bool) -> Result<Vault, OpenError> {
@@ -205,10 +241,20 @@ fn known_installation(conn: &Connection, vault: &Vault) -> Result<Option<Install
         Ok((row.get(0)?, rows::at(row, 1)?, sealed))
     });
     let known = known.map_err(|error| OpenError::Database(error.to_string()))?;
-    let Some((id, epoch, (secret, canary))) = known else { return Ok(None) };
-    let canary = vault.open("installation.canary", &[], &canary).map_err(|_| OpenError::WrongMasterKey)?;
-    let secret = vault.open("installation.secret", &[], &secret).map_err(|_| OpenError::WrongMasterKey)?;
-    if canary.expose() == CANARY { Ok(Some(Installation { id, secret, epoch })) } else { Err(OpenError::WrongMasterKey) }
+    let Some((id, epoch, (secret, canary))) = known else {
+        return Ok(None);
+    };
+    let canary = vault
+        .open("installation.canary", &[], &canary)
+        .map_err(|_| OpenError::WrongMasterKey)?;
+    let secret = vault
+        .open("installation.secret", &[], &secret)
+        .map_err(|_| OpenError::WrongMasterKey)?;
+    if canary.expose() == CANARY {
+        Ok(Some(Installation { id, secret, epoch }))
+    } else {
+        Err(OpenError::WrongMasterKey)
+    }
 }
 
 /// Makes the installation's identity.
@@ -222,5 +268,9 @@ fn install(conn: &Connection, vault: &Vault, now: Timestamp) -> Result<Installat
     conn.execute(sql::ADD_INSTALLATION, (&id, rows::micros(now), sealed, canary))?;
     // The epoch as it will be read again.
     let epoch = rows::time(rows::micros(now)).map_err(|error| OpenError::Database(error.to_string()))?;
-    Ok(Installation { id, secret: SecretBytes::new(secret), epoch })
+    Ok(Installation {
+        id,
+        secret: SecretBytes::new(secret),
+        epoch,
+    })
 }

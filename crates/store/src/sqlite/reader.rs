@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use rusqlite::{Connection, Row, Params};
+use rusqlite::{Connection, Params, Row};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{rows, sql};
@@ -23,12 +23,22 @@ pub(super) struct Db {
 
 impl Db {
     /// The first row, if there is one.
-    pub(super) fn one<T>(&self, sql: &str, params: impl Params, map: impl FnOnce(&Row<'_>) -> Result<T>) -> Result<Option<T>> {
+    pub(super) fn one<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        map: impl FnOnce(&Row<'_>) -> Result<T>,
+    ) -> Result<Option<T>> {
         rows::one(&self.conn, sql, params, map)
     }
 
     /// All rows.
-    pub(super) fn all<T>(&self, sql: &str, params: impl Params, map: impl FnMut(&Row<'_>) -> Result<T>) -> Result<Vec<T>> {
+    pub(super) fn all<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        map: impl FnMut(&Row<'_>) -> Result<T>,
+    ) -> Result<Vec<T>> {
         rows::all(&self.conn, sql, params, map)
     }
 
@@ -65,7 +75,10 @@ impl Readers {
                 }
             })?);
         }
-        Ok(Self { queue: Some(queue), threads })
+        Ok(Self {
+            queue: Some(queue),
+            threads,
+        })
     }
 
     /// Runs a read and returns what it found.
@@ -86,7 +99,12 @@ impl Readers {
             }
             drop(reply.send(found));
         });
-        self.queue.as_ref().ok_or_else(stopped)?.send(job).await.map_err(|_| stopped())?;
+        self.queue
+            .as_ref()
+            .ok_or_else(stopped)?
+            .send(job)
+            .await
+            .map_err(|_| stopped())?;
         answer.await.unwrap_or_else(|_| Err(stopped()))
     }
 }

@@ -17,9 +17,8 @@ impl From<rusqlite::Error> for Error {
         use rusqlite::ErrorCode as Code;
         let message = error.to_string();
         match error.sqlite_error_code() {
-            Some(Code::ConstraintViolation | Code::DatabaseCorrupt | Code::NotADatabase | Code::TypeMismatch) | None => {
-                Self::Corrupt(message)
-            }
+            Some(Code::ConstraintViolation | Code::DatabaseCorrupt | Code::NotADatabase | Code::TypeMismatch)
+            | None => Self::Corrupt(message),
             Some(_) => Self::Unavailable(message),
         }
     }
@@ -36,13 +35,23 @@ pub(super) fn run(conn: &Connection, sql: &str) -> rusqlite::Result<()> {
 }
 
 /// The first row, if there is one.
-pub(super) fn one<T>(conn: &Connection, sql: &str, params: impl Params, map: impl FnOnce(&Row<'_>) -> Result<T>) -> Result<Option<T>> {
+pub(super) fn one<T>(
+    conn: &Connection,
+    sql: &str,
+    params: impl Params,
+    map: impl FnOnce(&Row<'_>) -> Result<T>,
+) -> Result<Option<T>> {
     let mut statement = conn.prepare_cached(sql)?;
     statement.query_row(params, |row| Ok(map(row))).optional()?.transpose()
 }
 
 /// All rows.
-pub(super) fn all<T>(conn: &Connection, sql: &str, params: impl Params, mut map: impl FnMut(&Row<'_>) -> Result<T>) -> Result<Vec<T>> {
+pub(super) fn all<T>(
+    conn: &Connection,
+    sql: &str,
+    params: impl Params,
+    mut map: impl FnMut(&Row<'_>) -> Result<T>,
+) -> Result<Vec<T>> {
     let mut statement = conn.prepare_cached(sql)?;
     let mut rows = statement.query(params)?;
     let mut found = Vec::new();
@@ -87,7 +96,9 @@ where
 {
     match row.get_ref(column)? {
         ValueRef::Null => Ok(None),
-        ValueRef::Blob(bytes) => T::try_from(bytes).map(Some).map_err(|_| corrupt("an id has not 12 bytes")),
+        ValueRef::Blob(bytes) => T::try_from(bytes)
+            .map(Some)
+            .map_err(|_| corrupt("an id has not 12 bytes")),
         _ => Err(corrupt("an id is no blob")),
     }
 }
@@ -165,7 +176,12 @@ fn health(word: &str) -> Result<AccountHealth> {
 
 /// A user, from [`super::sql::USER_COLUMNS`] starting at `first`.
 pub(super) fn user(row: &Row<'_>, first: usize) -> Result<User> {
-    Ok(User { id: id(row, first)?, name: row.get(first + 1)?, plan: json(row, first + 2)?, created_at: at(row, first + 3)? })
+    Ok(User {
+        id: id(row, first)?,
+        name: row.get(first + 1)?,
+        plan: json(row, first + 2)?,
+        created_at: at(row, first + 3)?,
+    })
 }
 
 /// An API key, from the columns of [`super::sql::KEYS`].
@@ -232,7 +248,11 @@ pub(super) fn log_rest(entry: &mut LogEntry) -> Result<Option<String>> {
         error: entry.error.take(),
         data: std::mem::take(&mut entry.data),
     };
-    if rest == Rest::default() { Ok(None) } else { to_json(&rest).map(Some) }
+    if rest == Rest::default() {
+        Ok(None)
+    } else {
+        to_json(&rest).map(Some)
+    }
 }
 
 /// A log entry, from [`super::sql::LOG_COLUMNS`].
@@ -255,7 +275,11 @@ pub(super) fn log_record(row: &Row<'_>) -> Result<LogRecord> {
         error: rest.error,
         data: rest.data,
     };
-    Ok(LogRecord { id: id(row, 0)?, seq: count(row, 2)?, entry })
+    Ok(LogRecord {
+        id: id(row, 0)?,
+        seq: count(row, 2)?,
+        entry,
+    })
 }
 
 /// A column with a number that is never below zero.

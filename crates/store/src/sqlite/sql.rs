@@ -1,6 +1,4 @@
 //! Every statement, so that a test can prepare them all and look at their plans.
-//!
-//! Parameters are numbered in the order of their first use, which PostgreSQL needs as well.
 
 macro_rules! statements {
     ($($(#[$doc:meta])* $name:ident = $text:expr;)+) => {
@@ -50,8 +48,17 @@ macro_rules! group_filters {
 macro_rules! list_groups {
     ($index:literal, $column:literal, $direction:literal) => {
         concat!(
-            "SELECT id FROM groups INDEXED BY ", $index, " WHERE ", group_filters!(),
-            " ORDER BY ", $column, " ", $direction, ", id ", $direction, " LIMIT ?6 OFFSET ?7"
+            "SELECT id FROM groups INDEXED BY ",
+            $index,
+            " WHERE ",
+            group_filters!(),
+            " ORDER BY ",
+            $column,
+            " ",
+            $direction,
+            ", id ",
+            $direction,
+            " LIMIT ?6 OFFSET ?7"
         )
     };
 }
@@ -61,15 +68,45 @@ macro_rules! sealed {
         Sealed {
             place: concat!($table, ".", $column),
             find: concat!(
-                "SELECT ", $key, " FROM ", $table, " WHERE ", $column, "_sealed IS NOT NULL AND substr(", $column,
+                "SELECT ",
+                $key,
+                " FROM ",
+                $table,
+                " WHERE ",
+                $column,
+                "_sealed IS NOT NULL AND substr(",
+                $column,
                 "_sealed, 2, 8) <> ?1 LIMIT ?2"
             ),
             count: concat!(
-                "SELECT count(*) FROM ", $table, " WHERE ", $column, "_sealed IS NOT NULL AND substr(", $column,
+                "SELECT count(*) FROM ",
+                $table,
+                " WHERE ",
+                $column,
+                "_sealed IS NOT NULL AND substr(",
+                $column,
                 "_sealed, 2, 8) <> ?1"
             ),
-            get: concat!("SELECT ", $row, ", ", $column, "_sealed FROM ", $table, " WHERE ", $key, " = ?1"),
-            set: concat!("UPDATE ", $table, " SET ", $column, "_sealed = ?2 WHERE ", $key, " = ?1"),
+            get: concat!(
+                "SELECT ",
+                $row,
+                ", ",
+                $column,
+                "_sealed FROM ",
+                $table,
+                " WHERE ",
+                $key,
+                " = ?1"
+            ),
+            set: concat!(
+                "UPDATE ",
+                $table,
+                " SET ",
+                $column,
+                "_sealed = ?2 WHERE ",
+                $key,
+                " = ?1"
+            ),
         }
     };
 }
@@ -289,3 +326,6 @@ statements! {
     IS_MEDIA_USED = "SELECT 1 FROM media_refs WHERE key = ?1";
     PRUNE_REQUESTS = "DELETE FROM requests WHERE expires_at <= ?1";
 }
+
+/// Whether the database is whole: the row `ok`, or the first thing that is wrong.
+pub(super) const QUICK_CHECK: &str = "PRAGMA quick_check(1)";

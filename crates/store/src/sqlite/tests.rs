@@ -1,0 +1,450 @@
+//! Tests of what only this back end has: its files, its threads, its statements, its seals.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use domain::content::{Content, PartContent};
+use domain::ids::AttemptId;
+use domain::intent::{Dedupe, DedupeMeans, Fingerprint, Prepared};
+use domain::log::{LogKind, LogOutcome};
+use domain::platform::Platform;
+use domain::secret::SecretText;
+use jiff::{SignedDuration, Timestamp};
+
+use super::*;
+use crate::{NewPost, Slots, conformance};
+
+/// An empty directory that belongs to one test.
+pub(crate) fn fresh_dir(name: &str) -> PathBuf {
+    static NTH: AtomicU32 = AtomicU32::new(0);
+    let nth = NTH.fetch_add(1, Ordering::Relaxed);
+    let dir = std::env::temp_dir().join(format!("broadside-store-{}-{name}-{nth}", std::process::id()));
+    drop(std::fs::remove_dir_all(&dir));
+    std::fs::create_dir_all(&dir).unwrap();
+    dir
+}
+
+pub(super) fn now() -> Timestamp {
+    "2026-11-22T09:00:00Z".parse().unwrap()
+}
+
+pub(super) fn opened(dir: &Path) -> SqliteStore {
+    SqliteStore::open(dir, OpenOptions::new(now())).unwrap()
+}
+
+fn refused(dir: &Path) -> OpenError {
+    SqliteStore::open(dir, OpenOptions::new(now())).unwrap_err()
+}
+
+const OWNER: UserId = UserId::from_bytes([1; 12]);
+pub(super) const REACH: Reach = Reach { owner: OWNER };
+
+pub(super) fn id(n: u64) -> [u8; 12] {
+    let mut bits = [0; 12];
+    bits[4..].copy_from_slice(&n.to_be_bytes());
+    bits
+}
+
+pub(super) async fn with_owner(store: &SqliteStore) {
+    let user = User {
+        id: OWNER,
+        name: "ann".to_owned(),
+        plan: Plan::default(),
+        created_at: now(),
+    };
+    store.create_user(user).await.unwrap();
+}
+
+pub(super) fn account(n: u64, secret: &str) -> NewAccount {
+    NewAccount {
+        id: AccountId::from_bytes(id(n)),
+        owner: OWNER,
+        platform: Platform::Mastodon,
+        remote_id: n.to_string(),
+        username: "ann".to_owned(),
+        display_name: None,
+        avatar_url: None,
+        profile_url: None,
+        base_url: None,
+        tokens: Tokens {
+            access: SecretText::from(secret),
+            refresh: Some(SecretText::from(secret)),
+            expires_at: None,
+        },
+        at: now(),
+    }
+}
+
+pub(super) fn log(kind: LogKind) -> LogEntry {
+    LogEntry::new(kind, LogOutcome::Info, now())
+}
+
+/// A group of `posts` posts, due now; ids from `n` on belong to it.
+pub(super) fn group(n: u64, posts: u64, due: Timestamp) -> NewGroup {
+    NewGroup {
+        id: GroupId::from_bytes(id(n)),
+        owner: OWNER,
+        content: Content {
+            head: PartContent {
+                text: "hello world ".repeat(20),
+                media: vec![],
+            },
+            ..Content::default()
+        },
+        draft: false,
+        planned_at: Some(due),
+        posts: (1..=posts)
+            .map(|nth| NewPost {
+                id: PostId::from_bytes(id(n + nth)),
+                platform: Platform::Mastodon,
+                target: nth.to_string(),
+            })
+            .collect(),
+        created_at: now(),
+        log: vec![log(LogKind::Scheduled)],
+    }
+}
+
+pub(super) fn ask(limit: usize) -> ClaimAsk {
+    ClaimAsk {
+        now: now(),
+        limit,
+        lease: SignedDuration::from_mins(10),
+        attempts: (0..limit)
+            .map(|nth| AttemptId::from_bytes(id(9_000_000 + u64::try_from(nth).unwrap())))
+            .collect(),
+        slots: Slots::default(),
+    }
+}
+
+fn intent(bytes: &[u8]) -> NewIntent {
+    NewIntent {
+        id: IntentId::from_bytes(id(77)),
+        part: Part::Head,
+        prepared: Prepared {
+            version: 1,
+            bytes: SecretBytes::new(bytes.to_vec()),
+            dedupe: vec![Dedupe::exact(DedupeMeans::ClientMintedId)],
+            fingerprint: Fingerprint([3; 32]),
+            budget: SignedDuration::from_secs(10),
+        },
+        at: now(),
+        send_by: now(),
+        lease_until: now(),
+        log: Vec::new(),
+    }
+}
+
+/// A store with a secret in every sealed column.
+async fn with_secrets(store: &SqliteStore, secret: &str) -> Claim {
+    with_owner(store).await;
+    store
+        .connect_account(account(1, secret), log(LogKind::Connected))
+        .await
+        .unwrap();
+    store.create_group(group(100, 1, now()), None).await.unwrap();
+    let claim = store.claim_due(ask(1)).await.unwrap().claims.pop().unwrap();
+    store
+        .checkpoint(&claim, Some(SecretBytes::new(secret.into())), now())
+        .await
+        .unwrap();
+    let armed = store
+        .record_intent(claim, intent(secret.as_bytes()), BootInstant(0))
+        .await
+        .unwrap();
+    armed.into_claim().0
+}
+
+async fn secrets_are(store: &SqliteStore, claim: &Claim, secret: &str) {
+    let work = store.work(claim).await.unwrap();
+    assert_eq!(work.resume.unwrap().expose(), secret.as_bytes());
+    assert_eq!(work.intents[0].prepared.bytes.expose(), secret.as_bytes());
+    let tokens = work.tokens.unwrap();
+    assert_eq!(
+        (tokens.access.expose(), tokens.refresh.unwrap().expose()),
+        (secret, secret)
+    );
+}
+
+fn holds(bytes: &[u8], marker: &str) -> bool {
+    bytes.windows(marker.len()).any(|window| window == marker.as_bytes())
+}
+
+#[tokio::test]
+async fn it_does_what_every_store_does() {
+    conformance::exercise(|| {
+        let store: Arc<dyn Store> = Arc::new(opened(&fresh_dir("conformance")));
+        async { store }
+    })
+    .await;
+}
+
+#[test]
+fn a_second_opener_is_told_who_has_the_directory() {
+    let dir = fresh_dir("locked");
+    let first = opened(&dir);
+    let error = refused(&dir);
+    assert!(matches!(&error, OpenError::Locked { .. }));
+    let text = error.to_string();
+    assert!(
+        text.contains(&format!("process {}", std::process::id())) && text.contains("2026-11-22T09:00:00Z"),
+        "{text}"
+    );
+    drop(first);
+    opened(&dir);
+}
+
+#[tokio::test]
+async fn everything_is_readable_by_its_owner_only() {
+    let dir = fresh_dir("modes").join("data");
+    let store = opened(&dir);
+    store.ping().await.unwrap();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&dir), 0o700);
+    for name in [
+        DATABASE_FILE,
+        "broadside.db-wal",
+        "broadside.db-shm",
+        KEY_FILE,
+        LOCK_FILE,
+    ] {
+        assert_eq!(mode(&dir.join(name)), 0o600, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_or_missing_key_is_told_in_clear_words_and_nothing_is_changed() {
+    let dir = fresh_dir("wrong-key");
+    drop(opened(&dir));
+    let key = std::fs::read(dir.join(KEY_FILE)).unwrap();
+    std::fs::write(dir.join(KEY_FILE), "11".repeat(32)).unwrap();
+    let error = refused(&dir);
+    assert!(matches!(error, OpenError::WrongMasterKey));
+    assert!(error.to_string().contains("master key is not the one"), "{error}");
+    std::fs::write(dir.join(KEY_FILE), "too short").unwrap();
+    assert!(matches!(refused(&dir), OpenError::MasterKey(SealError::BadKey)));
+    std::fs::remove_file(dir.join(KEY_FILE)).unwrap();
+    assert!(matches!(refused(&dir), OpenError::WrongMasterKey));
+    assert!(!dir.join(KEY_FILE).exists(), "no other key is made for it");
+    std::fs::write(dir.join(KEY_FILE), key).unwrap();
+    opened(&dir);
+}
+
+#[tokio::test]
+async fn a_key_from_the_environment_leaves_no_file() {
+    let dir = fresh_dir("env-key");
+    let options = || OpenOptions {
+        master_keys: vec![SecretBytes::new(vec![5; 32])],
+        ..OpenOptions::new(now())
+    };
+    let store = SqliteStore::open(&dir, options()).unwrap();
+    assert!(matches!(store.rotate_master_key().await, Err(SealError::NotOurs)));
+    let first = store.installation().await.unwrap();
+    drop(store);
+    assert!(!dir.join(KEY_FILE).exists());
+    assert_eq!(
+        SqliteStore::open(&dir, options())
+            .unwrap()
+            .installation()
+            .await
+            .unwrap(),
+        first
+    );
+}
+
+#[tokio::test]
+async fn no_secret_is_in_any_file_in_the_clear() {
+    let (dir, secret) = (fresh_dir("secrets"), "MARKER-b7e1-OF-A-SECRET");
+    let store = opened(&dir);
+    let claim = with_secrets(&store, secret).await;
+    secrets_are(&store, &claim, secret).await;
+    let files = || std::fs::read_dir(&dir).unwrap().map(|file| file.unwrap().path());
+    let clear = |marker| {
+        files()
+            .filter(|file| holds(&std::fs::read(file).unwrap(), marker))
+            .count()
+    };
+    assert!(clear("hello world") > 0, "the search finds what is not secret");
+    assert_eq!(clear(secret), 0);
+    drop(store);
+    assert_eq!(clear(secret), 0);
+}
+
+#[tokio::test]
+async fn a_master_key_is_changed_without_a_stop() {
+    let dir = fresh_dir("rotation");
+    let store = opened(&dir);
+    let claim = with_secrets(&store, "secret").await;
+    store.retire_old_keys().await.unwrap();
+    let old = std::fs::read_to_string(dir.join(KEY_FILE)).unwrap();
+    store.rotate_master_key().await.unwrap();
+    secrets_are(&store, &claim, "secret").await;
+    assert!(matches!(store.retire_old_keys().await, Err(SealError::StillInUse(6))));
+    let mut left = Vec::new();
+    while left.last() != Some(&0) {
+        left.push(store.reseal(4).await.unwrap());
+    }
+    assert_eq!(left, [2, 0]);
+    store.retire_old_keys().await.unwrap();
+    let new = std::fs::read_to_string(dir.join(KEY_FILE)).unwrap();
+    assert!(new.lines().count() == 1 && new != old);
+    secrets_are(&store, &claim, "secret").await;
+    drop(store);
+    secrets_are(&opened(&dir), &claim, "secret").await;
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_survives_a_crash() {
+    let (dir, copy) = (fresh_dir("crash"), fresh_dir("crash-copy"));
+    let store = opened(&dir);
+    with_owner(&store).await;
+    for n in 0..50 {
+        store.create_group(group(100 + n * 10, 3, now()), None).await.unwrap();
+    }
+    let claims = store.claim_due(ask(20)).await.unwrap().claims;
+    // What a dead process leaves behind: the files as they are, without a last checkpoint.
+    for name in [DATABASE_FILE, "broadside.db-wal", KEY_FILE] {
+        std::fs::copy(dir.join(name), copy.join(name)).unwrap();
+    }
+    assert!(std::fs::metadata(copy.join("broadside.db-wal")).unwrap().len() > 0);
+    let after = opened(&copy);
+    assert_eq!(after.list_groups(&REACH, everything()).await.unwrap().total, 50);
+    for claim in &claims {
+        after.work(claim).await.unwrap();
+    }
+    assert_eq!(after.recover_orphans(Orphans::All, now()).await.unwrap(), 20);
+    let counted: u64 = after.post_counts().await.unwrap().iter().map(|count| count.count).sum();
+    assert_eq!(counted, 150);
+}
+
+fn everything() -> GroupQuery {
+    GroupQuery {
+        masks: None,
+        platforms: Vec::new(),
+        planned_from: None,
+        planned_to: None,
+        order: crate::GroupOrder::Created,
+        descending: false,
+        offset: 0,
+        limit: 10,
+    }
+}
+
+/// Keeps the writer busy until told, so that what is sent meanwhile shares one commit.
+async fn hold(store: &Arc<SqliteStore>) -> (tokio::task::JoinHandle<()>, std::sync::mpsc::Sender<()>) {
+    let (go, wait) = std::sync::mpsc::channel();
+    let (taken, is_taken) = tokio::sync::oneshot::channel();
+    let store = Arc::clone(store);
+    let held = tokio::spawn(async move {
+        let work = move |_: &mut tx::Tx| {
+            taken.send(()).unwrap();
+            wait.recv().unwrap_or_default();
+            Ok(())
+        };
+        store.writer.call(work).await.unwrap();
+    });
+    is_taken.await.unwrap();
+    (held, go)
+}
+
+#[tokio::test]
+async fn callers_that_come_together_share_a_commit() {
+    let store = Arc::new(opened(&fresh_dir("batch")));
+    with_owner(&store).await;
+    let before = store.commit_stats();
+    let (held, go) = hold(&store).await;
+    let creates = (0..100).map(|n| {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move { store.create_group(group(100 + n * 10, 1, now()), None).await })
+    });
+    let creates: Vec<_> = creates.collect();
+    // The scheduler runs some tasks a turn; after a few turns all have sent their verb.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    go.send(()).unwrap();
+    for create in creates {
+        create.await.unwrap().unwrap();
+    }
+    held.await.unwrap();
+    let after = store.commit_stats();
+    assert_eq!(
+        (after.commands - before.commands, after.commits - before.commits),
+        (101, 2)
+    );
+    assert_eq!(after.largest, 100);
+}
+
+#[tokio::test]
+async fn a_refused_verb_takes_nothing_back_of_others_in_its_commit() {
+    let store = Arc::new(opened(&fresh_dir("savepoint")));
+    with_owner(&store).await;
+    let (held, go) = hold(&store).await;
+    let panicking = store.writer.call::<(), _>(|tx| {
+        tx.exec("UPDATE users SET name = 'changed'", []).unwrap();
+        tx.count(Platform::X, "draft", 7);
+        panic!("a bug");
+    });
+    let refused = store.create_user(User {
+        id: UserId::from_bytes([2; 12]),
+        name: "ann".into(),
+        plan: Plan::default(),
+        created_at: now(),
+    });
+    let good = store.create_group(group(100, 2, now()), None);
+    let release = async {
+        tokio::task::yield_now().await;
+        go.send(()).unwrap();
+    };
+    let (panicked, refused, good, ()) = tokio::join!(panicking, refused, good, release);
+    held.await.unwrap();
+    assert!(matches!(panicked, Err(Error::Unavailable(_))));
+    assert!(matches!(refused, Err(Error::Conflict(crate::Conflict::UserName))));
+    good.unwrap();
+    assert_eq!(store.commit_stats().largest, 3);
+    assert!(store.user_by_name("ann").await.unwrap().is_some());
+    let counts = store.post_counts().await.unwrap();
+    assert_eq!(counts.iter().map(|count| count.count).collect::<Vec<_>>(), [2]);
+}
+
+#[tokio::test]
+async fn a_commit_that_fails_fails_everybody_in_it_and_stops_the_store() {
+    let (told, heard) = std::sync::mpsc::channel();
+    let fatal: Fatal = Arc::new(move |message| told.send(message.to_owned()).unwrap_or_default());
+    let dir = fresh_dir("commit-fails");
+    let store = Arc::new(
+        SqliteStore::open(
+            &dir,
+            OpenOptions {
+                fatal,
+                ..OpenOptions::new(now())
+            },
+        )
+        .unwrap(),
+    );
+    with_owner(&store).await;
+    let (held, go) = hold(&store).await;
+    // A broken promise that SQLite finds out at the commit.
+    let broken = store.writer.call(|tx| {
+        tx.run("PRAGMA defer_foreign_keys = ON")?;
+        tx.exec(
+            "INSERT INTO refreshes (account_id, version, begun_at) VALUES (x'00', 1, 1)",
+            [],
+        )
+    });
+    let innocent = store.create_group(group(100, 1, now()), None);
+    let release = async {
+        tokio::task::yield_now().await;
+        go.send(()).unwrap();
+    };
+    let (broken, innocent, ()) = tokio::join!(broken, innocent, release);
+    held.await.unwrap();
+    assert!(matches!(broken, Err(Error::Unavailable(_))), "{broken:?}");
+    assert!(matches!(innocent, Err(Error::Unavailable(_))), "{innocent:?}");
+    assert!(heard.recv().unwrap().contains("FOREIGN KEY"));
+    assert!(matches!(store.ping().await, Err(Error::Unavailable(_))));
+    drop(store);
+    assert_eq!(opened(&dir).list_groups(&REACH, everything()).await.unwrap().total, 0);
+}

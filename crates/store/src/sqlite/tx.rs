@@ -85,7 +85,14 @@ fn bit(state: &PostState) -> u16 {
 impl Tx {
     pub(super) fn new(conn: Connection, vault: Arc<Vault>, rng: StdRng) -> Self {
         let counts = Counts::new();
-        Self { conn, vault, mint: IdMint::default(), rng, command_counts: counts.clone(), counts }
+        Self {
+            conn,
+            vault,
+            mint: IdMint::default(),
+            rng,
+            command_counts: counts.clone(),
+            counts,
+        }
     }
 
     /// Begins to count for a new transaction.
@@ -104,7 +111,9 @@ impl Tx {
     /// Writes what was counted, once a transaction.
     pub(super) fn save_counts(&mut self) -> rusqlite::Result<()> {
         for ((platform, state), change) in self.counts.drain().filter(|(_, change)| *change != 0) {
-            self.conn.prepare_cached(sql::ADD_COUNT)?.execute((platform.word(), state, change))?;
+            self.conn
+                .prepare_cached(sql::ADD_COUNT)?
+                .execute((platform.word(), state, change))?;
         }
         Ok(())
     }
@@ -124,12 +133,22 @@ impl Tx {
     }
 
     /// The first row, if there is one.
-    pub(super) fn one<T>(&self, sql: &str, params: impl Params, map: impl FnOnce(&Row<'_>) -> Result<T>) -> Result<Option<T>> {
+    pub(super) fn one<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        map: impl FnOnce(&Row<'_>) -> Result<T>,
+    ) -> Result<Option<T>> {
         rows::one(&self.conn, sql, params, map)
     }
 
     /// All rows.
-    pub(super) fn all<T>(&self, sql: &str, params: impl Params, map: impl FnMut(&Row<'_>) -> Result<T>) -> Result<Vec<T>> {
+    pub(super) fn all<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        map: impl FnMut(&Row<'_>) -> Result<T>,
+    ) -> Result<Vec<T>> {
         rows::all(&self.conn, sql, params, map)
     }
 
@@ -158,7 +177,9 @@ impl Tx {
 
     /// A group's head within reach, unless it is deleted.
     pub(super) fn live_head(&self, reach: &Reach, group: GroupId) -> Result<Head> {
-        Some(self.head(group)?).filter(|head| !head.deleted && head.owner == reach.owner).ok_or(Error::NotFound)
+        Some(self.head(group)?)
+            .filter(|head| !head.deleted && head.owner == reach.owner)
+            .ok_or(Error::NotFound)
     }
 
     /// Writes a head back.
@@ -168,7 +189,8 @@ impl Tx {
     }
 
     pub(super) fn post(&self, post: PostId) -> Result<PostRow> {
-        self.one(sql::POST, [post.as_bytes()], PostRow::read)?.ok_or(Error::NotFound)
+        self.one(sql::POST, [post.as_bytes()], PostRow::read)?
+            .ok_or(Error::NotFound)
     }
 
     /// The post of a claim that is still its own.
@@ -186,14 +208,26 @@ impl Tx {
 
     /// Gives a post its new state, unclaimed, and folds it into the head's mask; one that must not be sent any more is
     /// cancelled instead of waiting. The counters of attempts and the account are written as `row` has them.
-    pub(super) fn put(&mut self, head: &mut Head, row: &mut PostRow, state: PostState, at: Timestamp) -> Result<PostState> {
+    pub(super) fn put(
+        &mut self,
+        head: &mut Head,
+        row: &mut PostRow,
+        state: PostState,
+        at: Timestamp,
+    ) -> Result<PostState> {
         let state = self.unless_withdrawn(head, row, state, at)?;
         let wake_at = state.wake_at().map(micros);
         let account = row.account.as_ref().map(AccountId::as_bytes);
         self.exec(
             sql::PUT_POST,
             params![
-                row.id.as_bytes(), state.word(), bit(&state), rows::to_json(&state)?, account, wake_at, row.attempts,
+                row.id.as_bytes(),
+                state.word(),
+                bit(&state),
+                rows::to_json(&state)?,
+                account,
+                wake_at,
+                row.attempts,
                 row.retries,
             ],
         )?;
@@ -214,14 +248,31 @@ impl Tx {
             Some(account) => Ok(!self.is_connected(account)?),
             None => Ok::<_, Error>(false),
         };
-        Ok(if head.deleted || is_removed()? { withdrawn } else { state })
+        Ok(if head.deleted || is_removed()? {
+            withdrawn
+        } else {
+            state
+        })
     }
 
     /// Gives a claimed post its armed state and renews its lease; the claim stays.
-    pub(super) fn put_armed(&mut self, head: &mut Head, row: &mut PostRow, state: PostState, until: Timestamp, at: Timestamp) -> Result<()> {
+    pub(super) fn put_armed(
+        &mut self,
+        head: &mut Head,
+        row: &mut PostRow,
+        state: PostState,
+        until: Timestamp,
+        at: Timestamp,
+    ) -> Result<()> {
         self.exec(
             sql::PUT_ARMED,
-            params![row.id.as_bytes(), bit(&state), rows::to_json(&state)?, micros(until), row.attempts],
+            params![
+                row.id.as_bytes(),
+                bit(&state),
+                rows::to_json(&state)?,
+                micros(until),
+                row.attempts
+            ],
         )?;
         self.moved(head, row, state, at)
     }
@@ -248,7 +299,11 @@ impl Tx {
             0 => 0,
             1 => own,
             _ => {
-                let bits = self.all(sql::BITS_OF_GROUP, [head.id.as_bytes()], |row| Ok(row.get::<_, u16>(0)?))?;
+                let bits = self.all(
+                    sql::BITS_OF_GROUP,
+                    [head.id.as_bytes()],
+                    |row| Ok(row.get::<_, u16>(0)?),
+                )?;
                 bits.into_iter().fold(0, |mask, bit| mask | bit)
             }
         };
@@ -262,7 +317,11 @@ impl Tx {
 
     /// The connected account that a target names.
     pub(super) fn account_of(&self, owner: UserId, platform: Platform, target: &str) -> Result<Option<AccountId>> {
-        self.one(sql::ACCOUNT_OF_TARGET, (owner.as_bytes(), platform.word(), target), |row| rows::id(row, 0))
+        self.one(
+            sql::ACCOUNT_OF_TARGET,
+            (owner.as_bytes(), platform.word(), target),
+            |row| rows::id(row, 0),
+        )
     }
 
     pub(super) fn has_open_intent(&self, post: PostId) -> Result<bool> {
@@ -287,7 +346,9 @@ impl Tx {
     pub(super) fn log_elsewhere(&mut self, entry: LogEntry, owner: UserId) -> Result<()> {
         let entry = rules::in_context(entry, owner, None);
         let seq = match entry.group {
-            Some(group) => self.one(sql::NEXT_LOG_SEQ, [group.as_bytes()], |row| Ok(row.get(0)?))?.unwrap_or(0),
+            Some(group) => self
+                .one(sql::NEXT_LOG_SEQ, [group.as_bytes()], |row| Ok(row.get(0)?))?
+                .unwrap_or(0),
             None => 0,
         };
         self.log_entry(entry, seq)
@@ -315,19 +376,32 @@ impl Tx {
     }
 
     /// The claim of a post that was found in `found`, written to its row.
-    pub(super) fn take(&mut self, row: PostRow, account: Option<AccountId>, attempt: AttemptId, ask: &crate::ClaimAsk) -> Result<Claim> {
+    pub(super) fn take(
+        &mut self,
+        row: PostRow,
+        account: Option<AccountId>,
+        attempt: AttemptId,
+        ask: &crate::ClaimAsk,
+    ) -> Result<Claim> {
         let found = row.state;
         let job = rules::job(&found).ok_or_else(|| rows::corrupt("a due post in a state without anything to do"))?;
         let only_asks = rules::only_asks(&found, job);
         let lease_until = rules::later(ask.now, ask.lease);
         if only_asks {
-            self.exec(sql::CLAIM_TO_ASK, params![row.id.as_bytes(), attempt.as_bytes(), micros(lease_until)])?;
+            self.exec(
+                sql::CLAIM_TO_ASK,
+                params![row.id.as_bytes(), attempt.as_bytes(), micros(lease_until)],
+            )?;
         } else {
             let state = rules::claimed(&found, attempt)?;
             self.exec(
                 sql::CLAIM_TO_SEND,
                 params![
-                    row.id.as_bytes(), state.word(), bit(&state), rows::to_json(&state)?, attempt.as_bytes(),
+                    row.id.as_bytes(),
+                    state.word(),
+                    bit(&state),
+                    rows::to_json(&state)?,
+                    attempt.as_bytes(),
                     micros(lease_until),
                 ],
             )?;

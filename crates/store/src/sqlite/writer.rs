@@ -11,14 +11,15 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::open::BeforeCommit;
 use super::tx::Tx;
 use super::{Fatal, sql};
 use crate::{CommitStats, Error, Result};
 
 /// How many commands may wait; beyond, their senders do.
 const QUEUE_MAX: usize = 1_024;
-/// The most commands in one commit.
-const BATCH_MAX: usize = 256;
+/// The most commands in one commit, unless the store is opened otherwise.
+pub(super) const BATCH_MAX: usize = 256;
 /// After so many commits the log is folded back into the database as soon as nobody waits.
 const CHECKPOINT_EVERY: u32 = 256;
 
@@ -28,6 +29,16 @@ pub(super) struct Writer {
     queue: Option<mpsc::Sender<Box<dyn Command>>>,
     thread: Option<JoinHandle<()>>,
     counters: Arc<Counters>,
+}
+
+/// How the thread behaves.
+pub(super) struct Habits {
+    /// The most commands in one commit.
+    pub(super) batch_max: usize,
+    /// See [`super::OpenOptions::before_commit`].
+    pub(super) before_commit: Option<BeforeCommit>,
+    /// Hears of a commit that failed; afterwards nothing is written any more.
+    pub(super) fatal: Fatal,
 }
 
 #[derive(Debug, Default)]
@@ -76,13 +87,25 @@ fn stopped() -> Error {
 }
 
 impl Writer {
-    /// Starts the thread. `fatal` hears of a commit that failed; afterwards nothing is written any more.
-    pub(super) fn start(tx: Tx, fatal: Fatal) -> std::io::Result<Self> {
+    /// Starts the thread.
+    pub(super) fn start(tx: Tx, habits: Habits) -> std::io::Result<Self> {
         let (queue, commands) = mpsc::channel(QUEUE_MAX);
         let counters = Arc::new(Counters::default());
-        let state = Loop { commands, tx, fatal, counters: Arc::clone(&counters), unfolded: 0 };
-        let thread = std::thread::Builder::new().name("store-writer".to_owned()).spawn(move || state.run())?;
-        Ok(Self { queue: Some(queue), thread: Some(thread), counters })
+        let state = Loop {
+            commands,
+            tx,
+            habits,
+            counters: Arc::clone(&counters),
+            unfolded: 0,
+        };
+        let thread = std::thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || state.run())?;
+        Ok(Self {
+            queue: Some(queue),
+            thread: Some(thread),
+            counters,
+        })
     }
 
     /// Runs a verb in the next transaction and returns when that is durable.
@@ -92,7 +115,11 @@ impl Writer {
         F: FnOnce(&mut Tx) -> Result<T> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let job = Job { work: Some(work), outcome: Err(stopped()), reply };
+        let job = Job {
+            work: Some(work),
+            outcome: Err(stopped()),
+            reply,
+        };
         let queue = self.queue.as_ref().ok_or_else(stopped)?;
         queue.send(Box::new(job)).await.map_err(|_| stopped())?;
         answer.await.unwrap_or_else(|_| Err(stopped()))
@@ -120,7 +147,7 @@ impl Drop for Writer {
 struct Loop {
     commands: mpsc::Receiver<Box<dyn Command>>,
     tx: Tx,
-    fatal: Fatal,
+    habits: Habits,
     counters: Arc<Counters>,
     /// Commits since the log was folded back.
     unfolded: u32,
@@ -130,7 +157,7 @@ impl Loop {
     fn run(mut self) {
         while let Some(first) = self.commands.blocking_recv() {
             let mut batch = vec![first];
-            while batch.len() < BATCH_MAX
+            while batch.len() < self.habits.batch_max
                 && let Ok(next) = self.commands.try_recv()
             {
                 batch.push(next);
@@ -140,7 +167,7 @@ impl Loop {
                 continue;
             };
             if failure.is_fatal {
-                (self.fatal)(&failure.message);
+                (self.habits.fatal)(&failure.message);
                 return;
             }
         }
@@ -160,7 +187,9 @@ impl Loop {
                 self.unfolded += 1;
             }
             Err(failure) => {
-                batch.iter_mut().for_each(|command| command.fail(Error::Unavailable(failure.message.clone())));
+                batch
+                    .iter_mut()
+                    .for_each(|command| command.fail(Error::Unavailable(failure.message.clone())));
             }
         }
         batch.into_iter().for_each(Command::answer);
@@ -169,16 +198,28 @@ impl Loop {
 
     fn transaction(&mut self, batch: &mut [Box<dyn Command>]) -> std::result::Result<(), Failure> {
         // Nothing has been done yet when this fails: the callers may try again.
-        self.tx.conn.execute_batch(sql::BEGIN).map_err(|error| Failure::harmless(&error))?;
+        self.tx
+            .conn
+            .execute_batch(sql::BEGIN)
+            .map_err(|error| Failure::harmless(&error))?;
         self.tx.start();
         let done = batch.iter_mut().try_for_each(|command| self.command(&mut **command));
-        let done = done.and_then(|()| self.tx.save_counts()).and_then(|()| self.tx.run(sql::COMMIT));
+        let done = done
+            .and_then(|()| self.tx.save_counts())
+            .and_then(|()| self.commit_now());
         done.map_err(|error| {
             if !self.tx.conn.is_autocommit() {
                 drop(self.tx.conn.execute_batch(sql::ROLLBACK));
             }
             Failure::fatal(&error)
         })
+    }
+
+    fn commit_now(&self) -> rusqlite::Result<()> {
+        if let Some(before_commit) = &self.habits.before_commit {
+            before_commit();
+        }
+        self.tx.run(sql::COMMIT)
     }
 
     /// Runs one command. An error here is the transaction's, not the command's.
@@ -216,10 +257,16 @@ struct Failure {
 
 impl Failure {
     fn harmless(error: &rusqlite::Error) -> Self {
-        Self { message: error.to_string(), is_fatal: false }
+        Self {
+            message: error.to_string(),
+            is_fatal: false,
+        }
     }
 
     fn fatal(error: &rusqlite::Error) -> Self {
-        Self { message: error.to_string(), is_fatal: true }
+        Self {
+            message: error.to_string(),
+            is_fatal: true,
+        }
     }
 }

@@ -32,265 +32,150 @@ fn legacy(code: u16, message: &str) -> Value {
     json!({"errors": [{"code": code, "message": message}]})
 }
 
-type Case = (u16, Value, ErrorKind, Retry);
-
-fn post_cases() -> Vec<Case> {
-    use ErrorKind as K;
-    let reconnect = || Retry::when(When::AfterReconnect);
-    let hour = || Retry::when(AN_HOUR);
-    let propagation = Retry::when(When::After(SignedDuration::from_secs(5))).at_most(2);
-    vec![
-        (
-            401,
-            json!({"title": "Unauthorized", "type": "about:blank", "status": 401, "detail": "Unauthorized"}),
-            K::Auth,
-            Retry::when(When::AfterRefresh).at_most(1),
-        ),
-        (
-            403,
-            problem(
-                "unsupported-authentication",
-                "Authenticating with OAuth 2.0 Application-Only is forbidden",
-            ),
-            K::Auth,
-            reconnect(),
-        ),
-        (
-            403,
-            problem(
-                "oauth1-permissions",
-                "Your client app is not configured with the appropriate oauth1 app permissions",
-            ),
-            K::Permission,
-            reconnect(),
-        ),
-        (
-            402,
-            problem("credits", "Your account does not have any credits"),
-            K::QuotaExhausted,
-            Retry::NEVER,
-        ),
-        (
-            403,
-            blank(
-                403,
-                "Your enrolled account does not have any credits to fulfill this request.",
-            ),
-            K::QuotaExhausted,
-            Retry::NEVER,
-        ),
-        (
-            429,
-            problem("usage-capped", "Usage cap exceeded: Monthly product cap"),
-            K::QuotaExhausted,
-            Retry::NEVER,
-        ),
-        (
-            403,
-            legacy(344, "You have reached your daily limit for sending Tweets and messages"),
-            K::QuotaExhausted,
-            hour(),
-        ),
-        (
-            403,
-            legacy(185, "User is over daily status update limit."),
-            K::QuotaExhausted,
-            hour(),
-        ),
-        (
-            403,
-            blank(
-                403,
-                "Your account is suspended and is not permitted to perform this action.",
-            ),
-            K::AccountRestricted,
-            reconnect(),
-        ),
-        (
-            403,
-            legacy(
-                326,
-                "To protect our users from spam, this account is temporarily locked.",
-            ),
-            K::AccountRestricted,
-            reconnect(),
-        ),
-        (
-            403,
-            legacy(226, "This request looks like it might be automated."),
-            K::PolicyBlocked,
-            Retry::NEVER,
-        ),
-        (
-            403,
-            problem(
-                "client-forbidden",
-                "When authenticating requests you must use keys from a Project",
-            ),
-            K::OperatorConfig,
-            Retry::NEVER,
-        ),
-        (
-            403,
-            blank(403, "Your client is not enrolled"),
-            K::OperatorConfig,
-            Retry::NEVER,
-        ),
-        (
-            403,
-            blank(
-                403,
-                "Reply to this conversation is not allowed because you have not been mentioned or otherwise engaged by the author of the post you are replying to.",
-            ),
-            K::Invalid,
-            Retry::NEVER,
-        ),
-        (
-            403,
-            blank(
-                403,
-                "You attempted to reply to a Tweet that is deleted or not visible to you.",
-            ),
-            K::Invalid,
-            Retry::NEVER,
-        ),
-        (
-            403,
-            blank(403, "You are not permitted to perform this action."),
-            K::Invalid,
-            Retry::NEVER,
-        ),
-        (400, errors("Your media IDs are invalid."), K::NotReady, propagation),
-        (
-            403,
-            blank(403, "This user is not allowed to post a video longer than 2 minutes."),
-            K::TooLarge,
-            Retry::NEVER,
-        ),
-        (400, errors("Your Tweet text is too long."), K::TooLarge, Retry::NEVER),
-        (403, blank(403, "Text too long"), K::TooLarge, Retry::NEVER),
-        (
-            403,
-            legacy(186, "Tweet needs to be a bit shorter."),
-            K::TooLarge,
-            Retry::NEVER,
-        ),
-        (413, json!({}), K::TooLarge, Retry::NEVER),
-        (
-            404,
-            problem("resource-not-found", "Could not find tweet with id: [1]."),
-            K::Invalid,
-            Retry::NEVER,
-        ),
-        (
-            400,
-            errors("The `reply_settings` field is invalid"),
-            K::Invalid,
-            Retry::NEVER,
-        ),
-        (
-            400,
-            json!({"detail": "BadRequest: Not found"}),
-            K::Invalid,
-            Retry::NEVER,
-        ),
-        (429, blank(429, "Too Many Requests"), K::RateLimited, Retry::BACKOFF),
-        (
-            429,
-            problem("rate-limit-exceeded", "Too Many Requests"),
-            K::RateLimited,
-            Retry::BACKOFF,
-        ),
-        (403, legacy(88, "Rate limit exceeded"), K::RateLimited, Retry::BACKOFF),
-    ]
-}
-
-#[test]
-fn every_documented_refusal_of_a_post_means_what_the_table_says() {
-    for (status, body, kind, retry) in post_cases() {
-        let error = classify(Call::Post, Stage::Send, &answer(status, &body));
-        assert_eq!(
-            (error.kind, error.retry, error.fate),
-            (kind, retry, Fate::NotPublished),
-            "{status} {body}"
-        );
+/// What a retry is called in the tables.
+fn retry(word: &str) -> Retry {
+    match word {
+        "never" => Retry::NEVER,
+        "backoff" => Retry::BACKOFF,
+        "refresh once" => Retry::when(When::AfterRefresh).at_most(1),
+        "reconnect" => Retry::when(When::AfterReconnect),
+        "in an hour" => Retry::when(AN_HOUR),
+        "in 5 s twice" => Retry::when(When::After(SignedDuration::from_secs(5))).at_most(2),
+        other => panic!("no retry is called {other}"),
     }
 }
 
-#[test]
-fn the_host_in_a_problems_type_does_not_matter() {
-    for (status, body, kind, retry) in post_cases() {
-        let moved: Value = serde_json::from_str(&body.to_string().replace("api.twitter.com", "api.x.com")).unwrap();
-        let error = classify(Call::Post, Stage::Send, &answer(status, &moved));
-        assert_eq!((error.kind, error.retry), (kind, retry), "{status} {moved}");
-    }
+struct Case {
+    status: u16,
+    body: Value,
+    kind: ErrorKind,
+    retry: Retry,
 }
 
-#[test]
-fn every_documented_refusal_of_an_upload_or_a_token_means_what_the_tables_say() {
-    use ErrorKind as K;
-    let reconnect = || Retry::when(When::AfterReconnect);
-    let oauth = |word: &str| json!({"error": word, "error_description": "Value passed for the token was invalid."});
-    let cases: Vec<(Call, u16, Value, K, Retry)> = vec![
-        (Call::Upload, 413, json!({}), K::TooLarge, Retry::NEVER),
-        (
-            Call::Upload,
-            400,
-            blank(400, "This user is not allowed to post a video longer than 2 minutes"),
-            K::TooLarge,
-            Retry::NEVER,
-        ),
-        (
-            Call::Upload,
-            400,
-            errors("media_type is invalid"),
-            K::MediaRejected,
-            Retry::NEVER,
-        ),
-        (
-            Call::Upload,
-            404,
-            problem("resource-not-found", "no such media"),
-            K::MediaRejected,
-            Retry::NEVER,
-        ),
-        (
-            Call::Upload,
-            429,
-            blank(429, "Too Many Requests"),
-            K::RateLimited,
-            Retry::BACKOFF,
-        ),
-        (
-            Call::Token,
-            401,
-            oauth("invalid_client"),
-            K::OperatorConfig,
-            Retry::NEVER,
-        ),
-        (
-            Call::Token,
-            401,
-            oauth("unauthorized_client"),
-            K::OperatorConfig,
-            Retry::NEVER,
-        ),
-        (Call::Token, 400, oauth("invalid_grant"), K::Auth, reconnect()),
-        (Call::Token, 400, oauth("invalid_request"), K::Auth, reconnect()),
-        (Call::Token, 401, json!({}), K::Auth, reconnect()),
-    ];
-    for (call, status, body, kind, retry) in cases {
-        let stage = if call == Call::Token {
-            Stage::Refresh
-        } else {
-            Stage::Prepare
+/// Reads a table of: status | form of the body | words | kind | retry. A form is `blank` (a problem without a type),
+/// `errors`, `oauth`, `none`, a number of the older errors, or else the last word of a problem's type.
+fn cases(table: &str) -> impl Iterator<Item = Case> {
+    table.lines().map(|line| {
+        let cells: Vec<_> = line.split('|').map(str::trim).collect();
+        let [status, form, words, kind, word] = cells[..] else {
+            panic!("five cells: {line}")
         };
+        let status = status.parse().unwrap();
+        let body = match (form, form.parse()) {
+            (_, Ok(number)) => legacy(number, words),
+            ("blank", _) => blank(status, words),
+            ("errors", _) => errors(words),
+            ("oauth", _) => json!({"error": words, "error_description": "Value passed for the token was invalid."}),
+            ("none", _) => json!({}),
+            (word, _) => problem(word, words),
+        };
+        Case {
+            status,
+            body,
+            kind: serde_json::from_value(json!(kind)).unwrap(),
+            retry: retry(word),
+        }
+    })
+}
+
+const POSTS: &str = "\
+401 | blank | Unauthorized | auth | refresh once
+403 | unsupported-authentication | Authenticating with OAuth 2.0 Application-Only is forbidden | auth | reconnect
+403 | oauth1-permissions | Your client app is not configured with the appropriate permissions | permission | reconnect
+402 | credits | Your account does not have any credits | quota_exhausted | never
+403 | blank | Your enrolled account does not have any credits to fulfill this request. | quota_exhausted | never
+429 | usage-capped | Usage cap exceeded: Monthly product cap | quota_exhausted | never
+403 | 344 | You have reached your daily limit for sending Tweets and messages | quota_exhausted | in an hour
+403 | 185 | User is over daily status update limit. | quota_exhausted | in an hour
+403 | blank | Your account is suspended and is not permitted to perform this action. | account_restricted | reconnect
+403 | 326 | To protect our users from spam, this account is temporarily locked. | account_restricted | reconnect
+403 | 226 | This request looks like it might be automated. | policy_blocked | never
+403 | client-forbidden | When authenticating requests you must use keys from a Project | operator_config | never
+403 | blank | Your client is not enrolled | operator_config | never
+403 | blank | Reply to this conversation is not allowed because you have not been mentioned | invalid | never
+403 | blank | You attempted to reply to a Tweet that is deleted or not visible to you. | invalid | never
+403 | blank | You are not permitted to perform this action. | invalid | never
+400 | errors | Your media IDs are invalid. | not_ready | in 5 s twice
+403 | blank | This user is not allowed to post a video longer than 2 minutes. | too_large | never
+403 | blank | Text too long | too_large | never
+400 | errors | Your Tweet text is too long. | too_large | never
+403 | 186 | Tweet needs to be a bit shorter. | too_large | never
+413 | none | | too_large | never
+404 | resource-not-found | Could not find tweet with id: [1]. | invalid | never
+400 | errors | The `reply_settings` field is invalid | invalid | never
+400 | blank | BadRequest: Not found | invalid | never
+429 | blank | Too Many Requests | rate_limited | backoff
+429 | rate-limit-exceeded | Too Many Requests | rate_limited | backoff
+403 | 88 | Rate limit exceeded | rate_limited | backoff";
+
+const UPLOADS: &str = "\
+413 | none | | too_large | never
+400 | blank | This user is not allowed to post a video longer than 2 minutes | too_large | never
+400 | errors | media_type is invalid | media_rejected | never
+404 | resource-not-found | no such media | media_rejected | never
+401 | blank | Unauthorized | auth | refresh once
+429 | blank | Too Many Requests | rate_limited | backoff";
+
+const TOKENS: &str = "\
+401 | oauth | invalid_client | operator_config | never
+401 | oauth | unauthorized_client | operator_config | never
+400 | oauth | invalid_grant | auth | reconnect
+400 | oauth | invalid_request | auth | reconnect
+401 | none | | auth | reconnect";
+
+fn check(call: Call, stage: Stage, table: &str) {
+    for Case {
+        status,
+        body,
+        kind,
+        retry,
+    } in cases(table)
+    {
         let error = classify(call, stage, &answer(status, &body));
         assert_eq!(
             (error.kind, error.retry, error.fate),
             (kind, retry, Fate::NotPublished),
             "{status} {body}"
         );
+    }
+}
+
+#[test]
+fn every_documented_refusal_means_what_the_tables_say() {
+    check(Call::Post, Stage::Send, POSTS);
+    check(Call::Upload, Stage::Prepare, UPLOADS);
+    check(Call::Token, Stage::Refresh, TOKENS);
+}
+
+#[test]
+fn every_row_is_met_by_some_documented_body() {
+    let tests = include_str!("tests.rs");
+    for row in [TOKEN_ROWS, UPLOAD_ROWS, ROWS].concat() {
+        let mark = row
+            .code
+            .or(row.contains)
+            .map_or_else(|| row.status.unwrap().to_string(), ToOwned::to_owned);
+        let mark = if mark == CAP {
+            "daily_cap".to_owned()
+        } else {
+            mark.to_lowercase()
+        };
+        assert!(tests.to_lowercase().contains(&mark), "no body for {mark}");
+    }
+}
+
+#[test]
+fn the_host_in_a_problems_type_does_not_matter() {
+    for Case {
+        status,
+        body,
+        kind,
+        retry,
+    } in cases(POSTS)
+    {
+        let moved: Value = serde_json::from_str(&body.to_string().replace("api.twitter.com", "api.x.com")).unwrap();
+        let error = classify(Call::Post, Stage::Send, &answer(status, &moved));
+        assert_eq!((error.kind, error.retry), (kind, retry), "{status} {moved}");
     }
 }
 

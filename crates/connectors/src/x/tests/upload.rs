@@ -5,10 +5,19 @@ use super::*;
 const MIB: usize = 1_024 * 1_024;
 
 fn film(world: &mut World, bytes: usize) -> Media {
-    world.media.add(MediaKind::Video, "video/mp4", vec![7; bytes])
+    // Every piece has bytes of its own.
+    let content: Vec<u8> = (0..bytes.div_ceil(MIB))
+        .flat_map(|piece| vec![mark(piece); MIB])
+        .take(bytes)
+        .collect();
+    world.media.add(MediaKind::Video, "video/mp4", content)
 }
 
-fn state(info: Value) -> Reply {
+fn mark(piece: usize) -> u8 {
+    200 + u8::try_from(piece).unwrap()
+}
+
+fn state(info: &Value) -> Reply {
     Reply::json(200, &json!({"data": {"id": "9", "processing_info": info}}))
 }
 
@@ -59,7 +68,8 @@ async fn an_upload_goes_on_where_it_stopped() {
         .requests()
         .iter()
         .filter(|request| request.path.ends_with("append"))
-        .map(|request| request.body.iter().filter(|byte| **byte == 7).count())
+        .enumerate()
+        .map(|(piece, request)| request.body.iter().filter(|byte| **byte == mark(piece)).count())
         .collect();
     assert_eq!(pieces, [vec![MIB; 9], vec![1]].concat());
 }
@@ -124,9 +134,9 @@ async fn processing_is_looked_at_when_x_says_so() {
     let server = Server::answering([
         plain(),
         plain(),
-        state(json!({"state": "pending", "check_after_secs": 3})),
-        state(json!({"state": "in_progress", "check_after_secs": 100_000, "progress_percent": 45})),
-        state(json!({"state": "succeeded", "progress_percent": 100})),
+        state(&json!({"state": "pending", "check_after_secs": 3})),
+        state(&json!({"state": "in_progress", "check_after_secs": 100_000, "progress_percent": 45})),
+        state(&json!({"state": "succeeded", "progress_percent": 100})),
     ])
     .await;
     let mut world = world_at(&server);
@@ -152,7 +162,7 @@ async fn a_film_that_x_cannot_process_is_refused_with_its_words() {
         ),
         (json!({"state": "failed"}), None),
     ] {
-        let server = Server::answering([plain(), plain(), state(info)]).await;
+        let server = Server::answering([plain(), plain(), state(&info)]).await;
         let mut world = world_at(&server);
         let media = film(&mut world, 10);
         let error = world

@@ -93,7 +93,8 @@ CREATE TABLE groups (
 CREATE INDEX groups_created ON groups (owner_id, created_at, id) WHERE deleted_at IS NULL;
 CREATE INDEX groups_planned ON groups (owner_id, planned_at, id) WHERE deleted_at IS NULL;
 -- Covers the filters as well, so that a total is counted without reading the groups.
-CREATE INDEX groups_updated ON groups (owner_id, updated_at, id, mask, platforms, planned_at) WHERE deleted_at IS NULL;
+CREATE INDEX groups_updated ON groups (owner_id, updated_at, id, mask, platforms, planned_at, deleted_at)
+    WHERE deleted_at IS NULL;
 CREATE INDEX groups_deleted ON groups (deleted_at) WHERE deleted_at IS NOT NULL;
 
 CREATE TABLE posts (
@@ -161,7 +162,7 @@ CREATE TABLE remotes (
     data TEXT NOT NULL,
     PRIMARY KEY (account_id, remote_id)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX remotes_post ON remotes (post_id);
+CREATE INDEX remotes_post ON remotes (post_id, part);
 
 CREATE TABLE log_entries (
     n INTEGER PRIMARY KEY,

@@ -21,14 +21,25 @@ pub(in crate::sqlite) fn connect(tx: &mut Tx, new: &NewAccount, mut log: LogEntr
     }
     let name = params![new.owner.as_bytes(), new.platform.word(), new.remote_id];
     let known = tx.one(sql::ACCOUNT_BY_NAME, name, rows::account)?;
-    log.kind = if known.is_some() { LogKind::Reconnected } else { LogKind::Connected };
+    log.kind = if known.is_some() {
+        LogKind::Reconnected
+    } else {
+        LogKind::Connected
+    };
     let mut account = if let Some(account) = known {
         account
     } else {
         let account = rules::first_connected(new);
         let owner = account.owner.as_bytes();
         let (platform, at) = (account.platform.word(), micros(account.connected_at));
-        let row = params![account.id.as_bytes(), owner, platform, account.remote_id, account.username, at];
+        let row = params![
+            account.id.as_bytes(),
+            owner,
+            platform,
+            account.remote_id,
+            account.username,
+            at
+        ];
         tx.exec(sql::ADD_ACCOUNT, row)?;
         account
     };
@@ -56,8 +67,15 @@ pub(in crate::sqlite) fn connect(tx: &mut Tx, new: &NewAccount, mut log: LogEntr
 fn append_tokens(tx: &Tx, account: AccountId, version: u32, tokens: &Tokens) -> Result<()> {
     let row = account.as_bytes();
     let access = seal(&tx.vault, "account_tokens.access", row, &tokens.access)?;
-    let refresh = tokens.refresh.as_ref().map(|text| seal(&tx.vault, "account_tokens.refresh", row, text)).transpose()?;
-    tx.exec(sql::ADD_TOKENS, params![row, version, tokens.expires_at.map(micros), access, refresh])?;
+    let refresh = tokens
+        .refresh
+        .as_ref()
+        .map(|text| seal(&tx.vault, "account_tokens.refresh", row, text))
+        .transpose()?;
+    tx.exec(
+        sql::ADD_TOKENS,
+        params![row, version, tokens.expires_at.map(micros), access, refresh],
+    )?;
     tx.exec(sql::DROP_OLD_TOKENS, params![row, version.saturating_sub(1)])?;
     Ok(())
 }
@@ -77,23 +95,44 @@ pub(in crate::sqlite) fn tokens(conn: &Connection, vault: &Vault, account: Accou
     rows::one(conn, sql::TOKENS, [id], |row| {
         let refresh: Option<Vec<u8>> = row.get(1)?;
         Ok(Tokens {
-            access: open(vault, "account_tokens.access", id, row.get_ref(0)?.as_blob().map_err(rows::corrupt)?)?,
-            refresh: refresh.map(|sealed| open(vault, "account_tokens.refresh", id, &sealed)).transpose()?,
+            access: open(
+                vault,
+                "account_tokens.access",
+                id,
+                row.get_ref(0)?.as_blob().map_err(rows::corrupt)?,
+            )?,
+            refresh: refresh
+                .map(|sealed| open(vault, "account_tokens.refresh", id, &sealed))
+                .transpose()?,
             expires_at: rows::maybe_at(row, 2)?,
         })
     })
 }
 
 pub(in crate::sqlite) fn list(db: &Db, reach: &Reach) -> Result<Vec<Account>> {
-    db.all(sql::ACCOUNTS, params![reach.owner.as_bytes(), ACCOUNTS_LISTED_MAX], rows::account)
+    db.all(
+        sql::ACCOUNTS,
+        params![reach.owner.as_bytes(), ACCOUNTS_LISTED_MAX],
+        rows::account,
+    )
 }
 
 pub(in crate::sqlite) fn one(db: &Db, account: AccountId) -> Result<Option<Account>> {
     db.one(sql::ACCOUNT, [account.as_bytes()], rows::account)
 }
 
-pub(in crate::sqlite) fn remove(tx: &mut Tx, reach: &Reach, id: AccountId, at: Timestamp, mut log: LogEntry) -> Result<()> {
-    if tx.exec(sql::REMOVE_ACCOUNT, params![id.as_bytes(), reach.owner.as_bytes(), micros(at)])? == 0 {
+pub(in crate::sqlite) fn remove(
+    tx: &mut Tx,
+    reach: &Reach,
+    id: AccountId,
+    at: Timestamp,
+    mut log: LogEntry,
+) -> Result<()> {
+    if tx.exec(
+        sql::REMOVE_ACCOUNT,
+        params![id.as_bytes(), reach.owner.as_bytes(), micros(at)],
+    )? == 0
+    {
         return Err(Error::NotFound);
     }
     let posts = tx.all(sql::WAKING_OF_ACCOUNT, [id.as_bytes()], |row| rows::id(row, 0))?;
@@ -119,11 +158,16 @@ pub(in crate::sqlite) fn note(tx: &Tx, account: AccountId, note: &AccountNote) -
     let error = note.error.as_ref().map(rows::to_json).transpose()?;
     let health = note.health.map(rows::health_word);
     let row = params![account.as_bytes(), health, note.success_at.map(micros), error];
-    if tx.exec(sql::NOTE_ACCOUNT, row)? == 0 { Err(Error::NotFound) } else { Ok(()) }
+    if tx.exec(sql::NOTE_ACCOUNT, row)? == 0 {
+        Err(Error::NotFound)
+    } else {
+        Ok(())
+    }
 }
 
 fn any(tx: &Tx, account: AccountId) -> Result<Account> {
-    tx.one(sql::ANY_ACCOUNT, [account.as_bytes()], rows::account)?.ok_or(Error::NotFound)
+    tx.one(sql::ANY_ACCOUNT, [account.as_bytes()], rows::account)?
+        .ok_or(Error::NotFound)
 }
 
 pub(in crate::sqlite) fn begin_refresh(tx: &Tx, id: AccountId, version: u32, at: Timestamp) -> Result<bool> {
@@ -150,10 +194,20 @@ pub(in crate::sqlite) fn finish_refresh(
             let new = rules::exchanged(new, old.refresh);
             let version = version.saturating_add(1);
             append_tokens(tx, id, version, &new)?;
-            tx.exec(sql::REFRESHED, params![id.as_bytes(), version, new.expires_at.map(micros)])?;
+            tx.exec(
+                sql::REFRESHED,
+                params![id.as_bytes(), version, new.expires_at.map(micros)],
+            )?;
         } else {
             let health = Some(domain::account::AccountHealth::ReconnectNeeded);
-            note(tx, id, &AccountNote { health, ..AccountNote::default() })?;
+            note(
+                tx,
+                id,
+                &AccountNote {
+                    health,
+                    ..AccountNote::default()
+                },
+            )?;
         }
     }
     log.account = Some(id);

@@ -13,7 +13,7 @@ use crate::sqlite::reader::Db;
 use crate::sqlite::rows::{self, micros};
 use crate::sqlite::sql;
 use crate::sqlite::tx::{PostRow, Tx};
-use crate::{ClaimAsk, Claimed, Error, Orphans, Reach, Release, Resume, Result, Work, rules};
+use crate::{ClaimAsk, Claimed, Error, Orphans, Reach, Release, Result, Resume, Work, rules};
 
 /// A due post with the account that a send would go through.
 struct Due {
@@ -55,16 +55,26 @@ pub(in crate::sqlite) fn take_due(tx: &mut Tx, ask: &ClaimAsk) -> Result<Claimed
             claims.push(tx.take(due.row, due.account, *attempt, ask)?);
         }
     }
-    Ok(Claimed { claims, orphans: chosen.orphans, passed_over: chosen.passed_over })
+    Ok(Claimed {
+        claims,
+        orphans: chosen.orphans,
+        passed_over: chosen.passed_over,
+    })
 }
 
 /// Reads due posts only until enough are chosen.
 fn look(tx: &Tx, ask: &ClaimAsk, found: &mut Vec<Due>) -> Result<rules::Chosen> {
     let mut statement = tx.conn.prepare_cached(sql::DUE)?;
-    let mut due = statement.query(params![micros(ask.now), i64::try_from(rules::looked_at(ask)).unwrap_or(i64::MAX)])?;
+    let mut due = statement.query(params![
+        micros(ask.now),
+        i64::try_from(rules::looked_at(ask)).unwrap_or(i64::MAX)
+    ])?;
     let mut failure = None;
     let candidates = std::iter::from_fn(|| {
-        let next = due.next().map_err(Error::from).and_then(|row| row.map(Due::read).transpose());
+        let next = due
+            .next()
+            .map_err(Error::from)
+            .and_then(|row| row.map(Due::read).transpose());
         match next {
             Ok(next) => {
                 let next = next?;
@@ -85,7 +95,12 @@ fn look(tx: &Tx, ask: &ClaimAsk, found: &mut Vec<Due>) -> Result<rules::Chosen> 
     }
 }
 
-pub(in crate::sqlite) fn take_unconfirmed(tx: &mut Tx, reach: &Reach, post: PostId, ask: &ClaimAsk) -> Result<Option<Claim>> {
+pub(in crate::sqlite) fn take_unconfirmed(
+    tx: &mut Tx,
+    reach: &Reach,
+    post: PostId,
+    ask: &ClaimAsk,
+) -> Result<Option<Claim>> {
     let (_, row) = plans::post_within(tx, reach, post)?;
     let is_free = row.claim.is_none() && matches!(row.state, PostState::Unconfirmed { .. });
     match ask.attempts.first().filter(|_| is_free) {
@@ -105,7 +120,9 @@ pub(in crate::sqlite) fn work(db: &Db, post: PostId, attempt: AttemptId) -> Resu
     db.at_once(|db| {
         let row = db.one(sql::POST, [post.as_bytes()], PostRow::read)?;
         let row = row.filter(|row| row.claim == Some(attempt)).ok_or(Error::LeaseLost)?;
-        let content = db.one(sql::CONTENT_OF_GROUP, [row.group.as_bytes()], |row| Ok((rows::json(row, 0)?, row.get(1)?)))?;
+        let content = db.one(sql::CONTENT_OF_GROUP, [row.group.as_bytes()], |row| {
+            Ok((rows::json(row, 0)?, row.get(1)?))
+        })?;
         let (content, revision) = content.ok_or(Error::NotFound)?;
         let resume = if row.has_resume { open_resume(db, post)? } else { None };
         let mut work = Work {
@@ -129,12 +146,17 @@ pub(in crate::sqlite) fn work(db: &Db, post: PostId, attempt: AttemptId) -> Resu
 fn open_resume(db: &Db, post: PostId) -> Result<Option<SecretBytes>> {
     db.one(sql::RESUME, [post.as_bytes()], |row| {
         let sealed = row.get_ref(0)?.as_blob().map_err(rows::corrupt)?;
-        db.vault.open("posts.resume", post.as_bytes(), sealed).map_err(rows::corrupt)
+        db.vault
+            .open("posts.resume", post.as_bytes(), sealed)
+            .map_err(rows::corrupt)
     })
 }
 
 fn seal_resume(tx: &Tx, post: PostId, resume: &SecretBytes) -> Result<()> {
-    let sealed = tx.vault.seal("posts.resume", post.as_bytes(), resume.expose()).map_err(rows::corrupt)?;
+    let sealed = tx
+        .vault
+        .seal("posts.resume", post.as_bytes(), resume.expose())
+        .map_err(rows::corrupt)?;
     tx.exec(sql::SET_RESUME, params![post.as_bytes(), sealed]).map(|_| ())
 }
 

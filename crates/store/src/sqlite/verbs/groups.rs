@@ -30,20 +30,27 @@ pub(in crate::sqlite) fn prepare(new: NewGroup) -> Result<Prepared> {
 
 pub(in crate::sqlite) fn create(tx: &mut Tx, group: Prepared, request: Option<&RequestKey>) -> Result<Created> {
     let Prepared { new, body, media } = group;
+    if !tx.exists(sql::IS_USER, [new.owner.as_bytes()])? {
+        return Err(Error::NotFound);
+    }
     if let Some(request) = request
         && let Some(created) = replay(tx, request, &new)?
     {
         return Ok(created);
     }
-    if !tx.exists(sql::IS_USER, [new.owner.as_bytes()])? {
-        return Err(Error::NotFound);
-    }
     tx.exec(sql::ADD_CONTENT, [body])?;
     let content = tx.conn.last_insert_rowid();
     let state = rules::first_state(new.draft, new.planned_at, new.created_at);
     let draft = StateMask::of(new.draft, []);
-    let mask = if new.posts.is_empty() { draft } else { draft.with(StateBit::of(&state)) };
-    let platforms = new.posts.iter().fold(0, |bits, post| bits | rows::platform_bit(post.platform));
+    let mask = if new.posts.is_empty() {
+        draft
+    } else {
+        draft.with(StateBit::of(&state))
+    };
+    let platforms = new
+        .posts
+        .iter()
+        .fold(0, |bits, post| bits | rows::platform_bit(post.platform));
     let log = in_order(&new);
     let seq = log.iter().map(|(seq, _)| *seq).max().unwrap_or(0);
     tx.exec(
@@ -61,7 +68,10 @@ pub(in crate::sqlite) fn create(tx: &mut Tx, group: Prepared, request: Option<&R
             micros(new.created_at),
         ],
     )?;
-    let (bit, data) = (StateMask::EMPTY.with(StateBit::of(&state)).bits(), rows::to_json(&state)?);
+    let (bit, data) = (
+        StateMask::EMPTY.with(StateBit::of(&state)).bits(),
+        rows::to_json(&state)?,
+    );
     let wake_at = state.wake_at().map(micros);
     for (position, post) in (0_i64..).zip(&new.posts) {
         let account = tx.account_of(new.owner, post.platform, &post.target)?;
@@ -95,19 +105,34 @@ pub(in crate::sqlite) fn create(tx: &mut Tx, group: Prepared, request: Option<&R
 
 /// The first entries with their places in the history, which are known before the group is written.
 fn in_order(new: &NewGroup) -> Vec<(i64, LogEntry)> {
-    let entries = new.log.iter().map(|entry| rules::in_context(entry.clone(), new.owner, Some(new.id)));
+    let entries = new
+        .log
+        .iter()
+        .map(|entry| rules::in_context(entry.clone(), new.owner, Some(new.id)));
     (1..).zip(entries).collect()
 }
 
 fn replay(tx: &Tx, request: &RequestKey, new: &NewGroup) -> Result<Option<Created>> {
-    let name = params![request.owner.as_bytes(), request.operation, request.key, micros(new.created_at)];
+    let name = params![
+        request.owner.as_bytes(),
+        request.operation,
+        request.key,
+        micros(new.created_at)
+    ];
     let known: Option<([u8; 32], String)> = tx.one(sql::REQUEST, name, |row| Ok((row.get(0)?, row.get(1)?)))?;
     match known {
         Some((hash, answer)) if hash == request.body_hash => Ok(Some(Created::Replayed { answer })),
         Some(_) => Err(Conflict::IdempotencyKey.into()),
         None => {
             let (owner, until) = (request.owner.as_bytes(), micros(request.expires_at));
-            let row = params![owner, request.operation, request.key, request.body_hash, request.answer, until];
+            let row = params![
+                owner,
+                request.operation,
+                request.key,
+                request.body_hash,
+                request.answer,
+                until
+            ];
             tx.exec(sql::SET_REQUEST, row)?;
             Ok(None)
         }
@@ -129,7 +154,9 @@ pub(in crate::sqlite) fn read(conn: &Connection, reach: &Reach, id: GroupId) -> 
             posts: Vec::new(),
         })
     })?;
-    let Some(mut group) = group.filter(|group| group.owner == reach.owner) else { return Ok(None) };
+    let Some(mut group) = group.filter(|group| group.owner == reach.owner) else {
+        return Ok(None);
+    };
     group.posts = rows::all(conn, sql::POSTS_AS_READ, [id.as_bytes()], |row| {
         Ok(Post {
             id: rows::id(row, 0)?,
@@ -149,10 +176,20 @@ pub(in crate::sqlite) fn one(db: &Db, reach: &Reach, group: GroupId) -> Result<O
 }
 
 pub(in crate::sqlite) fn list(db: &Db, reach: &Reach, query: &GroupQuery) -> Result<GroupPage> {
-    let masks = query.masks.as_ref().map(|masks| masks.iter().map(|mask| mask.bits()).collect::<Vec<_>>());
+    let masks = query
+        .masks
+        .as_ref()
+        .map(|masks| masks.iter().map(|mask| mask.bits()).collect::<Vec<_>>());
     let masks = masks.map(|masks| rows::to_json(&masks)).transpose()?;
-    let platforms = query.platforms.iter().fold(0, |bits, platform| bits | rows::platform_bit(*platform));
-    let (owner, from, to) = (reach.owner.as_bytes(), query.planned_from.map(micros), query.planned_to.map(micros));
+    let platforms = query
+        .platforms
+        .iter()
+        .fold(0, |bits, platform| bits | rows::platform_bit(*platform));
+    let (owner, from, to) = (
+        reach.owner.as_bytes(),
+        query.planned_from.map(micros),
+        query.planned_to.map(micros),
+    );
     let statement = match (query.order, query.descending) {
         (GroupOrder::Created, false) => sql::GROUPS_CREATED_UP,
         (GroupOrder::Created, true) => sql::GROUPS_CREATED_DOWN,
@@ -161,24 +198,38 @@ pub(in crate::sqlite) fn list(db: &Db, reach: &Reach, query: &GroupQuery) -> Res
         (GroupOrder::Planned, false) => sql::GROUPS_PLANNED_UP,
         (GroupOrder::Planned, true) => sql::GROUPS_PLANNED_DOWN,
     };
-    let (limit, offset) = (query.limit.min(LISTED_MAX), i64::try_from(query.offset).unwrap_or(i64::MAX));
+    let (limit, offset) = (
+        query.limit.min(LISTED_MAX),
+        i64::try_from(query.offset).unwrap_or(i64::MAX),
+    );
     db.at_once(|db| {
-        let total = db.one(sql::COUNT_GROUPS, params![owner, masks, platforms, from, to], |row| rows::count(row, 0))?;
+        let total = db.one(sql::COUNT_GROUPS, params![owner, masks, platforms, from, to], |row| {
+            rows::count(row, 0)
+        })?;
         let page = params![owner, masks, platforms, from, to, limit, offset];
         let ids = db.all(statement, page, |row| rows::id(row, 0))?;
         let groups = ids.into_iter().filter_map(|id| read(&db.conn, reach, id).transpose());
-        Ok(GroupPage { groups: groups.collect::<Result<_>>()?, total: total.unwrap_or(0) })
+        Ok(GroupPage {
+            groups: groups.collect::<Result<_>>()?,
+            total: total.unwrap_or(0),
+        })
     })
 }
 
 pub(in crate::sqlite) fn log(db: &Db, reach: &Reach, group: GroupId, limit: u32) -> Result<Vec<LogRecord>> {
     db.at_once(|db| {
-        let is_found = db.one(sql::IS_GROUP, params![group.as_bytes(), reach.owner.as_bytes()], |_| Ok(()))?;
+        let is_found = db.one(sql::IS_GROUP, params![group.as_bytes(), reach.owner.as_bytes()], |_| {
+            Ok(())
+        })?;
         is_found.ok_or(Error::NotFound)?;
         db.all(sql::GROUP_LOG, params![group.as_bytes(), limit], rows::log_record)
     })
 }
 
 pub(in crate::sqlite) fn recent_log(db: &Db, reach: &Reach, limit: u32) -> Result<Vec<LogRecord>> {
-    db.all(sql::RECENT_LOG, params![reach.owner.as_bytes(), limit], rows::log_record)
+    db.all(
+        sql::RECENT_LOG,
+        params![reach.owner.as_bytes(), limit],
+        rows::log_record,
+    )
 }

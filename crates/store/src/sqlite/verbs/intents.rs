@@ -3,7 +3,7 @@
 use domain::ids::{AccountId, AttemptId, IntentId, PostId};
 use domain::intent::{Fingerprint, IntentRecord, IntentState, Prepared};
 use domain::part::{Part, RemotePost};
-use domain::post::Event;
+use domain::post::{Event, PostState};
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, Row, params};
 
@@ -15,7 +15,12 @@ use crate::sqlite::tx::{Head, PostRow, Tx};
 use crate::{Conflict, Error, Evidence, NewIntent, Release, Result, Settlement, rules};
 
 /// Records an intent of a claim. `Ok(Err)` is a refusal that leaves the claim with its holder.
-pub(in crate::sqlite) fn record(tx: &mut Tx, post: PostId, attempt: AttemptId, new: NewIntent) -> Result<std::result::Result<(), Error>> {
+pub(in crate::sqlite) fn record(
+    tx: &mut Tx,
+    post: PostId,
+    attempt: AttemptId,
+    new: NewIntent,
+) -> Result<std::result::Result<(), Error>> {
     let mut row = tx.claimed(post, attempt)?;
     let mut head = tx.head(row.group)?;
     let account = match may_record(tx, &head, &row, &new) {
@@ -53,7 +58,10 @@ fn may_record(tx: &Tx, head: &Head, row: &PostRow, new: &NewIntent) -> Result<Ac
 
 fn add(tx: &Tx, post: PostId, account: AccountId, attempt: AttemptId, new: &NewIntent) -> Result<()> {
     let prepared = &new.prepared;
-    let sealed = tx.vault.seal("intents.prepared", new.id.as_bytes(), prepared.bytes.expose()).map_err(rows::corrupt)?;
+    let sealed = tx
+        .vault
+        .seal("intents.prepared", new.id.as_bytes(), prepared.bytes.expose())
+        .map_err(rows::corrupt)?;
     tx.exec(
         sql::ADD_INTENT,
         params![
@@ -95,7 +103,10 @@ fn record_from(db: &Db, row: &Row<'_>) -> Result<IntentRecord> {
         send_by: rows::at(row, 4)?,
         prepared: Prepared {
             version: row.get(5)?,
-            bytes: db.vault.open("intents.prepared", id.as_bytes(), sealed).map_err(rows::corrupt)?,
+            bytes: db
+                .vault
+                .open("intents.prepared", id.as_bytes(), sealed)
+                .map_err(rows::corrupt)?,
             dedupe: rows::json(row, 8)?,
             fingerprint: Fingerprint(row.get(7)?),
             budget: SignedDuration::from_micros(row.get(6)?),
@@ -105,7 +116,9 @@ fn record_from(db: &Db, row: &Row<'_>) -> Result<IntentRecord> {
 
 /// The parts of a post that are live, in order.
 pub(in crate::sqlite) fn live_parts(conn: &Connection, post: PostId) -> Result<Vec<(Part, RemotePost)>> {
-    rows::all(conn, sql::LIVE_PARTS, [post.as_bytes()], |row| Ok((rows::part(row, 0)?, rows::json(row, 1)?)))
+    rows::all(conn, sql::LIVE_PARTS, [post.as_bytes()], |row| {
+        Ok((rows::part(row, 0)?, rows::json(row, 1)?))
+    })
 }
 
 /// An intent as settling needs it.
@@ -130,11 +143,18 @@ fn known(tx: &Tx, intent: IntentId) -> Result<Known> {
 
 pub(in crate::sqlite) fn set_state(tx: &Tx, intent: IntentId, state: IntentState, at: Timestamp) -> Result<()> {
     let settled_at = (state != IntentState::Open).then(|| micros(at));
-    tx.exec(sql::SETTLE_INTENT, params![intent.as_bytes(), state.word(), settled_at]).map(|_| ())
+    tx.exec(sql::SETTLE_INTENT, params![intent.as_bytes(), state.word(), settled_at])
+        .map(|_| ())
 }
 
 /// Notes what became of an intent of this post.
-pub(in crate::sqlite) fn settle_one(tx: &mut Tx, head: &mut Head, post: PostId, id: IntentId, settlement: Settlement) -> Result<()> {
+pub(in crate::sqlite) fn settle_one(
+    tx: &mut Tx,
+    head: &mut Head,
+    post: PostId,
+    id: IntentId,
+    settlement: Settlement,
+) -> Result<()> {
     let intent = known(tx, id)?;
     if intent.post != post {
         return Err(Error::NotFound);
@@ -150,42 +170,60 @@ pub(in crate::sqlite) fn settle_one(tx: &mut Tx, head: &mut Head, post: PostId, 
 /// Notes that this remote post is this part; returns whether another is that already.
 fn adopt(tx: &Tx, account: AccountId, post: PostId, part: Part, remote: &RemotePost) -> Result<bool> {
     let name = params![account.as_bytes(), remote.id];
-    let owner: Option<(PostId, Part)> = tx.one(sql::REMOTE, name, |row| Ok((rows::id(row, 0)?, rows::part(row, 1)?)))?;
+    let owner: Option<(PostId, Part)> =
+        tx.one(sql::REMOTE, name, |row| Ok((rows::id(row, 0)?, rows::part(row, 1)?)))?;
     let data = rows::to_json(remote)?;
     match owner {
         Some(owner) if owner != (post, part) => Err(Conflict::RemoteTaken.into()),
         Some(_) => {
             let adopted: Option<bool> =
-                tx.one(sql::SET_REMOTE, params![account.as_bytes(), remote.id, data], |row| Ok(row.get(0)?))?;
+                tx.one(sql::SET_REMOTE, params![account.as_bytes(), remote.id, data], |row| {
+                    Ok(row.get(0)?)
+                })?;
             Ok(adopted == Some(false))
         }
         None => {
             let part = part.number();
             let other = params![post.as_bytes(), part, account.as_bytes(), remote.id];
             let is_taken = tx.exists(sql::OTHER_ADOPTED, other)?;
-            tx.exec(sql::ADD_REMOTE, params![account.as_bytes(), remote.id, post.as_bytes(), part, !is_taken, data])?;
+            tx.exec(
+                sql::ADD_REMOTE,
+                params![account.as_bytes(), remote.id, post.as_bytes(), part, !is_taken, data],
+            )?;
             Ok(is_taken)
         }
     }
 }
 
 /// Notes a remote id for a part, unless the post has it already for another part.
-pub(in crate::sqlite) fn adopt_own(tx: &Tx, account: AccountId, post: PostId, part: Part, remote: &RemotePost) -> Result<()> {
+pub(in crate::sqlite) fn adopt_own(
+    tx: &Tx,
+    account: AccountId,
+    post: PostId,
+    part: Part,
+    remote: &RemotePost,
+) -> Result<()> {
     let owner = owner(&tx.conn, account, &remote.id)?;
     let part = owner.filter(|(owner, _)| *owner == post).map_or(part, |(_, part)| part);
     adopt(tx, account, post, part, remote).map(|_| ())
 }
 
 /// Which post and part of ours a remote post is.
-pub(in crate::sqlite) fn owner(conn: &Connection, account: AccountId, remote_id: &str) -> Result<Option<(PostId, Part)>> {
+pub(in crate::sqlite) fn owner(
+    conn: &Connection,
+    account: AccountId,
+    remote_id: &str,
+) -> Result<Option<(PostId, Part)>> {
     let name = params![account.as_bytes(), remote_id];
-    rows::one(conn, sql::REMOTE, name, |row| Ok((rows::id(row, 0)?, rows::part(row, 1)?)))
+    rows::one(conn, sql::REMOTE, name, |row| {
+        Ok((rows::id(row, 0)?, rows::part(row, 1)?))
+    })
 }
 
 /// What became of [`settle`]: the caller still holds the claim, or not.
 pub(in crate::sqlite) enum Outcome {
     Continues,
-    Released(domain::post::PostState),
+    Released(Box<PostState>),
     Fenced(Evidence),
 }
 
@@ -205,7 +243,7 @@ pub(in crate::sqlite) fn settle(
     tx.save(&head)?;
     match release {
         None => Ok(Outcome::Continues),
-        Some(release) => claims::release(tx, post, attempt, release).map(Outcome::Released),
+        Some(release) => claims::release(tx, post, attempt, release).map(|state| Outcome::Released(Box::new(state))),
     }
 }
 
@@ -240,7 +278,14 @@ pub(in crate::sqlite) fn evidence(tx: &mut Tx, id: IntentId, remote: &RemotePost
     if rules::takes_evidence(&row.state)
         && let Some(remote) = complete(tx, &row)?
     {
-        let state = rules::moved(&row.state, &Event::Published { at, remote, next_look: None })?;
+        let state = rules::moved(
+            &row.state,
+            &Event::Published {
+                at,
+                remote,
+                next_look: None,
+            },
+        )?;
         tx.put(&mut head, &mut row, state, at)?;
     }
     tx.save(&head)?;
@@ -253,6 +298,9 @@ fn complete(tx: &Tx, row: &PostRow) -> Result<Option<RemotePost>> {
     let parts: Vec<_> = live.iter().map(|(part, _)| *part).collect();
     let content = tx.one(sql::CONTENT_OF_GROUP, [row.group.as_bytes()], |row| rows::json(row, 0))?;
     let is_complete = rules::is_complete(row.platform, &content.ok_or(Error::NotFound)?, &parts);
-    let head = live.into_iter().find(|(part, _)| *part == Part::Head).map(|(_, remote)| remote);
+    let head = live
+        .into_iter()
+        .find(|(part, _)| *part == Part::Head)
+        .map(|(_, remote)| remote);
     Ok(head.filter(|_| is_complete))
 }

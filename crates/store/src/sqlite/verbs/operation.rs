@@ -25,13 +25,22 @@ pub(in crate::sqlite) fn backlog(db: &Db, now: Timestamp) -> Result<Backlog> {
         let due = db.one(sql::DUE_BACKLOG, params![until, micros(now), most], read)?;
         let claimed = db.one(sql::CLAIMED_BACKLOG, [], read)?;
         let ((due, oldest_due), (claimed, oldest_claimed)) = (due.unwrap_or_default(), claimed.unwrap_or_default());
-        Ok(Backlog { due, claimed, oldest_due, oldest_claimed })
+        Ok(Backlog {
+            due,
+            claimed,
+            oldest_due,
+            oldest_claimed,
+        })
     })
 }
 
 pub(in crate::sqlite) fn post_counts(db: &Db) -> Result<Vec<PostCount>> {
     db.all(sql::POST_COUNTS, [], |row| {
-        Ok(PostCount { platform: rows::platform(row, 0)?, state: row.get(1)?, count: rows::count(row, 2)? })
+        Ok(PostCount {
+            platform: rows::platform(row, 0)?,
+            state: row.get(1)?,
+            count: rows::count(row, 2)?,
+        })
     })
 }
 
@@ -46,7 +55,9 @@ pub(in crate::sqlite) fn prune(tx: &mut Tx, now: Timestamp, limit: u32) -> Resul
         }
         let id = [group.as_bytes()];
         tx.exec(sql::PRUNE_INTENTS, id)?;
-        let states = tx.all(sql::PRUNE_POSTS, id, |row| Ok((rows::platform(row, 0)?, row.get::<_, String>(1)?)))?;
+        let states = tx.all(sql::PRUNE_POSTS, id, |row| {
+            Ok((rows::platform(row, 0)?, row.get::<_, String>(1)?))
+        })?;
         for (platform, state) in states {
             if let Some(word) = PostState::WORDS.iter().find(|word| **word == state) {
                 tx.count(platform, word, -1);
@@ -82,7 +93,9 @@ pub(in crate::sqlite) fn old_seals(db: &Db, newest: KeyId, limit: u32) -> Result
         let left = i64::try_from(left).unwrap_or(i64::MAX);
         let keys = db.all(column.find, params![newest, left], |row| Ok(row.get::<_, Value>(0)?))?;
         old.found.extend(keys.into_iter().map(|key| (column, key)));
-        old.all += db.one(column.count, params![newest], |row| rows::count(row, 0))?.unwrap_or(0);
+        old.all += db
+            .one(column.count, params![newest], |row| rows::count(row, 0))?
+            .unwrap_or(0);
     }
     Ok(old)
 }
@@ -95,7 +108,10 @@ pub(in crate::sqlite) fn reseal(tx: &Tx, old: OldSeals) -> Result<u64> {
         // The row may have gone since it was found; then nothing is left to seal.
         if let Some((name, Some(sealed))) = tx.one(column.get, [&key], row)? {
             let plain = tx.vault.open(column.place, &name, &sealed).map_err(rows::corrupt)?;
-            let sealed = tx.vault.seal(column.place, &name, plain.expose()).map_err(rows::corrupt)?;
+            let sealed = tx
+                .vault
+                .seal(column.place, &name, plain.expose())
+                .map_err(rows::corrupt)?;
             tx.exec(column.set, params![key, sealed])?;
         }
         done += 1;
@@ -111,5 +127,9 @@ pub(in crate::sqlite) fn retire_old_keys(tx: &Tx) -> std::result::Result<(), Sea
         let count = tx.one(column.count, params![newest], |row| rows::count(row, 0));
         left += count.map_err(|_| SealError::Damaged)?.unwrap_or(0);
     }
-    if left > 0 { Err(SealError::StillInUse(left)) } else { tx.vault.retire() }
+    if left > 0 {
+        Err(SealError::StillInUse(left))
+    } else {
+        tx.vault.retire()
+    }
 }

@@ -16,7 +16,13 @@ use crate::sqlite::sql;
 use crate::sqlite::tx::{Head, PostRow, Tx};
 use crate::{Conflict, Error, Group, Reach, Resolution, Result, rules};
 
-pub(in crate::sqlite) fn edit(tx: &mut Tx, reach: &Reach, group: GroupId, edit: PlanEdit, log: LogEntry) -> Result<Group> {
+pub(in crate::sqlite) fn edit(
+    tx: &mut Tx,
+    reach: &Reach,
+    group: GroupId,
+    edit: PlanEdit,
+    log: LogEntry,
+) -> Result<Group> {
     let mut head = tx.live_head(reach, group)?;
     let posts = tx.posts_of(group)?;
     if !posts.iter().all(|post| post.state.is_editable()) {
@@ -33,7 +39,10 @@ pub(in crate::sqlite) fn edit(tx: &mut Tx, reach: &Reach, group: GroupId, edit: 
     let own = head.mask & !StateMask::of(true, []).bits();
     tx.fold(&mut head, own)?;
     head.touch(edit.now);
-    tx.exec(sql::SAVE_PLAN, params![group.as_bytes(), plan.draft, plan.planned_at.map(micros)])?;
+    tx.exec(
+        sql::SAVE_PLAN,
+        params![group.as_bytes(), plan.draft, plan.planned_at.map(micros)],
+    )?;
     finish(tx, reach, &mut head, log)
 }
 
@@ -53,7 +62,13 @@ fn finish(tx: &mut Tx, reach: &Reach, head: &mut Head, log: LogEntry) -> Result<
     read(&tx.conn, reach, head.id)?.ok_or(Error::NotFound)
 }
 
-pub(in crate::sqlite) fn delete(tx: &mut Tx, reach: &Reach, group: GroupId, at: Timestamp, log: LogEntry) -> Result<()> {
+pub(in crate::sqlite) fn delete(
+    tx: &mut Tx,
+    reach: &Reach,
+    group: GroupId,
+    at: Timestamp,
+    log: LogEntry,
+) -> Result<()> {
     let mut head = tx.live_head(reach, group)?;
     for mut row in tx.posts_of(group)? {
         let withdrawn = rules::withdrawn(row.state.clone(), at);
@@ -74,7 +89,13 @@ pub(in crate::sqlite) fn post_within(tx: &Tx, reach: &Reach, post: PostId) -> Re
     Ok((tx.live_head(reach, row.group)?, row))
 }
 
-pub(in crate::sqlite) fn retry(tx: &mut Tx, reach: &Reach, post: PostId, due: Timestamp, log: LogEntry) -> Result<Group> {
+pub(in crate::sqlite) fn retry(
+    tx: &mut Tx,
+    reach: &Reach,
+    post: PostId,
+    due: Timestamp,
+    log: LogEntry,
+) -> Result<Group> {
     let (mut head, mut row) = post_within(tx, reach, post)?;
     let event = Event::Scheduled { due };
     if !matches!(row.state, PostState::Failed { .. } | PostState::Missed { .. }) {
@@ -85,13 +106,21 @@ pub(in crate::sqlite) fn retry(tx: &mut Tx, reach: &Reach, post: PostId, due: Ti
     finish(tx, reach, &mut head, log)
 }
 
-pub(in crate::sqlite) fn resolve(tx: &mut Tx, reach: &Reach, post: PostId, word: &Resolution, log: LogEntry) -> Result<Group> {
+pub(in crate::sqlite) fn resolve(
+    tx: &mut Tx,
+    reach: &Reach,
+    post: PostId,
+    word: &Resolution,
+    log: LogEntry,
+) -> Result<Group> {
     let (mut head, mut row) = post_within(tx, reach, post)?;
     let event = rules::resolution(word);
     if !matches!(row.state, PostState::Unconfirmed { .. }) {
         return Err(rules::not_from(&row.state, &event));
     }
-    let open = tx.all(sql::OPEN_INTENTS, [post.as_bytes()], |row| Ok((rows::id(row, 0)?, rows::part(row, 1)?)))?;
+    let open = tx.all(sql::OPEN_INTENTS, [post.as_bytes()], |row| {
+        Ok((rows::id(row, 0)?, rows::part(row, 1)?))
+    })?;
     let (Resolution::Published { at, .. } | Resolution::SendAgain { at }) = word;
     for (intent, _) in &open {
         intents::set_state(tx, *intent, IntentState::Abandoned, *at)?;

@@ -17,7 +17,10 @@ pub(in crate::sqlite) fn create(tx: &Tx, user: &User) -> Result<()> {
         return Err(Conflict::UserName.into());
     }
     let plan = rows::to_json(&user.plan)?;
-    tx.exec(sql::ADD_USER, params![user.id.as_bytes(), user.name, plan, micros(user.created_at)])?;
+    tx.exec(
+        sql::ADD_USER,
+        params![user.id.as_bytes(), user.name, plan, micros(user.created_at)],
+    )?;
     Ok(())
 }
 
@@ -33,7 +36,9 @@ pub(in crate::sqlite) fn remove(tx: &mut Tx, user: UserId, at: Timestamp) -> Res
     found(tx.exec(sql::REMOVE_USER, params![user.as_bytes(), micros(at)])?)?;
     tx.exec(sql::REMOVE_ACCOUNTS_OF, params![user.as_bytes(), micros(at)])?;
     let posts = tx.all(sql::WAKING_OF_OWNER, [user.as_bytes()], |row| rows::id(row, 0))?;
-    posts.into_iter().try_for_each(|post| super::accounts::withdraw(tx, post, at))?;
+    posts
+        .into_iter()
+        .try_for_each(|post| super::accounts::withdraw(tx, post, at))?;
     tx.exec(sql::DROP_UNUSED_TOKENS, [])?;
     Ok(())
 }
@@ -91,7 +96,10 @@ pub(in crate::sqlite) fn authenticate(db: &Db, hash: [u8; 32]) -> Result<Option<
             Some(_) => Some(rows::user(row, 1)?),
             None => None,
         };
-        Ok(KeyOwner { key: rows::id(row, 0)?, user })
+        Ok(KeyOwner {
+            key: rows::id(row, 0)?,
+            user,
+        })
     })
 }
 

@@ -1,0 +1,170 @@
+//! Figures, on request: `cargo test --release -p store measure -- --ignored --nocapture --test-threads 1`.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use domain::ids::PostId;
+use domain::log::LogKind;
+use jiff::{SignedDuration, Timestamp};
+
+use super::tests::{REACH, account, ask, fresh_dir, group, id, log, now, opened, with_owner};
+use super::*;
+use crate::NewPost;
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this measures how long things take, and decides nothing by it"
+)]
+fn instant() -> Instant {
+    Instant::now()
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .build()
+        .unwrap()
+}
+
+fn per(total: Duration, count: u32) -> Duration {
+    total / count
+}
+
+#[test]
+#[ignore = "a measurement"]
+fn measure_creates_by_64_clients() {
+    const CLIENTS: u64 = 64;
+    const EACH: u64 = 400;
+    let dir = fresh_dir("measure-creates");
+    runtime().block_on(async {
+        let store = Arc::new(opened(&dir));
+        with_owner(&store).await;
+        for n in 1..=3 {
+            store
+                .connect_account(account(n, "token"), log(LogKind::Connected))
+                .await
+                .unwrap();
+        }
+        let start = instant();
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|client| {
+                let store = Arc::clone(&store);
+                tokio::spawn(async move {
+                    let mut slowest = Duration::ZERO;
+                    for nth in 0..EACH {
+                        let due = now().saturating_add(SignedDuration::from_hours(1)).unwrap();
+                        let group = group(1_000 + (nth * CLIENTS + client) * 10, 3, due);
+                        let before = instant();
+                        store.create_group(group, None).await.unwrap();
+                        slowest = slowest.max(before.elapsed());
+                    }
+                    slowest
+                })
+            })
+            .collect();
+        let mut slowest = Duration::ZERO;
+        for client in clients {
+            slowest = slowest.max(client.await.unwrap());
+        }
+        let took = start.elapsed();
+        let stats = store.commit_stats();
+        println!(
+            "{:.0} groups of 3 posts a second; {} commits of {:.1}; slowest {slowest:?}; log {} MiB",
+            f64::from(u32::try_from(CLIENTS * EACH).unwrap()) / took.as_secs_f64(),
+            stats.commits,
+            stats.commands as f64 / stats.commits as f64,
+            std::fs::metadata(dir.join("broadside.db-wal")).unwrap().len() >> 20,
+        );
+    });
+    std::fs::remove_dir_all(dir).unwrap();
+}
+
+/// Fills a store with groups of a thousand posts, quickly.
+async fn fill(store: &SqliteStore, first: u64, groups: u64, due: Timestamp) {
+    for nth in 0..groups {
+        let n = first + nth * 1_001;
+        let mut new = group(n, 0, due);
+        new.posts = (1..=1_000)
+            .map(|post| NewPost {
+                id: PostId::from_bytes(id(n + post)),
+                platform: domain::platform::Platform::Mastodon,
+                target: (post % 3 + 1).to_string(),
+            })
+            .collect();
+        store.create_group(new, None).await.unwrap();
+    }
+}
+
+#[test]
+#[ignore = "a measurement"]
+fn measure_claims_and_reads_beside_a_million_future_posts() {
+    let dir = fresh_dir("measure-claims");
+    runtime().block_on(async {
+        let store = opened(&dir);
+        with_owner(&store).await;
+        for n in 1..=3 {
+            store
+                .connect_account(account(n, "token"), log(LogKind::Connected))
+                .await
+                .unwrap();
+        }
+        let future = now().saturating_add(SignedDuration::from_hours(24)).unwrap();
+        fill(&store, 10_000_000, 1_000, future).await;
+        fill(&store, 20_000_000, 10, now()).await;
+        let mut took = Vec::new();
+        for _ in 0..20 {
+            let ask = ask(500);
+            let start = instant();
+            let claimed = store.claim_due(ask).await.unwrap();
+            took.push(start.elapsed());
+            assert_eq!(claimed.claims.len(), 500);
+        }
+        took.sort();
+        println!(
+            "claim of 500: median {:?} a row, slowest {:?} a row",
+            per(took[10], 500),
+            per(took[19], 500)
+        );
+        let start = instant();
+        for _ in 0..1_000 {
+            assert!(store.claim_due(ask(500)).await.unwrap().claims.is_empty());
+        }
+        println!("empty claim: {:?}", per(start.elapsed(), 1_000));
+        store.create_group(group(5_000, 3, future), None).await.unwrap();
+        let start = instant();
+        for _ in 0..10_000 {
+            store
+                .group(&REACH, GroupId::from_bytes(id(5_000)))
+                .await
+                .unwrap()
+                .unwrap();
+        }
+        println!("group with 3 posts, one caller: {:?}", per(start.elapsed(), 10_000));
+        let found = store
+            .readers
+            .call(|db| {
+                let start = instant();
+                for _ in 0..10_000 {
+                    groups::one(db, &REACH, GroupId::from_bytes(id(5_000)))?;
+                }
+                Ok(start.elapsed())
+            })
+            .await
+            .unwrap();
+        println!("group with 3 posts, on the reading thread: {:?}", per(found, 10_000));
+        let start = instant();
+        let backlog = store.backlog(now()).await.unwrap();
+        println!("backlog {backlog:?}: {:?}", start.elapsed());
+        let start = instant();
+        store.recover_orphans(Orphans::All, now()).await.unwrap();
+        println!("recovery of 10,000 orphans in groups of 1,000: {:?}", start.elapsed());
+        let start = instant();
+        let removed = AccountId::from_bytes(id(1));
+        store
+            .remove_account(&REACH, removed, now(), log(LogKind::Disconnected))
+            .await
+            .unwrap();
+        println!("removal of an account with 340,000 posts: {:?}", start.elapsed());
+    });
+    std::fs::remove_dir_all(dir).unwrap();
+}

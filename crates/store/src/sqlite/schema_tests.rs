@@ -1,0 +1,133 @@
+//! Tests of the schema and of the statements: that they fit, and that they are fast by their plans.
+
+use rusqlite::Connection;
+
+use super::tests::{fresh_dir, group, now, opened, with_owner};
+use super::*;
+
+fn migrated() -> Connection {
+    let dir = fresh_dir("statements");
+    drop(opened(&dir));
+    Connection::open(dir.join(DATABASE_FILE)).unwrap()
+}
+
+fn sealed_statements() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let texts = |column: &'static sql::Sealed| {
+        [column.find, column.count, column.get, column.set].map(|text| (column.place, text))
+    };
+    sql::SEALED.iter().flat_map(texts)
+}
+
+#[test]
+fn every_statement_prepares() {
+    let conn = migrated();
+    for (name, text) in sql::ALL.iter().copied().chain(sealed_statements()) {
+        conn.prepare(text).unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+}
+
+/// Statements that may read a whole table: it is small, or nobody waits.
+const MAY_SCAN: &[&str] = &[
+    "INSTALLATION",
+    "USERS",
+    "DROP_UNUSED_TOKENS",
+    "POST_COUNTS",
+    "WAKING_OF_ACCOUNT",
+];
+
+#[test]
+fn no_statement_scans_a_table() {
+    let conn = migrated();
+    for (name, text) in sql::ALL.iter().filter(|(name, _)| !MAY_SCAN.contains(name)) {
+        let is_query = ["SELECT", "UPDATE", "DELETE", "INSERT"]
+            .iter()
+            .any(|verb| text.starts_with(verb));
+        if !is_query {
+            continue;
+        }
+        let mut explain = conn.prepare(&format!("EXPLAIN QUERY PLAN {text}")).unwrap();
+        let plan = explain
+            .raw_query()
+            .mapped(|row| row.get::<_, String>(3))
+            .collect::<rusqlite::Result<Vec<_>>>();
+        for step in plan.unwrap() {
+            // A partial index that holds only what is asked for is read whole on purpose; json_each is a parameter.
+            let is_fine = !step.starts_with("SCAN")
+                || step.contains("json_each")
+                || ["posts_claimed", "groups_deleted", "posts_wake"]
+                    .iter()
+                    .any(|index| step.contains(index))
+                || step == "SCAN (subquery-1)"
+                || step == "SCAN CONSTANT ROW";
+            assert!(is_fine, "{name}: {step}");
+            // A user's accounts are few, and they are sorted by a number that no index of theirs ends with.
+            assert!(!step.contains("TEMP B-TREE") || *name == "ACCOUNTS", "{name}: {step}");
+        }
+    }
+}
+
+#[test]
+fn the_hot_statements_use_their_indexes() {
+    let conn = migrated();
+    let uses = |text: &str, index: &str| {
+        let mut explain = conn.prepare(&format!("EXPLAIN QUERY PLAN {text}")).unwrap();
+        let plan = explain
+            .raw_query()
+            .mapped(|row| row.get::<_, String>(3))
+            .collect::<rusqlite::Result<Vec<_>>>();
+        let plan = plan.unwrap();
+        assert!(plan.iter().any(|step| step.contains(index)), "{text}: {plan:?}");
+    };
+    uses(sql::DUE, "posts_wake");
+    uses(sql::NEXT_WAKE, "posts_wake");
+    uses(sql::GROUP, "PRIMARY KEY");
+    uses(sql::POSTS_AS_READ, "posts_group");
+    uses(sql::GROUPS_CREATED_DOWN, "groups_created");
+    uses(sql::COUNT_GROUPS, "COVERING INDEX groups_updated");
+    uses(sql::LIKE_INTENT, "intents_open");
+    uses(sql::AUTHENTICATE, "sqlite_autoindex_api_keys");
+    uses(sql::CLAIMED_UNTIL, "posts_claimed");
+    uses(sql::ACCOUNT_OF_TARGET, "sqlite_autoindex_accounts");
+    uses(sql::GROUP_LOG, "log_group");
+    uses(sql::RECENT_LOG, "log_user");
+}
+
+#[test]
+fn the_tables_refuse_states_that_cannot_be() {
+    let dir = fresh_dir("checks");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let store = opened(&dir);
+    runtime.block_on(async {
+        with_owner(&store).await;
+        store.create_group(group(100, 1, now()), None).await.unwrap();
+    });
+    drop(store);
+    let conn = Connection::open(dir.join(DATABASE_FILE)).unwrap();
+    for change in [
+        "state = 'unheard-of'",
+        "state = 'publishing'",
+        "state = 'failed'",
+        "wake_at = NULL",
+        "claim = x'00'",
+        "wake_at = NULL, claim = x'000000000000000000000000'",
+        "id = x'00'",
+    ] {
+        let refused = conn.execute(&format!("UPDATE posts SET {change}"), []);
+        assert!(refused.is_err(), "{change}");
+    }
+    conn.execute("UPDATE posts SET state = 'failed', wake_at = NULL", [])
+        .unwrap();
+}
+
+#[test]
+fn every_state_that_the_tables_know_is_a_state_and_the_other_way_round() {
+    let conn = migrated();
+    let text: String = conn
+        .query_row("SELECT sql FROM sqlite_schema WHERE name = 'posts'", [], |row| {
+            row.get(0)
+        })
+        .unwrap();
+    let list = text.split("state IN (").nth(1).unwrap().split(')').next().unwrap();
+    let words: Vec<_> = list.split(',').map(|word| word.trim().trim_matches('\'')).collect();
+    assert_eq!(words, PostState::WORDS);
+}
