@@ -1,0 +1,54 @@
+//! The product's own door for operators: the socket in its data directory, one JSON object a line.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::UnixStream;
+
+/// How long an answer may take.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
+
+/// The server's word.
+#[derive(Debug)]
+pub(crate) enum Word {
+    /// It did what was asked; what it says about it.
+    Done(Value),
+    /// It refused, and why.
+    Refused(String),
+}
+
+impl Word {
+    /// What it said.
+    ///
+    /// # Errors
+    /// If it refused.
+    pub(crate) fn done(self) -> anyhow::Result<Value> {
+        match self {
+            Self::Done(is) => Ok(is),
+            Self::Refused(why) => bail!("the server refused: {why}"),
+        }
+    }
+}
+
+/// Asks the server whose data directory this is.
+///
+/// # Errors
+/// If no whole answer came: whether the request was carried out is not known then.
+pub(crate) async fn ask(data: &Path, request: &Value) -> anyhow::Result<Word> {
+    let asking = async {
+        let mut stream = UnixStream::connect(data.join("broadside.sock")).await.context("the socket")?;
+        stream.write_all(format!("{request}\n").as_bytes()).await?;
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).await?;
+        let answer: Value = serde_json::from_str(&line).context("the answer over the socket")?;
+        let is = answer.get("is").cloned().unwrap_or_default();
+        if answer.get("answer").and_then(Value::as_str) == Some("refused") {
+            return Ok(Word::Refused(is.get("message").and_then(Value::as_str).unwrap_or("?").to_owned()));
+        }
+        Ok(Word::Done(is))
+    };
+    tokio::time::timeout(ANSWERED_WITHIN, asking).await.context("the server did not answer over its socket")?
+}

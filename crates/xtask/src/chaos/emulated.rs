@@ -1,0 +1,196 @@
+//! The world outside as the sandbox emulates it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::platform::Platform;
+use engine::points::CrashPoint;
+use sandbox::{AccountSeed, Class, Fault, NewSandboxAccount, RequestLine, Rule, RuleSet};
+use serde_json::{Value, json};
+
+use super::control::Control;
+use super::outside::{Outside, Question, Seen, Target};
+use super::processes::SandboxProcess;
+use super::time::Time;
+
+/// The platforms that have an emulator.
+const PLATFORMS: [Platform; 5] =
+    [Platform::Mastodon, Platform::Bluesky, Platform::X, Platform::Telegram, Platform::Instagram];
+
+/// The platform that loses answers on request.
+const LOSES: Platform = Platform::Mastodon;
+
+/// Whether this account's posts lie around for a while before they are made.
+const fn is_late(number: usize) -> bool {
+    number % 3 == 2
+}
+
+/// How long a creating request takes, so that many are under way at once.
+const SEND_TAKES: Duration = Duration::from_millis(400);
+
+/// The sandbox in its process.
+pub(crate) struct Emulated {
+    control: Control,
+    send_ms: u64,
+    read_up_to: AtomicU64,
+    /// Accounts whose answers can be lost on request.
+    losers: Mutex<Vec<String>>,
+    _process: SandboxProcess,
+}
+
+impl Emulated {
+    /// The world of this process.
+    pub(crate) async fn new(process: SandboxProcess, time: &Time) -> anyhow::Result<Self> {
+        let control = Control::new(process.base_url().to_owned())?;
+        let send_ms = time.shared_ms(SEND_TAKES);
+        for platform in PLATFORMS {
+            let rules = vec![Rule::always(Class::Create, Fault::Slow { ms: send_ms })];
+            control.add_rules(&RuleSet { platform: Some(platform), account: None, rules, latency_ms: None }).await?;
+        }
+        Ok(Self { control, send_ms, read_up_to: AtomicU64::new(0), losers: Mutex::default(), _process: process })
+    }
+
+    /// The weather of an account. Every third lets a post lie around before it is made; there are lost answers, server
+    /// errors with and without a post, and pauses, but on Telegram nothing that cannot be asked for afterwards.
+    fn script(&self, platform: Platform, number: usize) -> Vec<Rule> {
+        let late = is_late(number).then(|| Rule::always(Class::Create, Fault::SlowBefore { ms: self.send_ms }));
+        let pause = Rule::nth(Class::Create, 9, Fault::RateLimit { retry_after_s: 2 });
+        let mut script = match platform {
+            Platform::Telegram => vec![pause],
+            _ => vec![
+                Rule::nth(Class::Create, 3, Fault::DropAfter),
+                Rule::nth(Class::Create, 6, Fault::ErrorAfter { status: 503 }),
+                pause,
+                Rule::nth(Class::Create, 12, Fault::ErrorBefore { status: 500 }),
+            ],
+        };
+        script.extend(late);
+        script
+    }
+
+    async fn account(&self, platform: Platform, handle: &str, script: Vec<Rule>) -> anyhow::Result<Target> {
+        let seed = self.control.add_account(&NewSandboxAccount::new(platform, handle).with_script(script)).await?;
+        let media_url = (platform == Platform::Instagram).then(|| format!("{}/samples/image.jpg", self.control.base()));
+        Ok(Target { platform, remote_id: seed.remote_id.clone(), media_url, credentials: credentials(&seed) })
+    }
+}
+
+/// What the operator types to connect this account.
+pub(crate) fn credentials(seed: &AccountSeed) -> Value {
+    let base_url = matches!(seed.platform, Platform::Mastodon | Platform::Bluesky).then(|| seed.base_url.to_string());
+    match seed.platform {
+        Platform::Bluesky => json!({"base_url": base_url, "identifier": seed.handle, "password": seed.password}),
+        Platform::Telegram => json!({"token": seed.token, "identifier": seed.remote_id}),
+        _ => json!({"base_url": base_url, "token": seed.token, "refresh_token": seed.refresh_token}),
+    }
+}
+
+fn handle(platform: Platform, number: usize) -> String {
+    match platform {
+        Platform::Bluesky => format!("chaos{number}.test"),
+        _ => format!("chaos_{}_{number}", platform.word()),
+    }
+}
+
+/// Whether this request asks what became of a send. Mastodon's sources are read after a list that was one already.
+fn asks(line: &RequestLine) -> bool {
+    match line.platform {
+        Platform::Instagram => matches!(line.class, Class::Check | Class::Read) && line.method == "GET",
+        _ => line.class == Class::Read && line.method == "GET" && !line.path.ends_with("/source"),
+    }
+}
+
+#[async_trait]
+impl Outside for Emulated {
+    fn settings(&self) -> String {
+        let base = self.control.base();
+        let mut text = format!("[media]\nallow = [\"{base}\"]\n");
+        for platform in PLATFORMS {
+            text.push_str(&format!("[platforms.{platform}]\nbase_url = \"{base}/{platform}\"\n"));
+            if platform == Platform::X {
+                text.push_str("client_id = \"chaos\"\n");
+            }
+        }
+        text
+    }
+
+    async fn accounts(&self, per_platform: usize) -> anyhow::Result<(Vec<Target>, Vec<String>)> {
+        let (mut targets, mut left_out) = (Vec::new(), Vec::new());
+        for platform in PLATFORMS {
+            for number in 0..per_platform {
+                match self.account(platform, &handle(platform, number), self.script(platform, number)).await {
+                    Ok(target) => {
+                        if platform == LOSES && !is_late(number) {
+                            self.losers.lock().unwrap_or_else(PoisonError::into_inner).push(target.remote_id.clone());
+                        }
+                        targets.push(target);
+                    }
+                    Err(error) => {
+                        left_out.push(format!("{platform}: {error:#}"));
+                        break;
+                    }
+                }
+            }
+        }
+        Ok((targets, left_out))
+    }
+
+    async fn victim(&self) -> anyhow::Result<Option<Target>> {
+        self.account(Platform::Bluesky, "victim.test", Vec::new()).await.map(Some)
+    }
+
+    async fn fresh_credentials(&self, target: &Target) -> anyhow::Result<Value> {
+        let known = NewSandboxAccount {
+            remote_id: Some(target.remote_id.clone()),
+            ..NewSandboxAccount::new(target.platform, "known")
+        };
+        Ok(credentials(&self.control.add_account(&known).await?))
+    }
+
+    async fn provoke(&self, point: CrashPoint, victim: Option<&Target>) -> anyhow::Result<bool> {
+        let (platform, accounts, fault) = match (point, victim) {
+            (CrashPoint::Asked, _) => {
+                (LOSES, self.losers.lock().unwrap_or_else(PoisonError::into_inner).clone(), Fault::DropAfter)
+            }
+            (CrashPoint::RefreshBegun | CrashPoint::RefreshAnswered, Some(victim)) => {
+                (victim.platform, vec![victim.remote_id.clone()], Fault::ExpiredToken)
+            }
+            _ => return Ok(false),
+        };
+        let needs_post = fault == Fault::ExpiredToken;
+        for account in accounts {
+            let rules = vec![Rule::first(Class::Create, 1, fault.clone())];
+            let set = RuleSet { platform: Some(platform), account: Some(account), rules, latency_ms: None };
+            self.control.add_rules(&set).await?;
+        }
+        Ok(needs_post)
+    }
+
+    fn can_reach(&self, _point: CrashPoint) -> bool {
+        true
+    }
+
+    async fn posts(&self) -> anyhow::Result<Vec<Seen>> {
+        let seen = self.control.published().await?.into_iter().filter(|post| !post.deleted);
+        let seen = seen.map(|post| Seen {
+            platform: post.platform.word().to_owned(),
+            account: post.account,
+            text: post.text,
+            at: post.at,
+        });
+        Ok(seen.collect())
+    }
+
+    async fn questions(&self) -> anyhow::Result<Vec<Question>> {
+        let lines = self.control.requests(self.read_up_to.load(Ordering::Relaxed)).await?;
+        if let Some(last) = lines.last() {
+            self.read_up_to.store(last.seq, Ordering::Relaxed);
+        }
+        let asked = lines.into_iter().filter(asks).filter_map(|line| {
+            Some(Question { platform: line.platform.word().to_owned(), account: line.account?, at: line.at })
+        });
+        Ok(asked.collect())
+    }
+}

@@ -1,0 +1,86 @@
+//! The time that the server and the world under test share, which may run faster than the wall's.
+
+use std::time::Duration;
+
+use domain::clock::Clock;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::clock::SystemClock;
+
+/// A clock that shows `epoch` at that wall time and runs `factor` times as fast from there.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Time {
+    epoch: Timestamp,
+    factor: f64,
+}
+
+impl Time {
+    /// Starts now.
+    pub(crate) fn start(factor: f64) -> Self {
+        Self { epoch: SystemClock.now(), factor }
+    }
+
+    /// The shared time.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.at_wall(SystemClock.now())
+    }
+
+    /// The shared time at this wall time.
+    pub(crate) fn at_wall(&self, wall: Timestamp) -> Timestamp {
+        let passed = wall.duration_since(self.epoch).as_secs_f64() * self.factor;
+        let passed = SignedDuration::try_from_secs_f64(passed).unwrap_or(SignedDuration::MAX);
+        self.epoch.saturating_add(passed).unwrap_or(wall)
+    }
+
+    /// How many shared milliseconds a wall duration is.
+    pub(crate) fn shared_ms(&self, wall: Duration) -> u64 {
+        let ms = Duration::try_from_secs_f64(wall.as_secs_f64() * self.factor).unwrap_or(Duration::MAX).as_millis();
+        u64::try_from(ms).unwrap_or(u64::MAX)
+    }
+
+    /// How long a shared duration is on the wall.
+    pub(crate) fn wall(&self, shared: Duration) -> Duration {
+        Duration::try_from_secs_f64(shared.as_secs_f64() / self.factor).unwrap_or(Duration::MAX)
+    }
+
+    /// What a process is told so that it shares this time.
+    pub(crate) fn flags(&self) -> [String; 4] {
+        ["--time-factor".to_owned(), self.factor.to_string(), "--time-epoch".to_owned(), self.epoch.to_string()]
+    }
+}
+
+/// Waits on the wall's clock.
+pub(crate) async fn pause(wall: Duration) {
+    let by = SignedDuration::try_from(wall).unwrap_or(SignedDuration::MAX);
+    SystemClock.sleep_until(SystemClock.now().saturating_add(by).unwrap_or(Timestamp::MAX)).await;
+}
+
+/// A wall time by which something must have happened.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Deadline(Timestamp);
+
+impl Deadline {
+    /// So long from now.
+    pub(crate) fn within(wall: Duration) -> Self {
+        let by = SignedDuration::try_from(wall).unwrap_or(SignedDuration::MAX);
+        Self(SystemClock.now().saturating_add(by).unwrap_or(Timestamp::MAX))
+    }
+
+    /// Whether it has passed.
+    pub(crate) fn passed(self) -> bool {
+        SystemClock.now() >= self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_factor_stretches_every_duration() {
+        let time = Time { epoch: "2026-11-22T09:00:00Z".parse().unwrap(), factor: 30.0 };
+        assert_eq!(time.at_wall("2026-11-22T09:00:02Z".parse().unwrap()), "2026-11-22T09:01:00Z".parse().unwrap());
+        assert_eq!(time.shared_ms(Duration::from_millis(400)), 12_000);
+        assert_eq!(time.wall(Duration::from_secs(60)), Duration::from_secs(2));
+    }
+}

@@ -1,0 +1,89 @@
+//! Checks and measurements of this repository, as a library so that tests can call them.
+//!
+//! A new task is a module with a `clap::Args` and a function, one variant of [`Task`] and one arm of [`dispatch`].
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub mod chaos;
+pub mod clock;
+pub mod docs;
+pub mod facts;
+pub mod product;
+pub mod real_servers;
+pub mod tidy;
+
+/// The command line of `cargo xtask`.
+#[derive(Debug, Parser)]
+#[command(
+    name = "xtask",
+    bin_name = "cargo xtask",
+    about = "Checks and measurements of this repository"
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+/// What `cargo xtask` can do.
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Checks the answers of a fresh server against files of expectations.
+    Facts(facts::Options),
+    /// Checks layering, sizes, migrations, quirks, platforms and wording of the repository.
+    Tidy(tidy::Options),
+    /// Finds the commands in the documentation and checks that they parse.
+    Docs(docs::Options),
+    /// Kills a server again and again while it publishes, and counts what was made twice or lost.
+    Chaos(chaos::Options),
+    /// Publishes to real servers that run on this machine, and reads back what arrived.
+    RealServers(real_servers::Options),
+}
+
+/// Runs the task that the command line names. Exit code 0: passed; 1: the check found something; 2: it could not run.
+pub async fn main() -> ExitCode {
+    match dispatch(Cli::parse().task).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn dispatch(task: Task) -> anyhow::Result<bool> {
+    let mut out = std::io::stdout();
+    match task {
+        Task::Facts(options) => Ok(facts::run(&options, &mut out).await?.is_success()),
+        Task::Tidy(options) => tidy::run(&options, &mut out),
+        Task::Docs(options) => docs::run(&options, &mut out).await,
+        Task::RealServers(options) => real_servers::run(&options, &mut out).await,
+        Task::Chaos(options) => Ok(chaos::run(&options, &mut out).await?.is_success()),
+    }
+}
+
+/// The top folder of this repository, as it was when this program was built.
+#[must_use]
+pub fn repository() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).unwrap_or(here).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_repository_is_the_folder_with_the_workspace() {
+        assert!(repository().join("crates/xtask/Cargo.toml").is_file());
+    }
+}
