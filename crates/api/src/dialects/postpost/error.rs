@@ -1,0 +1,178 @@
+//! What this dialect answers instead of a result. The texts are the wire's own and must not change.
+
+use std::borrow::Cow;
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use engine::Conflict;
+use serde::Serialize;
+
+use super::{wire, words};
+use crate::dialect::Refusal;
+
+/// A refused or failed request.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The caller was turned away.
+    #[error("{}", refusal(.0))]
+    Refused(Refusal),
+    /// The request breaks a rule.
+    #[error("{0}")]
+    BadRequest(Cow<'static, str>),
+    /// The body is no JSON object.
+    #[error("Invalid JSON body")]
+    Json,
+    /// The body is longer than a megabyte.
+    #[error("Request body is too large")]
+    BodyTooLarge,
+    /// The body did not arrive.
+    #[error("Request body did not arrive")]
+    BodyMissing,
+    /// The idempotency key was used for another body.
+    #[error("Idempotency key was already used with a different request body")]
+    KeyReused,
+    /// The body of a request with an idempotency key is too deep to be compared.
+    #[error("Idempotency-Key request body is too deeply nested")]
+    BodyTooDeep,
+    /// There is no such group within reach.
+    #[error("Post group not found")]
+    NotFound,
+    /// The operation failed here, or its id is no id.
+    #[error("{}", .0.failure())]
+    Failed(Operation),
+    /// A bug.
+    #[error("Internal server error")]
+    Internal,
+}
+
+/// What was being done: each operation has its own words for a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// `create-post`.
+    CreatePost,
+    /// `get-post`.
+    GetPost,
+    /// `update-post`.
+    UpdatePost,
+    /// `delete-post`.
+    DeletePost,
+    /// `list-posts`.
+    ListPosts,
+    /// `post-logs`.
+    PostLogs,
+    /// `platform-connections`.
+    PlatformConnections,
+}
+
+impl Operation {
+    /// The text of a 500.
+    const fn failure(self) -> &'static str {
+        match self {
+            Self::CreatePost => "Failed to create post group",
+            Self::GetPost => "Failed to fetch post group",
+            Self::UpdatePost => "Failed to update post",
+            Self::DeletePost => "Failed to delete post group",
+            Self::ListPosts => "Failed to list posts",
+            Self::PostLogs => "Failed to get post logs",
+            Self::PlatformConnections => "Failed to fetch platform connections",
+        }
+    }
+
+    /// The error that this operation answers for one of the engine.
+    pub(super) fn failed(self) -> impl Fn(engine::Error) -> Error {
+        move |error| match error {
+            engine::Error::NotFound => Error::NotFound,
+            engine::Error::Conflict(Conflict::NotEditable(mask)) => not_editable(words::busy_group_word(mask)),
+            engine::Error::Conflict(Conflict::IdempotencyKey) => Error::KeyReused,
+            other => {
+                tracing::error!(error = %other, operation = ?self, "a request failed");
+                Error::Failed(self)
+            }
+        }
+    }
+}
+
+fn not_editable(status: &str) -> Error {
+    Error::BadRequest(format!("Cannot update post: post is currently in {status} status").into())
+}
+
+fn refusal(refusal: &Refusal) -> Cow<'static, str> {
+    Cow::Borrowed(match refusal {
+        Refusal::KeyMissing => "API key is required",
+        Refusal::KeyUnknown => "Invalid API key",
+        Refusal::OwnerGone => "Invalid API key owner",
+        Refusal::NoApiAccess => "API access is not enabled for this account",
+        Refusal::NoMcpAccess => "MCP access is not enabled for this account",
+        Refusal::MalformedUser { header } => return Cow::Owned(format!("Invalid {header}")),
+        Refusal::NoWorkspaces => "Workspace access is not enabled for this key",
+        Refusal::NotManaged => "User is not managed by key",
+        Refusal::Unavailable => "Internal server error",
+    })
+}
+
+impl Error {
+    /// A broken rule.
+    pub(super) const fn bad(text: &'static str) -> Self {
+        Self::BadRequest(Cow::Borrowed(text))
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Refused(refusal) => match refusal {
+                Refusal::KeyMissing | Refusal::KeyUnknown | Refusal::OwnerGone => StatusCode::UNAUTHORIZED,
+                Refusal::MalformedUser { .. } => StatusCode::BAD_REQUEST,
+                Refusal::NoApiAccess | Refusal::NoMcpAccess | Refusal::NoWorkspaces | Refusal::NotManaged => {
+                    StatusCode::FORBIDDEN
+                }
+                Refusal::Unavailable => StatusCode::INTERNAL_SERVER_ERROR,
+            },
+            Self::BadRequest(_) | Self::Json | Self::BodyTooDeep => StatusCode::BAD_REQUEST,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyMissing => StatusCode::REQUEST_TIMEOUT,
+            Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Failed(_) | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    const fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::KeyReused => Some("IDEMPOTENCY_KEY_CONFLICT"),
+            Self::BodyTooDeep => Some("IDEMPOTENCY_BODY_TOO_COMPLEX"),
+            _ => None,
+        }
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<crate::body::Error> for Error {
+    fn from(error: crate::body::Error) -> Self {
+        match error {
+            crate::body::Error::TooLarge => Self::BodyTooLarge,
+            crate::body::Error::TooSlow | crate::body::Error::Broken => Self::BodyMissing,
+        }
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        #[derive(Serialize)]
+        struct Wire<'a> {
+            error: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            code: Option<&'static str>,
+        }
+        let text = self.to_string();
+        let mut response = wire::json(&Wire {
+            error: &text,
+            code: self.code(),
+        });
+        *response.status_mut() = self.status();
+        response
+    }
+}

@@ -1,0 +1,65 @@
+//! The PostPost API: posts, their logs, and connections. See README.md, and `docs/dialects/postpost.md` for its quirks.
+
+mod error;
+mod js;
+mod logs;
+mod map;
+mod not_found;
+mod query;
+mod routes;
+mod settings;
+mod time;
+mod wire;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use axum::http::HeaderMap;
+use domain::platform::Platform;
+
+use crate::dialect::{ActingFor, Client, Dialect};
+
+pub(crate) use error::Error;
+pub(crate) use routes::router;
+
+/// The PostPost dialect.
+#[derive(Debug)]
+pub struct Postpost;
+
+/// Header names: the present one first, then the one of the API's earlier name, which every client in the wild sends.
+const KEY_HEADERS: [&str; 2] = ["x-api-key", "x-publora-key"];
+const USER_HEADERS: [&str; 2] = ["x-postpost-user-id", "x-publora-user-id"];
+const CLIENT_HEADERS: [&str; 2] = ["x-postpost-client", "x-publora-client"];
+
+impl Dialect for Postpost {
+    const NAME: &'static str = "postpost";
+    const PLATFORMS: &'static [Platform] = &words::PLATFORMS;
+    type Error = Error;
+
+    fn credential(headers: &HeaderMap) -> Option<&[u8]> {
+        first_given(headers, KEY_HEADERS).map(|(_, value)| value)
+    }
+
+    fn client(headers: &HeaderMap) -> Client {
+        match first_given(headers, CLIENT_HEADERS) {
+            Some((_, b"mcp")) => Client::Mcp,
+            _ => Client::Api,
+        }
+    }
+
+    fn acting_for(headers: &HeaderMap) -> Option<ActingFor<'_>> {
+        first_given(headers, USER_HEADERS).map(|(header, user)| ActingFor { header, user })
+    }
+}
+
+/// Whether a request on the undivided address is this dialect's.
+pub(crate) fn claims(headers: &HeaderMap) -> bool {
+    KEY_HEADERS.iter().any(|name| headers.contains_key(*name))
+}
+
+/// The first of these headers that has a value; an empty one counts as missing.
+fn first_given<'h>(headers: &'h HeaderMap, names: [&'static str; 2]) -> Option<(&'static str, &'h [u8])> {
+    let given = |name| Some((name, headers.get(name)?.as_bytes().trim_ascii()));
+    names.into_iter().filter_map(given).find(|(_, value)| !value.is_empty())
+}

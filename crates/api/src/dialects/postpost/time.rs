@@ -1,0 +1,275 @@
+//! Instants on the wire: `YYYY-MM-DDTHH:mm:ss.sssZ` out, ISO 8601 in, and in filters whatever `new Date()` takes.
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::Offset;
+use serde::{Serialize, Serializer};
+
+/// An instant as it is written: UTC with milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Iso(pub(super) Timestamp);
+
+impl std::fmt::Display for Iso {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let at = Offset::UTC.to_datetime(self.0);
+        write!(
+            f,
+            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
+            at.year(),
+            at.month(),
+            at.day(),
+            at.hour(),
+            at.minute(),
+            at.second(),
+            at.millisecond()
+        )
+    }
+}
+
+impl Serialize for Iso {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// The instant that a `scheduledTime` names: a date, `T`, a time, and a zone, without which it is UTC.
+pub(super) fn scheduled(text: &str) -> Option<Timestamp> {
+    let mut cursor = Cursor(text);
+    let date = cursor.date()?;
+    cursor.eat('T')?;
+    let time = cursor.time()?;
+    let offset = cursor.zone()?;
+    cursor.0.is_empty().then(|| instant(date, time, offset))?
+}
+
+/// The instant that `new Date(text)` makes of a text, on a server whose zone is UTC: ISO 8601, dates alone, RFC 2822,
+/// and the forms with slashes or with the month in words.
+pub(super) fn date(text: &str) -> Option<Timestamp> {
+    let text = super::js::trim(text);
+    scheduled(text)
+        .or_else(|| iso_date(text))
+        .or_else(|| legacy::date(text))
+}
+
+/// `YYYY`, `YYYY-MM` or `YYYY-MM-DD`: midnight UTC.
+fn iso_date(text: &str) -> Option<Timestamp> {
+    let mut cursor = Cursor(text);
+    let year = cursor.digits(4)?;
+    let month = if cursor.eat('-').is_some() {
+        cursor.digits(2)?
+    } else {
+        1
+    };
+    let day = if cursor.0.is_empty() {
+        1
+    } else {
+        cursor.eat('-').and_then(|()| cursor.digits(2))?
+    };
+    cursor
+        .0
+        .is_empty()
+        .then(|| instant((year, month, day), Time::default(), 0))?
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Time {
+    hour: i64,
+    minute: i64,
+    second: i64,
+    millis: i64,
+}
+
+/// The instant of a local date and time, this many seconds east of UTC; `None` when there is no such day or time.
+fn instant((year, month, day): (i64, i64, i64), time: Time, east: i32) -> Option<Timestamp> {
+    let local = DateTime::new(
+        i16::try_from(year).ok()?,
+        i8::try_from(month).ok()?,
+        i8::try_from(day).ok()?,
+        i8::try_from(time.hour).ok()?,
+        i8::try_from(time.minute).ok()?,
+        i8::try_from(time.second).ok()?,
+        i32::try_from(time.millis * 1_000_000).ok()?,
+    );
+    Offset::from_seconds(east).ok()?.to_timestamp(local.ok()?).ok()
+}
+
+struct Cursor<'a>(&'a str);
+
+impl Cursor<'_> {
+    fn eat(&mut self, expected: char) -> Option<()> {
+        self.0 = self.0.strip_prefix(expected)?;
+        Some(())
+    }
+
+    /// Exactly `count` digits.
+    fn digits(&mut self, count: usize) -> Option<i64> {
+        let (digits, rest) = self.0.split_at_checked(count)?;
+        if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        self.0 = rest;
+        digits.parse().ok()
+    }
+
+    fn date(&mut self) -> Option<(i64, i64, i64)> {
+        let year = self.digits(4)?;
+        self.eat('-')?;
+        let month = self.digits(2)?;
+        self.eat('-')?;
+        Some((year, month, self.digits(2)?))
+    }
+
+    /// `HH:mm`, seconds and a fraction of any length if given; JavaScript keeps milliseconds.
+    fn time(&mut self) -> Option<Time> {
+        let hour = self.digits(2)?;
+        self.eat(':')?;
+        let minute = self.digits(2)?;
+        let mut time = Time {
+            hour,
+            minute,
+            ..Time::default()
+        };
+        if self.eat(':').is_some() {
+            time.second = self.digits(2)?;
+            if self.eat('.').is_some() {
+                time.millis = self.fraction()?;
+            }
+        }
+        Some(time)
+    }
+
+    fn fraction(&mut self) -> Option<i64> {
+        let end = self
+            .0
+            .bytes()
+            .position(|byte| !byte.is_ascii_digit())
+            .unwrap_or(self.0.len());
+        let (digits, rest) = self.0.split_at_checked(end).filter(|(digits, _)| !digits.is_empty())?;
+        self.0 = rest;
+        let millis: String = digits.chars().chain("00".chars()).take(3).collect();
+        millis.parse().ok()
+    }
+
+    /// `Z`, `+HH:MM`, `+HHMM`, or nothing; in seconds east of UTC.
+    fn zone(&mut self) -> Option<i32> {
+        if self.0.is_empty() || self.eat('Z').is_some() {
+            return Some(0);
+        }
+        let sign = if self.eat('+').is_some() {
+            1
+        } else {
+            self.eat('-').map(|()| -1)?
+        };
+        let hours = self.digits(2).filter(|hours| *hours < 24)?;
+        let _ = self.eat(':');
+        let minutes = self.digits(2).filter(|minutes| *minutes < 60)?;
+        i32::try_from(sign * (hours * 3_600 + minutes * 60)).ok()
+    }
+}
+
+mod legacy;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Option<String> {
+        scheduled(text).map(|at| Iso(at).to_string())
+    }
+
+    #[test]
+    fn an_iso_date_time_is_understood_whatever_its_zone() {
+        for (text, utc) in [
+            ("2026-03-15T10:00:00.000Z", "2026-03-15T10:00:00.000Z"),
+            ("2026-03-15T10:00:00Z", "2026-03-15T10:00:00.000Z"),
+            ("2026-03-15T10:00Z", "2026-03-15T10:00:00.000Z"),
+            ("2026-03-15T10:00:00+00:00", "2026-03-15T10:00:00.000Z"),
+            ("2026-03-15T10:00:00+0530", "2026-03-15T04:30:00.000Z"),
+            ("2026-03-15T23:00:00.25-08:00", "2026-03-16T07:00:00.250Z"),
+            ("2026-03-15T10:00:00.123999999Z", "2026-03-15T10:00:00.123Z"),
+            ("2024-02-29T00:00:00Z", "2024-02-29T00:00:00.000Z"),
+            ("1969-12-31T23:59:59.999Z", "1969-12-31T23:59:59.999Z"),
+        ] {
+            assert_eq!(at(text).as_deref(), Some(utc), "{text}");
+        }
+    }
+
+    /// Q10: without a zone a time is UTC.
+    #[test]
+    fn a_time_without_a_zone_is_utc() {
+        assert_eq!(at("2026-03-15T10:00:00").as_deref(), Some("2026-03-15T10:00:00.000Z"));
+    }
+
+    #[test]
+    fn what_is_no_iso_date_time_is_refused() {
+        for text in [
+            "",
+            "soon",
+            "2026-03-15",
+            "2026-03-15 10:00:00",
+            "March 15, 2026",
+            "03/15/2026",
+            "2026-03-15T",
+            "2026-03-15T10",
+            "2026-02-30T10:00:00Z",
+            "2026-13-01T10:00:00Z",
+            "2026-03-15T24:00:01Z",
+            "2026-03-15T10:60:00Z",
+            "2026-03-15T10:00:00.Z",
+            "2026-03-15T10:00:00+5:30",
+            "2026-03-15T10:00:00+24:00",
+            "2026-03-15t10:00:00Z",
+            " 2026-03-15T10:00:00Z",
+            "2026-03-15T10:00:00Zulu",
+            "1773568800000",
+            "+02026-03-15T10:00:00Z",
+            "٢٠٢٦-03-15T10:00:00Z",
+        ] {
+            assert_eq!(at(text), None, "{text}");
+        }
+    }
+
+    /// Q11: a filter takes what `new Date()` takes.
+    #[test]
+    fn a_filter_takes_what_new_date_takes() {
+        for (text, utc) in [
+            ("2026-03-15T10:00:00.000Z", "2026-03-15T10:00:00.000Z"),
+            ("2026", "2026-01-01T00:00:00.000Z"),
+            ("2026-03", "2026-03-01T00:00:00.000Z"),
+            ("2026-03-15", "2026-03-15T00:00:00.000Z"),
+            ("2026-03-15 10:00:00", "2026-03-15T10:00:00.000Z"),
+            ("2026-03-15 10:00:00.5Z", "2026-03-15T10:00:00.500Z"),
+            ("2026-03-15 10:00 +02:00", "2026-03-15T08:00:00.000Z"),
+            ("2026/03/15", "2026-03-15T00:00:00.000Z"),
+            ("03/15/2026", "2026-03-15T00:00:00.000Z"),
+            ("3/5/26 7:30", "2026-03-05T07:30:00.000Z"),
+            ("March 15, 2026", "2026-03-15T00:00:00.000Z"),
+            ("15 March 2026 3:04 PM", "2026-03-15T15:04:00.000Z"),
+            ("Mar 15 2026 12:04 am", "2026-03-15T00:04:00.000Z"),
+            ("Sun, 15 Mar 2026 10:00:00 GMT", "2026-03-15T10:00:00.000Z"),
+            ("Sun, 15 Mar 2026 10:00:00 +0530", "2026-03-15T04:30:00.000Z"),
+            ("Sun, 15 Mar 2026 10:00:00 EST", "2026-03-15T15:00:00.000Z"),
+            (
+                "Sun Mar 15 2026 10:00:00 GMT+0100 (Central European Standard Time)",
+                "2026-03-15T09:00:00.000Z",
+            ),
+        ] {
+            assert_eq!(date(text).map(|at| Iso(at).to_string()).as_deref(), Some(utc), "{text}");
+        }
+        for text in [
+            "",
+            "nope",
+            "yesterday",
+            "2031-13-45",
+            "2031-02-30",
+            "1773568800000",
+            "March",
+            "15",
+            "10:00",
+            "1/2",
+            "a/b/c",
+        ] {
+            assert_eq!(date(text), None, "{text}");
+        }
+    }
+}

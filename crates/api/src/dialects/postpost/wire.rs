@@ -1,0 +1,333 @@
+//! The bodies of this dialect, in and out, with its names and its order of keys.
+
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::Response;
+use bytes::Bytes;
+use domain::ids::{GroupId, LogId, PostId};
+use serde::{Serialize, Serializer};
+
+use super::Error;
+use super::error::Operation;
+use super::js::{self, Js};
+use super::time::Iso;
+use crate::body;
+
+/// The longest body.
+const BODY_BYTES_MAX: usize = 1_024 * 1_024;
+/// The longest idempotency key.
+const KEY_CHARS_MAX: usize = 255;
+
+/// A JSON answer with status 200.
+pub(super) fn json(value: &impl Serialize) -> Response {
+    let mut bytes = Vec::with_capacity(512);
+    // Writing into memory cannot fail, and no type here has a key that is no text.
+    if let Err(error) = serde_json::to_writer(&mut bytes, value) {
+        tracing::error!(%error, "an answer could not be written");
+    }
+    let mut response = Response::new(bytes.into());
+    response.headers_mut().insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/json; charset=utf-8"),
+    );
+    response
+}
+
+/// The bytes of a body, whatever its media type says.
+pub(super) struct Body(pub(super) Bytes);
+
+impl<S: Sync> FromRequest<S> for Body {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Error> {
+        let (parts, body) = request.into_parts();
+        Ok(Self(body::read(&parts.headers, body, BODY_BYTES_MAX).await?))
+    }
+}
+
+/// The last segment of the path, which may or may not be the id of a group.
+pub(super) struct GroupRef(Option<GroupId>);
+
+impl GroupRef {
+    /// The id. What is no id fails as a failure of the operation would: so does the original's database driver.
+    pub(super) fn of(self, operation: Operation) -> Result<GroupId, Error> {
+        self.0.ok_or(Error::Failed(operation))
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for GroupRef {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        let last = parts.uri.path().trim_end_matches('/').rsplit('/').next();
+        Ok(Self(last.and_then(|text| text.parse().ok())))
+    }
+}
+
+/// The fields of `create-post`, not yet judged.
+#[derive(Debug)]
+pub(super) struct CreatePost<'a> {
+    pub(super) content: Js<'a>,
+    pub(super) platforms: Js<'a>,
+    pub(super) scheduled_time: Js<'a>,
+    pub(super) platform_settings: Js<'a>,
+}
+
+impl<'a> CreatePost<'a> {
+    /// The fields in a body.
+    pub(super) fn parse(body: &'a [u8]) -> Result<Self, Error> {
+        let names = ["content", "platforms", "scheduledTime", "platformSettings"];
+        let [content, platforms, scheduled_time, platform_settings] =
+            js::fields(body, &names).map_err(|_| Error::Json)?;
+        Ok(Self {
+            content,
+            platforms,
+            scheduled_time,
+            platform_settings,
+        })
+    }
+}
+
+/// The fields of `update-post`, not yet judged.
+#[derive(Debug)]
+pub(super) struct UpdatePost<'a> {
+    pub(super) status: Js<'a>,
+    pub(super) scheduled_time: Js<'a>,
+}
+
+impl<'a> UpdatePost<'a> {
+    /// The fields in a body.
+    pub(super) fn parse(body: &'a [u8]) -> Result<Self, Error> {
+        let [status, scheduled_time] = js::fields(body, &["status", "scheduledTime"]).map_err(|_| Error::Json)?;
+        Ok(Self { status, scheduled_time })
+    }
+}
+
+/// The caller's name for a request, if it gave one.
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Error> {
+    let Some(value) = headers.get("idempotency-key").filter(|value| !value.is_empty()) else {
+        return Ok(None);
+    };
+    let text = value.to_str().ok().filter(|text| text.len() <= KEY_CHARS_MAX);
+    text.map(|text| Some(text.to_owned()))
+        .ok_or(Error::bad("Invalid Idempotency-Key"))
+}
+
+/// `{"success":true}` and nothing else.
+#[derive(Debug, Serialize)]
+pub(super) struct Done {
+    pub(super) success: True,
+}
+
+/// Always `true`.
+#[derive(Debug)]
+pub(super) struct True;
+
+impl Serialize for True {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bool(true)
+    }
+}
+
+/// The answer of `create-post`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Created {
+    pub(super) success: True,
+    pub(super) post_group_id: GroupId,
+    pub(super) scheduled_time: Option<Iso>,
+}
+
+/// The answer of `get-post`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Fetched<'a> {
+    pub(super) success: True,
+    pub(super) post_group_id: GroupId,
+    pub(super) posts: Vec<Post<'a>>,
+}
+
+/// A target in `get-post`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Post<'a> {
+    #[serde(rename = "_id")]
+    pub(super) id: PostId,
+    pub(super) platform: &'static str,
+    /// Without the platform's name.
+    pub(super) platform_id: &'a str,
+    pub(super) content: &'a str,
+    pub(super) status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) posted_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) error: Option<PostError<'a>>,
+}
+
+/// Why a target failed.
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PostError<'a> {
+    pub(super) code: &'static str,
+    pub(super) message: &'a str,
+    /// Absent when there was no answer; null when it was this server that looked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) platform_status_code: Option<Option<u16>>,
+    pub(super) platform_error: Option<&'a str>,
+    pub(super) failed_at: Iso,
+    pub(super) retryable: bool,
+}
+
+/// The answer of `update-post`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Updated<'a> {
+    pub(super) success: True,
+    pub(super) message: &'static str,
+    pub(super) post_group: UpdatedGroup<'a>,
+    pub(super) scheduled_time: Option<Iso>,
+}
+
+/// The group after an update.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct UpdatedGroup<'a> {
+    #[serde(rename = "_id")]
+    pub(super) id: GroupId,
+    pub(super) status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) scheduled_time: Option<Iso>,
+    pub(super) content: &'a str,
+    pub(super) platforms: Vec<Compound<'a>>,
+}
+
+/// The answer of `list-posts`.
+#[derive(Debug, Serialize)]
+pub(super) struct Listed<'a> {
+    pub(super) success: True,
+    pub(super) posts: Vec<ListedGroup<'a>>,
+    pub(super) pagination: Pagination,
+}
+
+/// A group in a list.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ListedGroup<'a> {
+    pub(super) post_group_id: GroupId,
+    pub(super) content: &'a str,
+    pub(super) status: &'static str,
+    pub(super) scheduled_time: Option<Iso>,
+    pub(super) created_at: Iso,
+    pub(super) updated_at: Iso,
+    pub(super) platforms: Vec<ListedTarget<'a>>,
+    pub(super) media_urls: Vec<String>,
+}
+
+/// A target in a list.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ListedTarget<'a> {
+    /// With the platform's name.
+    pub(super) platform_id: Compound<'a>,
+    pub(super) platform: &'static str,
+    pub(super) status: &'static str,
+}
+
+/// Where a page stands among all.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Pagination {
+    pub(super) page: u64,
+    pub(super) limit: u32,
+    pub(super) total_items: u64,
+    pub(super) total_pages: u64,
+    pub(super) has_next_page: bool,
+    pub(super) has_prev_page: bool,
+}
+
+/// A platform's word, a dash, and the platform's own id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Compound<'a> {
+    pub(super) word: &'static str,
+    pub(super) id: &'a str,
+}
+
+impl Serialize for Compound<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{}-{}", self.word, self.id))
+    }
+}
+
+/// The answer of `post-logs`.
+#[derive(Debug, Serialize)]
+pub(super) struct Logs<'a> {
+    pub(super) success: True,
+    pub(super) logs: Vec<Log<'a>>,
+}
+
+/// An entry of a group's history.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Log<'a> {
+    #[serde(rename = "_id")]
+    pub(super) id: LogId,
+    pub(super) post_group_id: GroupId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) post_id: Option<PostId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) platform: Option<&'static str>,
+    pub(super) event: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) error: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) http_status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) retry_count: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) metadata: Option<LogMetadata>,
+    pub(super) created_at: Iso,
+    pub(super) updated_at: Iso,
+    #[serde(rename = "__v")]
+    pub(super) version: u8,
+}
+
+/// What a failure's entry adds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct LogMetadata {
+    pub(super) error_code: &'static str,
+    pub(super) retryable: bool,
+}
+
+/// The answer of `platform-connections`.
+#[derive(Debug, Serialize)]
+pub(super) struct Connections<'a> {
+    pub(super) success: True,
+    pub(super) connections: Vec<Connection<'a>>,
+}
+
+/// A connected account. Every key is always there.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Connection<'a> {
+    pub(super) platform_id: Compound<'a>,
+    pub(super) username: &'a str,
+    pub(super) display_name: Option<&'a str>,
+    pub(super) profile_image_url: Option<&'a str>,
+    pub(super) profile_url: Option<&'a str>,
+    pub(super) access_token_expires_at: Option<Iso>,
+    pub(super) token_status: &'static str,
+    pub(super) token_expires_in: Option<String>,
+    pub(super) last_successful_post: Option<Iso>,
+    pub(super) last_error: Option<LastError<'a>>,
+}
+
+/// The last failure of an account.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct LastError<'a> {
+    pub(super) message: &'a str,
+    pub(super) occurred_at: Iso,
+}

@@ -1,0 +1,74 @@
+//! HTTP for machines: the dialects, media links, health, metrics and the home page.
+//!
+//! What must stay true: a handler translates and does not decide. It asks [`engine`] by its commands and queries, and
+//! what differs between dialects (names, words, status codes) is in pure functions of `map` modules that tables test.
+//! Nothing secret is ever part of an answer, a log or a trace.
+
+mod body;
+pub mod dialect;
+pub mod dialects;
+mod health;
+mod home;
+mod media;
+mod metrics;
+mod origin;
+mod range;
+mod request_id;
+mod server;
+mod state;
+
+#[cfg(test)]
+mod testing;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tower_http::catch_panic::CatchPanicLayer;
+
+pub use crate::media::{MediaFile, MediaFiles, MediaLinks, MediaStream};
+pub use crate::server::{Limits, serve};
+pub use crate::state::{ApiState, Parts};
+
+use crate::dialects::postpost;
+use crate::origin::{Mount, OneOrigin};
+
+/// Everything that this server answers.
+pub fn router(state: ApiState) -> Router {
+    let postpost = postpost::router(&state);
+    let undivided = OneOrigin::new(
+        vec![Mount {
+            claims: postpost::claims,
+            routes: postpost.clone(),
+        }],
+        postpost.clone(),
+    );
+    Router::new()
+        .route("/", get(home::page))
+        .route("/style.css", get(home::style))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::metrics))
+        .route("/media/{token}/{name}", get(media::serve))
+        .layer(CatchPanicLayer::custom(|_| failed()))
+        .nest_service("/postpost/api/v1", postpost)
+        .nest_service("/api/v1", undivided)
+        .fallback(nothing_here)
+        .layer(axum::middleware::from_fn_with_state(
+            state.clone(),
+            request_id::name_request,
+        ))
+        .with_state(state)
+}
+
+async fn nothing_here() -> Response {
+    (
+        StatusCode::NOT_FOUND,
+        "There is nothing here. The addresses are listed at /\n",
+    )
+        .into_response()
+}
+
+fn failed() -> Response {
+    (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong here\n").into_response()
+}

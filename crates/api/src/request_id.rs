@@ -1,0 +1,122 @@
+//! Every request has a name: the caller's own (`x-request-id`) or one made here. It is in the answer's header, in the
+//! tracing span of everything that the request does, and in the log entries that it leaves.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::Response;
+use tracing::Instrument;
+
+use crate::state::ApiState;
+
+const HEADER: HeaderName = HeaderName::from_static("x-request-id");
+/// The longest name that is taken over, in characters.
+const CHARS_MAX: usize = 64;
+
+/// Makes names: a counter, mixed so that they do not tell how many requests there were.
+#[derive(Debug)]
+pub(crate) struct RequestIds {
+    next: AtomicU64,
+}
+
+impl RequestIds {
+    /// Names that follow from this seed.
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            next: AtomicU64::new(seed),
+        }
+    }
+
+    fn make(&self) -> RequestId {
+        // SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators") maps the counter one to one.
+        let state = self.next.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        RequestId(Arc::from(format!("{:016x}", mixed ^ (mixed >> 31))))
+    }
+}
+
+/// The name of the present request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RequestId(Arc<str>);
+
+impl RequestId {
+    /// As text.
+    #[must_use]
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// A caller's own name, when it is short and visible.
+    fn given(value: &HeaderValue) -> Option<Self> {
+        let text = value.to_str().ok()?;
+        let is_good = (1..=CHARS_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+        is_good.then(|| Self(Arc::from(text)))
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for RequestId {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        // Absent only when a handler is called without the middleware, as a unit test may.
+        Ok(parts
+            .extensions
+            .get::<Self>()
+            .cloned()
+            .unwrap_or_else(|| Self(Arc::from("-"))))
+    }
+}
+
+/// The middleware: names the request, and everything that it does.
+pub(crate) async fn name_request(State(api): State<ApiState>, mut request: Request, next: Next) -> Response {
+    let id = request
+        .headers()
+        .get(&HEADER)
+        .and_then(RequestId::given)
+        .unwrap_or_else(|| api.request_ids().make());
+    let span = tracing::info_span!("request", id = %id, method = %request.method(), path = request.uri().path());
+    let header = HeaderValue::from_str(id.as_str());
+    request.extensions_mut().insert(id);
+    let mut response = next.run(request).instrument(span).await;
+    if let Ok(value) = header {
+        response.headers_mut().insert(HEADER, value);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn made_names_differ_and_a_seed_repeats_them() {
+        let (one, two) = (RequestIds::new(7), RequestIds::new(7));
+        let (first, second) = (one.make(), one.make());
+        assert_ne!(first, second);
+        assert_eq!(first, two.make());
+        assert_eq!(first.as_str().len(), 16);
+    }
+
+    #[test]
+    fn a_callers_name_is_taken_when_it_is_short_and_visible() {
+        let given = |text: &str| RequestId::given(&HeaderValue::from_bytes(text.as_bytes()).unwrap());
+        assert_eq!(given("req-1:a/b").unwrap().as_str(), "req-1:a/b");
+        assert!(given(&"x".repeat(64)).is_some());
+        for bad in ["", "a b", "ä", &"x".repeat(65)] {
+            assert_eq!(given(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What every handler can reach.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use engine::Engine;
+use url::Url;
+
+use crate::media::{MediaFiles, MediaLinks};
+use crate::request_id::RequestIds;
+
+/// What the API is made of.
+pub struct Parts {
+    /// What does the work.
+    pub engine: Engine,
+    /// The address under which clients reach this server: the configured one, or the one really bound.
+    pub public_url: Url,
+    /// The version of the binary.
+    pub version: &'static str,
+    /// Turns stored media into absolute URLs.
+    pub links: Arc<dyn MediaLinks>,
+    /// Finds the file that a signed link stands for.
+    pub files: Arc<dyn MediaFiles>,
+    /// Whether a publisher runs in this process: readiness then needs its beat.
+    pub publishes: bool,
+    /// A random number that request ids are derived from.
+    pub seed: u64,
+}
+
+/// What every handler can reach; cheap to clone.
+#[derive(Clone)]
+pub struct ApiState(Arc<Inner>);
+
+/// What the clones of a state share.
+struct Inner {
+    parts: Parts,
+    request_ids: RequestIds,
+}
+
+impl ApiState {
+    /// Puts the state together.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let request_ids = RequestIds::new(parts.seed);
+        Self(Arc::new(Inner { parts, request_ids }))
+    }
+
+    /// What makes names for requests that came without one.
+    pub(crate) fn request_ids(&self) -> &RequestIds {
+        &self.0.request_ids
+    }
+
+    /// The absolute address of a path of this server.
+    pub(crate) fn address_of(&self, path: &str) -> String {
+        format!("{}{path}", self.public_url.as_str().trim_end_matches('/'))
+    }
+}
+
+impl Deref for ApiState {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0.parts
+    }
+}
+
+impl fmt::Debug for ApiState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiState")
+            .field("public_url", &self.public_url.as_str())
+            .finish_non_exhaustive()
+    }
+}

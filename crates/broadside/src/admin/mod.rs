@@ -1,0 +1,18 @@
+//! Operation: what the command line can do, whether a server runs or not.
+//!
+//! [`Request`]s are answered by [`handle()`] alone. A running server answers them over a unix socket in its data
+//! directory; without one the command opens the store itself and calls the same function.
+
+mod door;
+mod handle;
+pub mod protocol;
+mod socket;
+pub mod view;
+
+pub use door::Door;
+pub(crate) use door::unexpected;
+pub use handle::handle;
+pub(crate) use handle::the_user;
+pub use protocol::{Refusal, Reply, Request};
+pub(crate) use socket::read_line;
+pub use socket::{Listener, SOCKET_FILE};

@@ -1,0 +1,347 @@
+//! What the command line asks a server, and what it answers: one JSON object a line.
+
+use domain::account::{Account, ApiKey};
+use domain::content::Media;
+use domain::ids::UserId;
+use domain::log::LogRecord;
+use domain::platform::Platform;
+use domain::secret::SecretText;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::view::GroupView;
+
+/// The longest request or answer line, in bytes.
+pub const LINE_BYTES_MAX: usize = 4 * 1_024 * 1_024;
+
+/// A secret on its way through the socket, which only the directory's owner can open. Its `Debug` says nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Hush(pub SecretText);
+
+impl Hush {
+    /// The secret with this text.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(SecretText::new(text))
+    }
+}
+
+impl Serialize for Hush {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.expose())
+    }
+}
+
+impl<'de> Deserialize<'de> for Hush {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::new)
+    }
+}
+
+/// A request. Users are named; without a name the only user there is counts.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Request {
+    /// Who is there?
+    Hello,
+    /// Adds a user.
+    UserAdd {
+        /// Its name.
+        name: String,
+    },
+    /// Lists users.
+    UserList,
+    /// Removes a user with everything it has.
+    UserRemove {
+        /// Its name.
+        name: String,
+    },
+    /// Connects the account that credentials stand for.
+    AccountAdd {
+        /// Whose it will be.
+        user: Option<String>,
+        /// Where.
+        platform: Platform,
+        /// The account's own server, where the platform has many.
+        base_url: Option<String>,
+        /// An access token or bot token.
+        token: Option<Hush>,
+        /// A refresh token.
+        refresh_token: Option<Hush>,
+        /// A handle, e-mail address or chat id.
+        identifier: Option<String>,
+        /// An app password.
+        password: Option<Hush>,
+    },
+    /// Lists accounts.
+    AccountList {
+        /// Whose.
+        user: Option<String>,
+    },
+    /// Disconnects an account.
+    AccountRemove {
+        /// Whose.
+        user: Option<String>,
+        /// `platform:name`, or its id.
+        account: String,
+    },
+    /// Makes an API key, and the user `me` when there is no user at all.
+    KeyCreate {
+        /// Whose.
+        user: Option<String>,
+        /// The key's name.
+        name: String,
+        /// A key from elsewhere, to be accepted here too.
+        import: Option<Hush>,
+    },
+    /// Lists keys.
+    KeyList {
+        /// Whose.
+        user: Option<String>,
+    },
+    /// Revokes a key.
+    KeyRevoke {
+        /// Whose.
+        user: Option<String>,
+        /// Its id or its prefix.
+        key: String,
+    },
+    /// Stores a file; its bytes follow the request's line.
+    MediaPut {
+        /// Whose.
+        user: Option<String>,
+        /// The file's name.
+        name: String,
+        /// How many bytes follow.
+        bytes: u64,
+    },
+    /// Fetches a file from the web and stores it.
+    MediaFetch {
+        /// Whose.
+        user: Option<String>,
+        /// Its address.
+        url: String,
+    },
+    /// Publishes, now or later.
+    Post(NewPost),
+    /// Lists groups, the newest first.
+    Posts {
+        /// Whose.
+        user: Option<String>,
+        /// At most so many (100).
+        limit: u32,
+    },
+    /// One group, by its id or the id of one of its posts.
+    Show {
+        /// Whose.
+        user: Option<String>,
+        /// The id.
+        id: String,
+    },
+    /// History: of a group, or the newest of a user.
+    Logs {
+        /// Whose.
+        user: Option<String>,
+        /// A group's or a post's id.
+        id: Option<String>,
+        /// At most so many.
+        limit: u32,
+    },
+    /// Tries a post again, or every failed post of a group.
+    Retry {
+        /// Whose.
+        user: Option<String>,
+        /// A post's or a group's id.
+        id: String,
+    },
+    /// A person's word on a post whose outcome is unknown.
+    Resolve {
+        /// Whose.
+        user: Option<String>,
+        /// The post's id.
+        id: String,
+        /// Where it is live; absent means that it is to be sent again.
+        published: Option<String>,
+    },
+    /// What an operator should know.
+    Health,
+    /// Which secrets are sealed how.
+    SecretsStatus,
+    /// Makes a new master key and seals everything with it.
+    SecretsRotate,
+}
+
+/// A post to be made.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewPost {
+    /// Whose.
+    pub user: Option<String>,
+    /// The text.
+    pub text: String,
+    /// Stored files.
+    pub media: Vec<Media>,
+    /// Replies of a thread.
+    pub replies: Vec<String>,
+    /// A comment under the post.
+    pub first_comment: Option<String>,
+    /// Settings per platform.
+    pub settings: domain::content::Settings,
+    /// `platform:name` or account ids; empty means every account.
+    pub to: Vec<String>,
+    /// When; absent means now.
+    pub at: Option<Timestamp>,
+}
+
+/// A user as it is listed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct UserView {
+    /// Its id.
+    pub id: UserId,
+    /// Its name.
+    pub name: String,
+    /// Its plan's name.
+    pub plan: String,
+    /// Since when.
+    pub created_at: Timestamp,
+}
+
+/// A platform as it stands.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PlatformHealth {
+    /// Which.
+    pub platform: Platform,
+    /// Whether this server has a connector for it.
+    pub connector: bool,
+    /// Connected accounts.
+    pub accounts: u32,
+    /// Accounts that a person must connect again.
+    pub reconnect: u32,
+    /// What is missing, if anything.
+    pub missing: Option<String>,
+}
+
+/// What an operator should know.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Health {
+    /// The server's time.
+    pub now: Timestamp,
+    /// Posts due and not finished.
+    pub due: u64,
+    /// The watchdog's sentence, when something is overdue.
+    pub warning: Option<String>,
+    /// What is wrong with the database, if anything.
+    pub database: Option<String>,
+    /// Users there are.
+    pub users: u32,
+    /// Platforms.
+    pub platforms: Vec<PlatformHealth>,
+}
+
+/// An answer.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "answer", content = "is", rename_all = "snake_case")]
+pub enum Reply {
+    /// It is done and there is nothing to say.
+    Done,
+    /// Who is there.
+    Hello {
+        /// The server's process id.
+        pid: u32,
+        /// Its version.
+        version: String,
+        /// Whether it is a server, which publishes by itself.
+        serving: bool,
+    },
+    /// A user.
+    User(UserView),
+    /// Users.
+    Users(Vec<UserView>),
+    /// An account.
+    Account(Account),
+    /// Accounts.
+    Accounts(Vec<Account>),
+    /// A key just made, with its text.
+    NewKey {
+        /// The key.
+        key: ApiKey,
+        /// What callers send.
+        text: Hush,
+        /// Whose it is.
+        user: String,
+    },
+    /// Keys.
+    Keys(Vec<ApiKey>),
+    /// A stored file.
+    Media(Media),
+    /// A group.
+    Group(GroupView),
+    /// Groups.
+    Groups {
+        /// The page.
+        groups: Vec<GroupView>,
+        /// How many there are in all.
+        total: u64,
+    },
+    /// History.
+    Logs(Vec<LogRecord>),
+    /// Health.
+    Health(Health),
+    /// Secrets.
+    Secrets {
+        /// Where the master keys come from.
+        source: String,
+        /// Master keys known.
+        keys: u32,
+        /// Values that are sealed with an older one.
+        older: u64,
+    },
+    /// It was refused.
+    Refused(Refusal),
+}
+
+/// Why something was refused, and what to do.
+#[derive(Debug, Clone, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct Refusal {
+    /// A word for machines.
+    pub code: String,
+    /// What happened.
+    pub message: String,
+    /// What to do next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+impl Refusal {
+    /// A refusal without a next step.
+    #[must_use]
+    pub fn new(code: &str, message: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), message: message.into(), next: None }
+    }
+
+    /// The same with the next step.
+    #[must_use]
+    pub fn next(mut self, step: impl Into<String>) -> Self {
+        self.next = Some(step.into());
+        self
+    }
+}
+
+impl From<engine::Error> for Refusal {
+    fn from(error: engine::Error) -> Self {
+        let message = error.to_string();
+        match error {
+            engine::Error::NotFound => Self::new("not_found", "there is no such thing here").next("`broadside posts` lists ids"),
+            engine::Error::Conflict(_) => Self::new("conflict", message),
+            engine::Error::Invalid(_) => Self::new("invalid", message),
+            engine::Error::Platform(_) => {
+                Self::new("platform", message).next("check the credentials and `broadside doctor`, then try again")
+            }
+            engine::Error::OutcomeUnknown(_) => Self::new("outcome_unknown", message),
+            engine::Error::Unavailable(source) => {
+                Self::new("unavailable", format!("{message}: {source}")).next("`broadside doctor` looks at the database")
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Groups and posts as the command line shows them.
+
+use domain::error::ErrorSummary;
+use domain::ids::{GroupId, PostId};
+use domain::platform::Platform;
+use domain::post::PostState;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use store::Group;
+
+/// A group.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GroupView {
+    /// Its id.
+    pub id: GroupId,
+    /// Its head's text.
+    pub text: String,
+    /// How many files it has.
+    pub media: usize,
+    /// Whether it is a draft.
+    pub draft: bool,
+    /// When it is to go out.
+    pub planned_at: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Its posts.
+    pub posts: Vec<PostView>,
+}
+
+/// A post.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PostView {
+    /// Its id.
+    pub id: PostId,
+    /// Where.
+    pub platform: Platform,
+    /// The platform's own id of the account.
+    pub account: String,
+    /// The state's word.
+    pub status: String,
+    /// Whether nothing more happens by itself.
+    pub done: bool,
+    /// The public page.
+    pub url: Option<String>,
+    /// The platform's own id of the post.
+    pub remote_id: Option<String>,
+    /// Why it failed or waits.
+    pub error: Option<ErrorSummary>,
+    /// When something happens next.
+    pub next_at: Option<Timestamp>,
+    /// Publishing attempts so far.
+    pub attempts: u32,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+}
+
+impl From<&Group> for GroupView {
+    fn from(group: &Group) -> Self {
+        Self {
+            id: group.id,
+            text: group.content.head.text.clone(),
+            media: group.content.head.media.len(),
+            draft: group.draft,
+            planned_at: group.planned_at,
+            created_at: group.created_at,
+            posts: group.posts.iter().map(PostView::from).collect(),
+        }
+    }
+}
+
+impl From<&store::Post> for PostView {
+    fn from(post: &store::Post) -> Self {
+        let state = &post.state;
+        let (remote, error, ended_at) = match state {
+            PostState::Published { at, remote, .. } | PostState::Removed { at, remote } => (Some(remote), None, Some(*at)),
+            PostState::Failed { at, error, parts } => (parts.head.as_ref(), Some(error), Some(*at)),
+            PostState::Unconfirmed { since, error, parts, .. } => (parts.head.as_ref(), Some(error), Some(*since)),
+            PostState::Waiting { error, .. } => (None, error.as_ref(), None),
+            PostState::Missed { at, .. } | PostState::Cancelled { at } => (None, None, Some(*at)),
+            _ => (None, None, None),
+        };
+        Self {
+            id: post.id,
+            platform: post.platform,
+            account: post.target.clone(),
+            status: state.word().to_owned(),
+            done: state.is_terminal() || matches!(state, PostState::Draft),
+            url: remote.and_then(|remote| remote.url.clone()),
+            remote_id: remote.map(|remote| remote.id.clone()),
+            error: error.cloned(),
+            next_at: state.wake_at(),
+            attempts: post.attempts,
+            ended_at,
+        }
+    }
+}
+
+impl GroupView {
+    /// Whether nothing more happens by itself.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.posts.iter().all(|post| post.done)
+    }
+}
+
+impl PostView {
+    /// What a person can do now, when there is something.
+    #[must_use]
+    pub fn next_step(&self) -> Option<String> {
+        let id = self.id;
+        Some(match self.status.as_str() {
+            "failed" => match self.error.as_ref().map(|error| error.kind) {
+                Some(domain::error::ErrorKind::Auth | domain::error::ErrorKind::AccountGone) => format!(
+                    "connect the account again with `broadside account add --platform {}`, then `broadside retry {id}`",
+                    self.platform
+                ),
+                _ => format!("`broadside retry {id}`"),
+            },
+            "missed" => format!("`broadside retry {id}` sends it now"),
+            "unconfirmed" => format!(
+                "look at the account, then `broadside resolve {id} --published URL` or `broadside resolve {id} --send-again`"
+            ),
+            _ => return None,
+        })
+    }
+}

@@ -1,0 +1,78 @@
+use super::*;
+
+fn none() -> std::iter::Empty<(String, String)> {
+    std::iter::empty()
+}
+
+fn env(name: &str, value: &str) -> std::vec::IntoIter<(String, String)> {
+    vec![(name.to_owned(), value.to_owned())].into_iter()
+}
+
+fn flags_with_file(label: &str, text: &str) -> Flags {
+    let dir = std::env::temp_dir().join(format!("broadside-config-{}-{label}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let path = dir.join("a.toml");
+    std::fs::write(&path, text).unwrap();
+    Flags { config: Some(path), ..Flags::default() }
+}
+
+#[test]
+fn the_defaults_are_a_whole_configuration_and_agree_with_the_engines() {
+    let config = Config::assemble(&Flags::default(), none()).unwrap();
+    let engine = engine::Settings::default();
+    assert_eq!(config.server.listen.to_string(), "127.0.0.1:8420");
+    assert_eq!(config.publisher.sends_max, engine.sends_max);
+    assert_eq!(config.publisher.claimed_max, engine.claimed_max);
+    assert_eq!(config.publisher.late_after, engine.late_after);
+    assert_eq!(config.publisher.behind_after, engine.behind_after);
+    assert_eq!(config.publisher.poll, engine.poll);
+    assert_eq!(config.publisher.processing_max, engine.processing_max);
+    assert_eq!(config.publisher.watchdog_after, engine.watchdog_after);
+    assert_eq!(config.publisher.drain, engine.drain);
+}
+
+#[test]
+fn a_flag_beats_the_environment_which_beats_the_file() {
+    let mut flags = flags_with_file("order", "[server]\nlisten = \"127.0.0.1:1\"\n[log]\nlevel = \"warn\"\n");
+    let config = Config::assemble(&flags, env("BROADSIDE_SERVER__LISTEN", "127.0.0.1:2")).unwrap();
+    assert_eq!(config.server.listen.port(), 2);
+    assert_eq!(config.log.level, "warn");
+    flags.listen = Some("127.0.0.1:3".parse().unwrap());
+    let config = Config::assemble(&flags, env("BROADSIDE_SERVER__LISTEN", "127.0.0.1:2")).unwrap();
+    assert_eq!(config.server.listen.port(), 3);
+}
+
+#[test]
+fn a_setting_that_does_not_exist_is_named_with_its_path_and_its_neighbour() {
+    let flags = flags_with_file("unknown", "[server]\nlsiten = \"127.0.0.1:1\"\n");
+    let error = format!("{:#}", Config::assemble(&flags, none()).unwrap_err());
+    assert!(error.contains("'server.lsiten'") && error.contains("'server.listen'"), "{error}");
+    let error = Config::assemble(&Flags::default(), env("BROADSIDE_PUBLISHER__SEND_MAX", "1")).unwrap_err();
+    assert!(format!("{error:#}").contains("'publisher.sends_max'"), "{error:#}");
+}
+
+#[test]
+fn numbers_lists_and_platforms_come_from_the_environment_too() {
+    let config = Config::assemble(&Flags::default(), env("BROADSIDE_MEDIA__ALLOW", "http://a:1, http://b")).unwrap();
+    assert_eq!(config.media.allow, ["http://a:1", "http://b"]);
+    let config = Config::assemble(&Flags::default(), env("BROADSIDE_PLATFORMS__X__CLIENT_ID", "123")).unwrap();
+    assert_eq!(config.platforms.get(&Platform::X).unwrap().client_id.as_deref(), Some("123"));
+    let error = Config::assemble(&Flags::default(), env("BROADSIDE_PUBLISHER__SENDS_MAX", "many")).unwrap_err();
+    assert!(format!("{error:#}").contains("publisher.sends_max"), "{error:#}");
+}
+
+#[test]
+fn secrets_are_not_shown() {
+    let flags = flags_with_file("secret", "[platforms.x]\nclient_id = \"id\"\nclient_secret = \"hush-hush\"\n");
+    let config = Config::assemble(&flags, none()).unwrap();
+    assert_eq!(config.platforms.get(&Platform::X).unwrap().client_secret.as_ref().unwrap().expose(), "hush-hush");
+    assert!(!toml::to_string(&config).unwrap().contains("hush"));
+    assert!(!format!("{config:?}").contains("hush"));
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused() {
+    for text in ["[publisher]\nsends_max = 0\n", "[publisher]\npoll = \"0s\"\n", "[server]\npublic_url = \"ftp://a\"\n"] {
+        assert!(Config::assemble(&flags_with_file("refused", text), none()).is_err(), "{text}");
+    }
+}

@@ -1,0 +1,182 @@
+//! The performance: sample posts, their results and their timelines as they come.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+use domain::content::{Content, PartContent};
+use domain::ids::{GroupId, PostId};
+use domain::platform::Platform;
+use engine::commands::{CreateGroup, Target};
+use jiff::{SignedDuration, Timestamp};
+use sandbox::Filter;
+use serde::Serialize;
+
+use super::cast::{Behaviour, Role};
+use super::stage::Stage;
+use crate::admin::Reply;
+use crate::admin::view::{GroupView, PostView};
+use crate::cli::output::{Output, Tone};
+
+/// A behaviour that is not met by then is not met.
+const ENDS_WITHIN: SignedDuration = SignedDuration::from_secs(38);
+const LOOK_EVERY: SignedDuration = SignedDuration::from_millis(25);
+
+/// One target's end, as `--json` prints it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Ended {
+    /// Where.
+    pub platform: Platform,
+    /// How the account behaves.
+    pub behaviour: Behaviour,
+    /// The state that its post is in.
+    pub status: String,
+    /// The public page.
+    pub url: Option<String>,
+    /// Posts that the platform really made, by the sandbox's journal.
+    pub copies: usize,
+    /// Publishing attempts.
+    pub attempts: u32,
+    /// From the request to the end.
+    pub ms: i128,
+}
+
+/// Posts and reports.
+pub struct Show<'a> {
+    stage: &'a Stage,
+    out: Output,
+    text: String,
+}
+
+impl<'a> Show<'a> {
+    /// A performance whose posts nobody can confuse with those of another.
+    ///
+    /// # Errors
+    /// When the operating system gives no randomness.
+    pub fn new(stage: &'a Stage, out: Output) -> anyhow::Result<Self> {
+        let number = crate::wiring::random_number()? & 0xff_ffff;
+        Ok(Self { stage, out, text: format!("Hello from Broadside: one request, every network. Take {number:06x}") })
+    }
+
+    /// Publishes a sample with a picture: to the good accounts, and to the others too when `all`. True when everything
+    /// ended as its account's behaviour says.
+    ///
+    /// # Errors
+    /// When the server does not do what it should, which is a bug.
+    pub async fn perform(&self, all: bool) -> anyhow::Result<bool> {
+        let started = self.stage.server.site.engine.clock().now();
+        let media = self.sample_image().await?;
+        let is_cast = |behaviour: Behaviour| all || behaviour == Behaviour::Ok;
+        let cast: Vec<_> = self.stage.accounts.iter().filter(|(role, _)| is_cast(role.behaviour)).collect();
+        let target = |(role, account): &&(Role, domain::account::Account)| Target {
+            platform: role.platform,
+            remote_id: account.remote_id.clone(),
+        };
+        let command = CreateGroup {
+            owner: self.stage.user.id,
+            content: Content {
+                head: PartContent { text: self.text.clone(), media: vec![media] },
+                ..Content::default()
+            },
+            targets: cast.iter().map(target).collect(),
+            draft: false,
+            planned_at: None,
+            idempotency: None,
+            request_id: None,
+        };
+        let group = self.stage.server.site.engine.create_group(command).await?.id;
+        self.follow(group, started).await
+    }
+
+    async fn sample_image(&self) -> anyhow::Result<domain::content::Media> {
+        let url = self.stage.sandbox.sample_url("image.jpg");
+        match self.stage.server.site.fetch_media(Some(&self.stage.user.name), &url).await? {
+            Reply::Media(mut media) => {
+                media.alt = Some("A sample picture".to_owned());
+                Ok(media)
+            }
+            _ => anyhow::bail!("the sample picture was not stored"),
+        }
+    }
+
+    /// Reports each post when it ends.
+    async fn follow(&self, id: GroupId, started: Timestamp) -> anyhow::Result<bool> {
+        let engine = &self.stage.server.site.engine;
+        let ends = started.saturating_add(ENDS_WITHIN)?;
+        let mut told: BTreeMap<PostId, bool> = BTreeMap::new();
+        loop {
+            let group = GroupView::from(&engine.group(&self.stage.reach(), id).await?);
+            let is_over = engine.clock().now() >= ends;
+            for post in group.posts.iter().filter(|post| post.done || is_over) {
+                if !told.contains_key(&post.id) {
+                    told.insert(post.id, self.report(id, post, started).await?);
+                }
+            }
+            if told.len() == group.posts.len() {
+                return Ok(told.into_values().all(|is_met| is_met));
+            }
+            engine.clock().sleep_until(engine.clock().now().saturating_add(LOOK_EVERY)?).await;
+        }
+    }
+
+    async fn report(&self, group: GroupId, post: &PostView, started: Timestamp) -> anyhow::Result<bool> {
+        let is_meant = |(role, account): &&(Role, _)| {
+            let account: &domain::account::Account = account;
+            role.platform == post.platform && account.remote_id == post.account
+        };
+        let (role, account) = self.stage.accounts.iter().find(is_meant).context("a post of nobody's")?;
+        let filter = Filter {
+            platform: Some(role.platform),
+            account: Some(account.remote_id.clone()),
+            text: Some(self.text.clone()),
+        };
+        let ended = Ended {
+            platform: role.platform,
+            behaviour: role.behaviour,
+            status: post.status.clone(),
+            url: post.url.clone(),
+            copies: self.stage.sandbox.published(&filter).len(),
+            attempts: post.attempts,
+            ms: post.ended_at.unwrap_or(started).duration_since(started).as_millis(),
+        };
+        let is_met = role.behaviour.is_met_by(post, ended.copies);
+        if self.out.is_json() {
+            self.out.json_line(&ended);
+        } else {
+            self.print(&ended, post, is_met);
+            self.print_timeline(group, post.id, started).await?;
+        }
+        Ok(is_met)
+    }
+
+    fn print(&self, ended: &Ended, post: &PostView, is_met: bool) {
+        let (mark, tone) = match (is_met, ended.status.as_str()) {
+            (false, _) => ("!", Tone::Bad),
+            (true, "published") => ("✓", Tone::Good),
+            (true, "unconfirmed") => ("?", Tone::Doubtful),
+            (true, _) => ("✗", Tone::Doubtful),
+        };
+        let told = ended.url.clone().or_else(|| post.error.as_ref().map(|error| error.message.clone())).unwrap_or_default();
+        let name = ended.platform.name();
+        let line = format!(
+            "{} {name:<10} {:<22} {:<12} {:>6} ms  {told}",
+            self.out.toned(tone, mark),
+            ended.behaviour.word(),
+            ended.status,
+            ended.ms
+        );
+        self.out.line(line.trim_end());
+    }
+
+    async fn print_timeline(&self, group: GroupId, post: PostId, started: Timestamp) -> anyhow::Result<()> {
+        let entries = self.stage.server.site.engine.group_log(&self.stage.reach(), group, 1_000).await?;
+        let of_post = entries.iter().filter(|record| record.entry.post == Some(post));
+        let steps: Vec<_> = of_post
+            .map(|record| {
+                let at = record.entry.at.duration_since(started).as_secs_f64();
+                format!("{} +{at:.2}s", record.entry.kind.word().replace('_', " "))
+            })
+            .collect();
+        self.out.line(&self.out.toned(Tone::Faint, &format!("    {}", steps.join(" → "))));
+        Ok(())
+    }
+}
