@@ -116,6 +116,7 @@ impl Door {
             public_url: Url::parse("http://127.0.0.1:4000/").unwrap(),
             version: "9.9.9",
             links: Arc::new(TestMedia),
+            imports: Arc::new(TestMedia),
             files: Arc::new(TestMedia),
             publishes: true,
             seed: 7,
@@ -322,8 +323,18 @@ struct TestMedia;
 
 impl MediaLinks for TestMedia {
     fn link(&self, media: &Media) -> Option<String> {
+        assert_ne!(media.key, "panic", "a test asks for this");
         Some(format!("http://127.0.0.1:4000/media/token/{}", media.key))
     }
+}
+
+#[async_trait::async_trait]
+impl crate::media::MediaImports for TestMedia {
+    async fn import(&self, _: domain::ids::UserId, _: &str, _: &::media::Allowance) -> Result<Media, ::media::FetchError> {
+        Err(::media::FetchError::BlockedHost)
+    }
+
+    async fn discard(&self, _: &Media) {}
 }
 
 #[async_trait]

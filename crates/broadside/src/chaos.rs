@@ -33,9 +33,19 @@ impl FromStr for Trap {
         let mut words = text.trim().split(':');
         let word = words.next().unwrap_or_default();
         let point = CrashPoint::ALL.iter().copied().find(|point| point.word() == word);
-        let known = || CrashPoint::ALL.iter().map(|point| point.word()).collect::<Vec<_>>().join(", ");
+        let known = || {
+            CrashPoint::ALL
+                .iter()
+                .map(|point| point.word())
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
         let point = point.with_context(|| format!("'{word}' is no place to crash at; known are: {}", known()))?;
-        let mut trap = Self { point, platform: None, nth: 1 };
+        let mut trap = Self {
+            point,
+            platform: None,
+            nth: 1,
+        };
         for word in words {
             match (word.parse::<u64>(), word.parse::<Platform>()) {
                 (Ok(nth), _) if nth > 0 => trap.nth = nth,
@@ -63,13 +73,19 @@ struct Armed {
 
 impl Armed {
     fn with(text: String) -> anyhow::Result<Self> {
-        let trap = if text.trim().is_empty() { None } else { Some(text.parse()?) };
+        let trap = if text.trim().is_empty() {
+            None
+        } else {
+            Some(text.parse()?)
+        };
         Ok(Self { text, trap, reached: 0 })
     }
 
     /// Counts a place; true when it is the one.
     fn springs(&mut self, point: CrashPoint, platform: Platform) -> bool {
-        let Some(trap) = self.trap.filter(|trap| trap.covers(point, platform)) else { return false };
+        let Some(trap) = self.trap.filter(|trap| trap.covers(point, platform)) else {
+            return false;
+        };
         self.reached += 1;
         self.reached == trap.nth
     }
@@ -97,7 +113,12 @@ impl KillPoints {
         }
         let log = std::env::var_os("BROADSIDE_CRASH_LOG").map(PathBuf::from);
         let from_env = Armed::with(trap).context("BROADSIDE_CRASH")?;
-        Ok(Some(Self { from_env: Mutex::new(from_env), from_file: Mutex::default(), file, log }))
+        Ok(Some(Self {
+            from_env: Mutex::new(from_env),
+            from_file: Mutex::default(),
+            file,
+            log,
+        }))
     }
 
     fn springs(&self, point: CrashPoint, platform: Platform) -> bool {
@@ -119,10 +140,14 @@ impl KillPoints {
 
     fn die(&self, point: CrashPoint) {
         if let Some(path) = &self.log {
-            let written = OpenOptions::new().create(true).append(true).open(path).and_then(|mut log| {
-                writeln!(log, "{}", point.word())?;
-                log.sync_data()
-            });
+            let written = OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(path)
+                .and_then(|mut log| {
+                    writeln!(log, "{}", point.word())?;
+                    log.sync_data()
+                });
             if let Err(error) = written {
                 tracing::error!(%error, "the crash log cannot be written");
             }
@@ -149,8 +174,22 @@ mod tests {
     #[test]
     fn a_trap_is_a_place_with_a_platform_and_a_count_if_wanted() {
         let trap: Trap = "answer-read:x:3".parse().unwrap();
-        assert_eq!(trap, Trap { point: CrashPoint::AnswerRead, platform: Some(Platform::X), nth: 3 });
-        assert_eq!("settled:2".parse::<Trap>().unwrap(), Trap { point: CrashPoint::Settled, platform: None, nth: 2 });
+        assert_eq!(
+            trap,
+            Trap {
+                point: CrashPoint::AnswerRead,
+                platform: Some(Platform::X),
+                nth: 3
+            }
+        );
+        assert_eq!(
+            "settled:2".parse::<Trap>().unwrap(),
+            Trap {
+                point: CrashPoint::Settled,
+                platform: None,
+                nth: 2
+            }
+        );
         for wrong in ["nowhere", "settled:0", "settled:myspace", ""] {
             assert!(wrong.parse::<Trap>().is_err(), "{wrong}");
         }
@@ -169,8 +208,12 @@ mod tests {
     #[test]
     fn a_file_arms_a_running_process_and_counts_anew_when_it_changes() {
         let file = std::env::temp_dir().join(format!("broadside-trap-{}", std::process::id()));
-        let points =
-            KillPoints { from_env: Mutex::default(), from_file: Mutex::default(), file: Some(file.clone()), log: None };
+        let points = KillPoints {
+            from_env: Mutex::default(),
+            from_file: Mutex::default(),
+            file: Some(file.clone()),
+            log: None,
+        };
         assert!(!points.springs(CrashPoint::Asked, Platform::X));
         std::fs::write(&file, "asked:2\n").unwrap();
         assert!(!points.springs(CrashPoint::Asked, Platform::X));

@@ -23,7 +23,10 @@ impl SystemClock {
     /// The time as it is.
     #[must_use]
     pub fn real() -> Self {
-        Self { factor: 1.0, epoch: Timestamp::UNIX_EPOCH }
+        Self {
+            factor: 1.0,
+            epoch: Timestamp::UNIX_EPOCH,
+        }
     }
 
     /// A clock that shows `epoch` at that wall time and runs `factor` times as fast from there.
@@ -31,7 +34,10 @@ impl SystemClock {
     /// # Errors
     /// When the factor is not a positive number.
     pub fn scaled(factor: f64, epoch: Timestamp) -> anyhow::Result<Self> {
-        anyhow::ensure!(factor.is_finite() && factor > 0.0, "--time-factor must be a positive number");
+        anyhow::ensure!(
+            factor.is_finite() && factor > 0.0,
+            "--time-factor must be a positive number"
+        );
         Ok(Self { factor, epoch })
     }
 
@@ -50,7 +56,10 @@ impl SystemClock {
 }
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the clock that everybody else is given")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the clock that everybody else is given"
+    )]
     fn now(&self) -> Timestamp {
         self.shown(Timestamp::now())
     }
@@ -58,12 +67,19 @@ impl Clock for SystemClock {
     fn boot(&self) -> BootInstant {
         let reading = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
         let seconds = u64::try_from(reading.tv_sec).unwrap_or(0);
-        let nanos = seconds.saturating_mul(1_000_000_000).saturating_add(u64::try_from(reading.tv_nsec).unwrap_or(0));
+        let nanos = seconds
+            .saturating_mul(1_000_000_000)
+            .saturating_add(u64::try_from(reading.tv_nsec).unwrap_or(0));
         if self.is_real() {
             return BootInstant(nanos);
         }
         let scaled = Duration::from_nanos(nanos).as_secs_f64() * self.factor;
-        BootInstant(Duration::try_from_secs_f64(scaled).ok().and_then(|d| u64::try_from(d.as_nanos()).ok()).unwrap_or(u64::MAX))
+        BootInstant(
+            Duration::try_from_secs_f64(scaled)
+                .ok()
+                .and_then(|d| u64::try_from(d.as_nanos()).ok())
+                .unwrap_or(u64::MAX),
+        )
     }
 
     fn sleep_until(&self, at: Timestamp) -> BoxFut<'_, ()> {
@@ -80,7 +96,10 @@ impl Clock for SystemClock {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is what sleeping on the clock comes down to")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is what sleeping on the clock comes down to"
+)]
 async fn nap(time: Duration) {
     // The timer counts milliseconds: shorter naps would only spin.
     tokio::time::sleep(time.max(Duration::from_millis(1))).await;
@@ -99,7 +118,10 @@ mod tests {
         let clock = SystemClock::scaled(60.0, at("2026-11-22T09:00:00Z")).unwrap();
         assert_eq!(clock.shown(at("2026-11-22T09:00:00Z")), at("2026-11-22T09:00:00Z"));
         assert_eq!(clock.shown(at("2026-11-22T09:00:02Z")), at("2026-11-22T09:02:00Z"));
-        assert_eq!(SystemClock::real().shown(at("2026-11-22T09:00:02Z")), at("2026-11-22T09:00:02Z"));
+        assert_eq!(
+            SystemClock::real().shown(at("2026-11-22T09:00:02Z")),
+            at("2026-11-22T09:00:02Z")
+        );
     }
 
     #[test]

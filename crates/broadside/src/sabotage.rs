@@ -49,7 +49,11 @@ impl Saboteur {
     /// Puts the fault between an engine and its store.
     #[must_use]
     pub fn new(inner: Arc<dyn Store>, fault: Fault) -> Self {
-        Self { inner, fault, unrecorded: Mutex::default() }
+        Self {
+            inner,
+            fault,
+            unrecorded: Mutex::default(),
+        }
     }
 
     fn unrecorded(&self) -> std::sync::MutexGuard<'_, HashMap<IntentId, (NewIntent, BootInstant)>> {
@@ -70,7 +74,12 @@ impl Saboteur {
 }
 
 fn unpublished(at: Timestamp) -> Settlement {
-    Settlement { state: IntentState::NotPublished, remote: None, at, log: Vec::new() }
+    Settlement {
+        state: IntentState::NotPublished,
+        remote: None,
+        at,
+        log: Vec::new(),
+    }
 }
 
 fn later(at: Timestamp) -> Timestamp {
@@ -79,7 +88,14 @@ fn later(at: Timestamp) -> Timestamp {
 
 fn summary(at: Timestamp) -> ErrorSummary {
     let message = "sabotage: the outcome is unknown and is taken for a failure".to_owned();
-    ErrorSummary { kind: domain::error::ErrorKind::Unknown, code: None, message, raw: None, http_status: None, at }
+    ErrorSummary {
+        kind: domain::error::ErrorKind::Unknown,
+        code: None,
+        message,
+        raw: None,
+        http_status: None,
+        at,
+    }
 }
 
 #[async_trait]
@@ -104,11 +120,22 @@ impl Store for Saboteur {
         match (self.fault, release) {
             (Fault::SkipIntent, release) => self.settle_late(armed, settlement, release).await,
             (Fault::ForgetSettle, Some(release)) => {
-                let release = Release { event: Event::Returned { at: later(at) }, account: None, log: Vec::new(), ..release };
+                let release = Release {
+                    event: Event::Returned { at: later(at) },
+                    account: None,
+                    log: Vec::new(),
+                    ..release
+                };
                 self.inner.settle(armed, unpublished(at), Some(release)).await
             }
             (Fault::RetryBlindly, Some(release)) if matches!(release.event, Event::OutcomeUnknown { .. }) => {
-                let release = Release { event: Event::RetryAt { at: later(at), error: summary(at) }, ..release };
+                let release = Release {
+                    event: Event::RetryAt {
+                        at: later(at),
+                        error: summary(at),
+                    },
+                    ..release
+                };
                 self.inner.settle(armed, unpublished(at), Some(release)).await
             }
             (_, release) => self.inner.settle(armed, settlement, release).await,
@@ -124,7 +151,16 @@ impl Store for Saboteur {
         let work = self.inner.work(&claim).await?;
         let open = work.intents.iter().filter(|intent| intent.state == IntentState::Open);
         let intents = open.map(|intent| (intent.id, unpublished(at))).collect();
-        self.inner.release(claim, Release { event: Event::MaySend { at }, intents, ..release }).await
+        self.inner
+            .release(
+                claim,
+                Release {
+                    event: Event::MaySend { at },
+                    intents,
+                    ..release
+                },
+            )
+            .await
     }
 
     async fn installation(&self) -> Result<Installation> {
@@ -207,7 +243,13 @@ impl Store for Saboteur {
         self.inner.begin_refresh(account, version, at).await
     }
 
-    async fn finish_refresh(&self, account: AccountId, version: u32, tokens: Option<Tokens>, log: LogEntry) -> Result<()> {
+    async fn finish_refresh(
+        &self,
+        account: AccountId,
+        version: u32,
+        tokens: Option<Tokens>,
+        log: LogEntry,
+    ) -> Result<()> {
         self.inner.finish_refresh(account, version, tokens, log).await
     }
 

@@ -205,3 +205,113 @@ fn unknown(platform: Platform, stage: Stage, status: u16) -> PlatformError {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::SignedDuration;
+
+    const P: Platform = Platform::Mastodon;
+
+    fn answer(status: u16) -> Answer {
+        Answer {
+            status,
+            headers: reqwest::header::HeaderMap::new(),
+            body: bytes::Bytes::new(),
+        }
+    }
+
+    fn judge(rows: &[Row], stage: Stage, status: u16, words: &str) -> PlatformError {
+        let refusal = Refusal {
+            words: words.to_owned(),
+            ..Refusal::default()
+        };
+        classify(P, rows, stage, &answer(status), &refusal)
+    }
+
+    #[test]
+    fn the_first_row_that_matches_decides_whatever_the_case_of_the_words() {
+        let rows = [
+            Row::new(ErrorKind::TooLarge, "long").status(422).contains("Too Long"),
+            Row::new(ErrorKind::ContentRejected, "other").status(422),
+        ];
+        assert_eq!(
+            judge(&rows, Stage::Send, 422, "text is too LONG").kind,
+            ErrorKind::TooLarge
+        );
+        assert_eq!(judge(&rows, Stage::Send, 422, "no").kind, ErrorKind::ContentRejected);
+        assert_eq!(judge(&rows, Stage::Send, 400, "too long").kind, ErrorKind::Unknown);
+    }
+
+    #[test]
+    fn an_answer_that_no_row_knows_is_open_only_where_something_may_have_been_done() {
+        for (status, open) in [
+            (200, true),
+            (204, true),
+            (302, false),
+            (307, false),
+            (400, false),
+            (401, false),
+            (408, true),
+            (409, false),
+            (429, false),
+            (451, false),
+            (500, true),
+            (503, true),
+            (599, true),
+        ] {
+            let error = judge(&[], Stage::Send, status, "");
+            assert_eq!(error.fate == Fate::MayBePublished, open, "{status}");
+            assert_eq!(error.http_status, Some(status));
+            assert_eq!(
+                judge(&[], Stage::Prepare, status, "").fate,
+                Fate::NotPublished,
+                "{status}"
+            );
+        }
+        for status in [302, 400, 401, 409, 451] {
+            assert_eq!(judge(&[], Stage::Send, status, "").retry, Retry::NEVER, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_row_decides_the_fate_at_any_status_but_only_of_the_creating_call() {
+        let open = [Row::new(ErrorKind::RateLimited, "held").fate(RowFate::MayBePublished)];
+        let landed = [Row::new(ErrorKind::DuplicateContent, "twice").fate(RowFate::LandedEarlier)];
+        let refused = [Row::new(ErrorKind::Invalid, "no")];
+        for status in [200, 400, 500] {
+            assert_eq!(judge(&open, Stage::Send, status, "").fate, Fate::MayBePublished);
+            assert_eq!(
+                judge(&landed, Stage::Send, status, "").fate,
+                Fate::LandedEarlier { remote: None }
+            );
+            assert_eq!(judge(&refused, Stage::Send, status, "").fate, Fate::NotPublished);
+            for stage in [Stage::Validate, Stage::Prepare, Stage::Check, Stage::Refresh] {
+                assert_eq!(judge(&open, stage, status, "").fate, Fate::NotPublished);
+                assert_eq!(judge(&landed, stage, status, "").fate, Fate::NotPublished);
+            }
+        }
+    }
+
+    #[test]
+    fn a_named_instant_moves_a_backoff_and_never_makes_a_retry_of_a_refusal() {
+        let at: Timestamp = "2026-11-22T09:00:00Z".parse().unwrap();
+        let refusal = Refusal {
+            not_before: Some(at),
+            ..Refusal::default()
+        };
+        let later = When::After(SignedDuration::from_hours(1));
+        for (when, expected) in [
+            (When::Backoff, When::NotBefore(at)),
+            (When::Never, When::Never),
+            (When::AfterReconnect, When::AfterReconnect),
+            (later, later),
+        ] {
+            let rows = [Row::new(ErrorKind::RateLimited, "slower").retry(when)];
+            assert_eq!(
+                classify(P, &rows, Stage::Send, &answer(429), &refusal).retry.when,
+                expected
+            );
+        }
+    }
+}

@@ -384,10 +384,7 @@ async fn settle_error(
         }
         Fate::LandedEarlier { remote } => {
             // This send made nothing. An earlier one that was taken for absent did, or else a person posted the same.
-            let earlier: Vec<_> = prior
-                .iter()
-                .filter(|intent| intent.state == IntentState::Absent)
-                .collect();
+            let earlier = reopened(prior, now);
             if earlier.is_empty() {
                 return settle_refusal(engine, armed, desk, error, now, took).await;
             }
@@ -398,22 +395,18 @@ async fn settle_error(
                 at: now,
                 log,
             };
-            let reopened = |intent: &&IntentRecord| {
-                (
-                    intent.id,
-                    Settlement {
-                        state: IntentState::Open,
-                        remote: None,
-                        at: now,
-                        log: Vec::new(),
-                    },
-                )
-            };
             let mut release = sent(outcome_unknown(armed.claim().platform, now), now, Vec::new());
-            release.intents = earlier.iter().map(reopened).collect();
+            release.intents = earlier;
             ended(settle(engine, armed, settlement, Some(release)).await?)
         }
     }
+}
+
+/// The intents that were taken for absent, to be asked about again.
+fn reopened(intents: &[IntentRecord], at: Timestamp) -> Vec<(IntentId, Settlement)> {
+    let open = || Settlement { state: IntentState::Open, remote: None, at, log: Vec::new() };
+    let absent = intents.iter().filter(|intent| intent.state == IntentState::Absent);
+    absent.map(|intent| (intent.id, open())).collect()
 }
 
 /// A refusal is known to have published nothing: it is tried again by the policy, or it ends here.
@@ -501,6 +494,15 @@ pub(crate) async fn end_unsent(
     let now = engine.clock.now();
     let mut release = unsent(Event::Returned { at: now }, now, Vec::new());
     release.counts_as_attempt = true;
+    // A preparation that finds its post live (a container that says "published") is evidence for an earlier send that
+    // was taken for absent.
+    let earlier = reopened(&desk.work.intents, now);
+    if error.fate != Fate::NotPublished && !earlier.is_empty() {
+        release.event = outcome_unknown(claim.platform, now);
+        release.intents = earlier;
+        release.log.push(record::unknown(&claim, error, now));
+        return Ok(engine.store.release(claim, release).await?);
+    }
     decide_refusal(engine, &claim, desk, error, &mut release, None);
     Ok(engine.store.release(claim, release).await?)
 }

@@ -210,6 +210,7 @@ impl Publisher {
             let _done = done;
             work(&engine, claim, &stop).await;
         });
+        self.engine.stats.started.fetch_add(1, Ordering::Relaxed);
     }
 
     fn collect(&mut self) {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use connectors::{Finding, Probe};
 use domain::account::AccountHealth;
 use domain::error::{PlatformError, When};
-use domain::intent::{Claim, IntentRecord, IntentState, Job};
+use domain::intent::{Claim, Dedupe, DedupeMeans, IntentRecord, IntentState, Job};
 use domain::part::RemotePost;
 use domain::post::{Event, Phase, PostState};
 use jiff::{SignedDuration, Timestamp};
@@ -129,7 +129,10 @@ async fn absent(
 ) -> Result<PostState, Halt> {
     let now = engine.clock.now();
     let rule = &desk.connector.capability().ask;
+    // A record whose id we chose can be written again at any time: it stays one record. Nothing needs to settle first.
+    let minted = Dedupe::exact(DedupeMeans::ClientMintedId);
     let believed = match (&claim.found, asker) {
+        _ if intent.prepared.dedupe.first() == Some(&minted) => true,
         (PostState::Reconciling { since, asked, .. }, _) => {
             asked + 1 >= rule.ask_times && now.duration_since(*since) >= rule.settle_for
         }
@@ -165,7 +168,7 @@ async fn cannot_tell(engine: &Engine, claim: Claim, desk: &Desk, intent: &Intent
         .prepared
         .dedupe
         .iter()
-        .all(|d| matches!(d.means, domain::intent::DedupeMeans::None));
+        .all(|d| matches!(d.means, DedupeMeans::None));
     match claim.found {
         PostState::Reconciling { give_up_at, .. } if never || now >= give_up_at => {
             give_up(engine, claim, desk, !never, now).await
@@ -294,20 +297,26 @@ async fn nothing_open(engine: &Engine, claim: Claim, desk: &Desk) -> Result<Post
     Ok(engine.store.release(claim, unsent(event, now, Vec::new())).await?)
 }
 
-/// When to ask next: further and further apart, but once exactly when the platform's settling time is over.
+/// When to ask next: further and further apart, but once exactly when the platform's settling time is over. Where only
+/// the number of answers is still missing then, they are asked for at the platform's own interval: after a long outage
+/// a post must not wait for its third answer as long as the outage was.
 fn later(engine: &Engine, claim: &Claim, now: Timestamp, absent: bool) -> Event {
     let rule = &domain::capability::Capability::of(claim.platform).ask;
     let (since, asked) = match claim.found {
         PostState::Reconciling { since, asked, .. } => (since, asked),
         _ => (now, 0),
     };
+    let settled_at = since.saturating_add(rule.settle_for).unwrap_or(Timestamp::MAX);
     let waited = now.duration_since(since).max(rule.ask_after);
-    let gap = waited.saturating_mul(if asked == 0 { 1 } else { 2 }).min(GAP_MAX);
+    let gap = if absent && now >= settled_at && asked.saturating_add(1) < rule.ask_times {
+        rule.ask_after
+    } else {
+        waited.saturating_mul(if asked == 0 { 1 } else { 2 }).min(GAP_MAX)
+    };
     let jitter = engine.with_rng(|rng| rand::RngExt::random_range(rng, 0..=gap.as_millis().max(1) / 10));
     let next = now
         .saturating_add(gap.saturating_add(SignedDuration::from_millis_i128(jitter)))
         .unwrap_or(Timestamp::MAX);
-    let settled_at = since.saturating_add(rule.settle_for).unwrap_or(Timestamp::MAX);
     let next_check = if now < settled_at { next.min(settled_at) } else { next };
     Event::StillUnknown { next_check, absent }
 }

@@ -20,6 +20,8 @@ pub struct Stats {
     lateness_sum_ms: AtomicU64,
     /// Claims under way.
     pub claimed: AtomicU64,
+    /// Claims that were handed to their tasks.
+    pub started: AtomicU64,
     /// When the publisher last went round, as microseconds since the epoch; 0 when it never did.
     pub publisher_beat: AtomicU64,
     /// Two posts where one was meant.

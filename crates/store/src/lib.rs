@@ -149,7 +149,7 @@ pub trait Store: Send + Sync {
     // ── Accounts ────────────────────────────────────────────────────────────────────────────────────────────────
 
     /// Connects an account, or connects one again: (owner, platform, remote id) names it, and its id, posts and history
-    /// stay. Writes the connection's log entry (`Connected` or `Reconnected`, decided here; `log.kind` is overwritten).
+    /// stay, also when it was removed in between. Writes the connection's log entry (`Connected` or `Reconnected`, decided here; `log.kind` is overwritten).
     async fn connect_account(&self, account: NewAccount, log: LogEntry) -> Result<Account>;
 
     /// The accounts within reach in order of connection, at most 1,000.
@@ -245,8 +245,8 @@ pub trait Store: Send + Sync {
 
     /// Makes an intent durable. Refused with [`Error::LeaseLost`] when the claim has ended or its group is deleted,
     /// [`Conflict::EarlierIntentOpen`] when an earlier intent of this part is not known unpublished,
-    /// [`Conflict::FingerprintBusy`] when a confusable intent of another post of the account is open. A refused claim
-    /// is given back to be released.
+    /// [`Conflict::FingerprintBusy`] when a confusable intent of the account that would look the same is open. A refused
+    /// claim that is still current is given back to be released.
     async fn record_intent(
         &self,
         claim: Claim,
@@ -260,12 +260,15 @@ pub trait Store: Send + Sync {
     /// recorded as by [`Store::evidence`].
     async fn settle(&self, armed: Armed, settlement: Settlement, release: Option<Release>) -> Result<Settled>;
 
-    /// Ends a claim: moves the post, settles intents that were asked for, writes the log.
+    /// Ends a claim: moves the post, settles intents that were asked for, writes the log. A post whose group was deleted
+    /// or whose account was removed meanwhile is cancelled instead of waiting to be sent. [`Conflict::RemoteTaken`] when
+    /// the remote post is another part's or another post's: nothing is changed then.
     async fn release(&self, claim: Claim, release: Release) -> Result<PostState>;
 
-    /// A late answer of a sender that lost its lease: the intent made this post. Moves Reconciling, Unconfirmed and
-    /// Waiting posts to Published when that completes them; when another send of the part was adopted before,
-    /// `duplicate` is true and the log says so.
+    /// A late answer of a sender that lost its lease: the intent made this post. Moves a post that waits, failed, is
+    /// being asked for or was given up on to Published when that completes it; one that is claimed for another send is
+    /// left alone, since its intent will be refused. When another send of the part was adopted before, `duplicate` is
+    /// true and the log says so. [`Conflict::RemoteTaken`] when the remote post is another part's or another post's.
     async fn evidence(&self, intent: IntentId, remote: RemotePost, at: Timestamp) -> Result<Evidence>;
 
     /// Which post and part of ours a remote post of the account belongs to.

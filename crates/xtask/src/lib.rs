@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+pub mod bench;
 pub mod chaos;
 pub mod clock;
 pub mod docs;
@@ -36,6 +37,8 @@ enum Task {
     Tidy(tidy::Options),
     /// Finds the commands in the documentation and checks that they parse.
     Docs(docs::Options),
+    /// Measures this server against baselines that run in turns with it.
+    Bench(bench::Options),
     /// Kills a server again and again while it publishes, and counts what was made twice or lost.
     Chaos(chaos::Options),
     /// Publishes to real servers that run on this machine, and reads back what arrived.
@@ -60,6 +63,7 @@ async fn dispatch(task: Task) -> anyhow::Result<bool> {
         Task::Facts(options) => Ok(facts::run(&options, &mut out).await?.is_success()),
         Task::Tidy(options) => tidy::run(&options, &mut out),
         Task::Docs(options) => docs::run(&options, &mut out).await,
+        Task::Bench(options) => bench::run(&options, &mut out).await,
         Task::RealServers(options) => real_servers::run(&options, &mut out).await,
         Task::Chaos(options) => Ok(chaos::run(&options, &mut out).await?.is_success()),
     }

@@ -39,7 +39,10 @@ impl Door {
     /// When it can neither be reached nor opened.
     pub async fn open(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
         let socket = config.data.dir.join(SOCKET_FILE);
-        let patience = clock.now().saturating_add(SERVER_READY_WITHIN).unwrap_or(jiff::Timestamp::MAX);
+        let patience = clock
+            .now()
+            .saturating_add(SERVER_READY_WITHIN)
+            .unwrap_or(jiff::Timestamp::MAX);
         loop {
             if ask_at(&socket, &Request::Hello).await.is_ok() {
                 return Ok(Self::Server(socket));
@@ -52,7 +55,10 @@ impl Door {
                     socket.display()
                 ),
                 Opened::HeldBy(_) => {
-                    let soon = clock.now().saturating_add(SignedDuration::from_millis(100)).unwrap_or(patience);
+                    let soon = clock
+                        .now()
+                        .saturating_add(SignedDuration::from_millis(100))
+                        .unwrap_or(patience);
                     clock.sleep_until(soon).await;
                 }
             }
@@ -82,18 +88,30 @@ impl Door {
     /// When it cannot be read, or is refused.
     pub async fn put_media(&self, user: Option<&str>, path: &Path) -> anyhow::Result<Media> {
         let shown = path.display();
-        let file = tokio::fs::File::open(path).await.with_context(|| format!("cannot read {shown}"))?;
+        let file = tokio::fs::File::open(path)
+            .await
+            .with_context(|| format!("cannot read {shown}"))?;
         let meta = file.metadata().await.with_context(|| format!("cannot read {shown}"))?;
         if !meta.is_file() {
             bail!("{shown} is no file");
         }
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default();
         let reply = match self {
             Self::Server(socket) => {
-                let request = Request::MediaPut { user: user.map(str::to_owned), name, bytes: meta.len() };
+                let request = Request::MediaPut {
+                    user: user.map(str::to_owned),
+                    name,
+                    bytes: meta.len(),
+                };
                 exchange(socket, &request, Some(file)).await
             }
-            Self::Here(site) => site.put_media(user, &name, ReaderStream::new(file)).await.map_err(Into::into),
+            Self::Here(site) => site
+                .put_media(user, &name, ReaderStream::new(file))
+                .await
+                .map_err(Into::into),
         };
         match reply.with_context(|| shown.to_string())? {
             Reply::Media(media) => Ok(media),
@@ -137,7 +155,10 @@ async fn exchange(socket: &Path, request: &Request, body: Option<tokio::fs::File
         anyhow::Ok(serde_json::from_str::<Reply>(&answer)?)
     };
     let reply = tokio::time::timeout(ANSWER_WITHIN, whole).await;
-    match reply.context("the server did not answer in time")?.context("the server's socket")? {
+    match reply
+        .context("the server did not answer in time")?
+        .context("the server's socket")?
+    {
         Reply::Refused(refusal) => Err(Refusal::into(refusal)),
         reply => Ok(reply),
     }

@@ -42,7 +42,15 @@ pub async fn handle(site: &Site, request: Request) -> Answer {
             engine.remove_user(user.id).await?;
             Ok(Reply::Done)
         }
-        Request::AccountAdd { user, platform, base_url, token, refresh_token, identifier, password } => {
+        Request::AccountAdd {
+            user,
+            platform,
+            base_url,
+            token,
+            refresh_token,
+            identifier,
+            password,
+        } => {
             let credentials = Credentials {
                 token: token.map(|hush| hush.0),
                 refresh: refresh_token.map(|hush| hush.0),
@@ -50,7 +58,11 @@ pub async fn handle(site: &Site, request: Request) -> Answer {
                 password: password.map(|hush| hush.0),
             };
             let user = the_user(engine, user.as_deref()).await?;
-            Ok(Reply::Account(engine.connect_account(user.id, platform, base_url.as_deref(), &credentials).await?))
+            Ok(Reply::Account(
+                engine
+                    .connect_account(user.id, platform, base_url.as_deref(), &credentials)
+                    .await?,
+            ))
         }
         Request::AccountList { user } => {
             let reach = reach(engine, user.as_deref()).await?;
@@ -72,8 +84,13 @@ pub async fn handle(site: &Site, request: Request) -> Answer {
         Request::MediaFetch { user, url } => site.fetch_media(user.as_deref(), &url).await,
         Request::Post(post) => create_post(engine, post).await,
         Request::Posts { user, limit } => {
-            let page = engine.list_groups(&reach(engine, user.as_deref()).await?, newest(0, limit.clamp(1, 100))).await?;
-            Ok(Reply::Groups { groups: page.groups.iter().map(GroupView::from).collect(), total: page.total })
+            let page = engine
+                .list_groups(&reach(engine, user.as_deref()).await?, newest(0, limit.clamp(1, 100)))
+                .await?;
+            Ok(Reply::Groups {
+                groups: page.groups.iter().map(GroupView::from).collect(),
+                total: page.total,
+            })
         }
         Request::Show { user, id } => {
             let group = find_group(engine, &reach(engine, user.as_deref()).await?, &id).await?;
@@ -85,21 +102,27 @@ pub async fn handle(site: &Site, request: Request) -> Answer {
         Request::Health => health(site).await,
         Request::SecretsStatus => secrets(site).await,
         Request::SecretsRotate => {
-            site.rotate_secrets().await.map_err(|error| Refusal::new("secrets", format!("{error:#}")))?;
+            site.rotate_secrets()
+                .await
+                .map_err(|error| Refusal::new("secrets", format!("{error:#}")))?;
             secrets(site).await
         }
     }
 }
 
 fn view(user: User) -> UserView {
-    UserView { id: user.id, name: user.name, plan: user.plan.name, created_at: user.created_at }
+    UserView {
+        id: user.id,
+        name: user.name,
+        plan: user.plan.name,
+        created_at: user.created_at,
+    }
 }
 
 async fn named(engine: &Engine, name: &str) -> Result<User, Refusal> {
     engine.user_by_name(name).await.map_err(|error| match error {
-        engine::Error::NotFound => {
-            Refusal::new("not_found", format!("there is no user '{name}'")).next("`broadside user list` shows who there is")
-        }
+        engine::Error::NotFound => Refusal::new("not_found", format!("there is no user '{name}'"))
+            .next("`broadside user list` shows who there is"),
         other => other.into(),
     })
 }
@@ -112,16 +135,24 @@ pub(crate) async fn the_user(engine: &Engine, name: Option<&str>) -> Result<User
     let mut users = engine.users().await?;
     match users.len() {
         1 => users.pop().ok_or_else(|| Refusal::new("not_found", "there is no user")),
-        0 => Err(Refusal::new("no_user", "there is no user yet").next("`broadside key create` makes one with its first key")),
+        0 => {
+            Err(Refusal::new("no_user", "there is no user yet")
+                .next("`broadside key create` makes one with its first key"))
+        }
         _ => {
             let names: Vec<_> = users.iter().take(10).map(|user| user.name.as_str()).collect();
-            Err(Refusal::new("which_user", format!("there are several users: {}", names.join(", "))).next("choose one with --user"))
+            Err(
+                Refusal::new("which_user", format!("there are several users: {}", names.join(", ")))
+                    .next("choose one with --user"),
+            )
         }
     }
 }
 
 async fn reach(engine: &Engine, user: Option<&str>) -> Result<Reach, Refusal> {
-    Ok(Reach { owner: the_user(engine, user).await?.id })
+    Ok(Reach {
+        owner: the_user(engine, user).await?.id,
+    })
 }
 
 /// The account that `platform:name`, `platform:remote id` or an id means.
@@ -132,7 +163,9 @@ fn find_account<'a>(accounts: &'a [Account], text: &str) -> Result<&'a Account, 
     if let Ok(id) = text.parse::<AccountId>() {
         return accounts.iter().find(|account| account.id == id).ok_or_else(unknown);
     }
-    let (word, name) = text.split_once(':').map_or((text, None), |(word, name)| (word, Some(name)));
+    let (word, name) = text
+        .split_once(':')
+        .map_or((text, None), |(word, name)| (word, Some(name)));
     let platform: Platform = word.parse().map_err(|_| unknown())?;
     let is_meant = |account: &&Account| {
         account.platform == platform
@@ -156,21 +189,31 @@ async fn create_key(engine: &Engine, user: Option<&str>, name: &str, import: Opt
         Some(text) => engine.import_key(user.id, name, text.0.expose()).await?,
         None => engine.create_key(user.id, name).await?,
     };
-    Ok(Reply::NewKey { key: made.key, text: Hush(made.text), user: user.name })
+    Ok(Reply::NewKey {
+        key: made.key,
+        text: Hush(made.text),
+        user: user.name,
+    })
 }
 
 async fn revoke_key(engine: &Engine, user: Option<&str>, text: &str) -> Answer {
     let user = the_user(engine, user).await?;
     let id = text.parse::<ApiKeyId>().ok();
     let keys = engine.keys_of(user.id).await?;
-    let mut found = keys.iter().filter(|key| key.revoked_at.is_none() && (Some(key.id) == id || key.prefix == text || key.name == text));
+    let mut found = keys
+        .iter()
+        .filter(|key| key.revoked_at.is_none() && (Some(key.id) == id || key.prefix == text || key.name == text));
     match (found.next(), found.next()) {
         (Some(key), None) => {
             engine.revoke_key(user.id, key.id).await?;
             Ok(Reply::Done)
         }
-        (None, _) => Err(Refusal::new("not_found", "there is no such active key").next("`broadside key list` shows them")),
-        (Some(_), Some(_)) => Err(Refusal::new("ambiguous", "several keys are called that").next("use the id or the prefix")),
+        (None, _) => {
+            Err(Refusal::new("not_found", "there is no such active key").next("`broadside key list` shows them"))
+        }
+        (Some(_), Some(_)) => {
+            Err(Refusal::new("ambiguous", "several keys are called that").next("use the id or the prefix"))
+        }
     }
 }
 
@@ -180,14 +223,28 @@ async fn create_post(engine: &Engine, post: NewPost) -> Answer {
     let targets = if post.to.is_empty() {
         accounts.iter().map(target).collect::<Vec<_>>()
     } else {
-        post.to.iter().map(|text| find_account(&accounts, text).map(target)).collect::<Result<_, _>>()?
+        post.to
+            .iter()
+            .map(|text| find_account(&accounts, text).map(target))
+            .collect::<Result<_, _>>()?
     };
     if targets.is_empty() {
-        return Err(Refusal::new("no_account", "no account is connected").next("`broadside account add --platform …` connects one"));
+        return Err(Refusal::new("no_account", "no account is connected")
+            .next("`broadside account add --platform …` connects one"));
     }
     let content = Content {
-        head: PartContent { text: post.text, media: post.media },
-        replies: post.replies.into_iter().map(|text| PartContent { text, media: Vec::new() }).collect(),
+        head: PartContent {
+            text: post.text,
+            media: post.media,
+        },
+        replies: post
+            .replies
+            .into_iter()
+            .map(|text| PartContent {
+                text,
+                media: Vec::new(),
+            })
+            .collect(),
         first_comment: post.first_comment,
         settings: post.settings,
     };
@@ -205,7 +262,10 @@ async fn create_post(engine: &Engine, post: NewPost) -> Answer {
 }
 
 fn target(account: &Account) -> Target {
-    Target { platform: account.platform, remote_id: account.remote_id.clone() }
+    Target {
+        platform: account.platform,
+        remote_id: account.remote_id.clone(),
+    }
 }
 
 fn newest(offset: u64, limit: u32) -> GroupQuery {
@@ -234,7 +294,11 @@ async fn find_group(engine: &Engine, reach: &Reach, text: &str) -> Result<Group,
         let page = engine.list_groups(reach, newest(offset, 100)).await?;
         offset += 100;
         let is_last = page.groups.len() < 100;
-        if let Some(group) = page.groups.into_iter().find(|group| group.posts.iter().any(|one| one.id == post)) {
+        if let Some(group) = page
+            .groups
+            .into_iter()
+            .find(|group| group.posts.iter().any(|one| one.id == post))
+        {
             return Ok(group);
         }
         if is_last {
@@ -262,11 +326,19 @@ async fn logs(engine: &Engine, user: Option<&str>, id: Option<&str>, limit: u32)
 async fn retry(engine: &Engine, user: Option<&str>, id: &str) -> Answer {
     let reach = reach(engine, user).await?;
     let group = find_group(engine, &reach, id).await?;
-    let post = id.parse::<PostId>().ok().filter(|post| group.posts.iter().any(|one| one.id == *post));
+    let post = id
+        .parse::<PostId>()
+        .ok()
+        .filter(|post| group.posts.iter().any(|one| one.id == *post));
     let Some(post) = post else {
         // Of a whole group only what certainly failed: an unknown outcome is asked for post by post.
         let failed = |state: &domain::post::PostState| matches!(state.word(), "failed" | "missed");
-        let posts: Vec<_> = group.posts.iter().filter(|post| failed(&post.state)).map(|post| post.id).collect();
+        let posts: Vec<_> = group
+            .posts
+            .iter()
+            .filter(|post| failed(&post.state))
+            .map(|post| post.id)
+            .collect();
         if posts.is_empty() {
             return Err(Refusal::new("conflict", "no post of this group has failed"));
         }
@@ -280,7 +352,9 @@ async fn retry(engine: &Engine, user: Option<&str>, id: &str) -> Answer {
 
 async fn resolve(engine: &Engine, user: Option<&str>, id: &str, published: Option<String>) -> Answer {
     let reach = reach(engine, user).await?;
-    let post: PostId = id.parse().map_err(|_| Refusal::new("invalid", format!("'{id}' is no post's id")))?;
+    let post: PostId = id
+        .parse()
+        .map_err(|_| Refusal::new("invalid", format!("'{id}' is no post's id")))?;
     let group = match published {
         Some(url) => engine.resolve_published(&reach, post, url).await?,
         None => engine.resolve_send_again(&reach, post).await?,
@@ -298,7 +372,10 @@ async fn health(site: &Site) -> Answer {
         accounts.extend(engine.accounts(&Reach { owner: user.id }).await?);
     }
     let of = |platform, wanted: &dyn Fn(&Account) -> bool| {
-        let count = accounts.iter().filter(|account: &&Account| account.platform == platform && wanted(account)).count();
+        let count = accounts
+            .iter()
+            .filter(|account: &&Account| account.platform == platform && wanted(account))
+            .count();
         u32::try_from(count).unwrap_or(u32::MAX)
     };
     let ready = engine.platforms();
@@ -327,7 +404,10 @@ fn missing(site: &Site, accounts: &[Account], platform: Platform, now: Timestamp
         return Some(format!("this server cannot publish to {} yet", platform.name()));
     }
     if let Some(account) = of_platform().find(|account| account.health == AccountHealth::ReconnectNeeded) {
-        return Some(format!("connect {} again with `broadside account add --platform {platform}`", account.username));
+        return Some(format!(
+            "connect {} again with `broadside account add --platform {platform}`",
+            account.username
+        ));
     }
     let soon = now.saturating_add(SignedDuration::from_hours(24 * 7)).unwrap_or(now);
     let ends = |account: &&Account| account.token_expires_at.is_some_and(|at| at < soon);
@@ -344,6 +424,13 @@ fn missing(site: &Site, accounts: &[Account], platform: Platform, now: Timestamp
 }
 
 async fn secrets(site: &Site) -> Answer {
-    let status = site.secrets_status().await.map_err(|error| Refusal::new("secrets", format!("{error:#}")))?;
-    Ok(Reply::Secrets { source: status.source, keys: status.keys, older: status.older })
+    let status = site
+        .secrets_status()
+        .await
+        .map_err(|error| Refusal::new("secrets", format!("{error:#}")))?;
+    Ok(Reply::Secrets {
+        source: status.source,
+        keys: status.keys,
+        older: status.older,
+    })
 }

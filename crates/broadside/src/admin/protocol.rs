@@ -317,7 +317,11 @@ impl Refusal {
     /// A refusal without a next step.
     #[must_use]
     pub fn new(code: &str, message: impl Into<String>) -> Self {
-        Self { code: code.to_owned(), message: message.into(), next: None }
+        Self {
+            code: code.to_owned(),
+            message: message.into(),
+            next: None,
+        }
     }
 
     /// The same with the next step.
@@ -332,16 +336,17 @@ impl From<engine::Error> for Refusal {
     fn from(error: engine::Error) -> Self {
         let message = error.to_string();
         match error {
-            engine::Error::NotFound => Self::new("not_found", "there is no such thing here").next("`broadside posts` lists ids"),
+            engine::Error::NotFound => {
+                Self::new("not_found", "there is no such thing here").next("`broadside posts` lists ids")
+            }
             engine::Error::Conflict(_) => Self::new("conflict", message),
             engine::Error::Invalid(_) => Self::new("invalid", message),
             engine::Error::Platform(_) => {
                 Self::new("platform", message).next("check the credentials and `broadside doctor`, then try again")
             }
             engine::Error::OutcomeUnknown(_) => Self::new("outcome_unknown", message),
-            engine::Error::Unavailable(source) => {
-                Self::new("unavailable", format!("{message}: {source}")).next("`broadside doctor` looks at the database")
-            }
+            engine::Error::Unavailable(source) => Self::new("unavailable", format!("{message}: {source}"))
+                .next("`broadside doctor` looks at the database"),
         }
     }
 }

@@ -47,7 +47,10 @@ impl Listener {
         // Nobody but the owner can enter the directory, so the moment before the mode is set is not seen by others.
         let listener = UnixListener::bind(path)?;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-        Ok(Self { listener, path: path.to_owned() })
+        Ok(Self {
+            listener,
+            path: path.to_owned(),
+        })
     }
 
     /// Has each connection answered, some at a time, until stopped.
@@ -58,7 +61,9 @@ impl Listener {
     {
         let places = Arc::new(Semaphore::new(AT_ONCE_MAX));
         loop {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+                break;
+            };
             let stream = tokio::select! {
                 () = stop.cancelled() => break,
                 accepted = self.listener.accept() => match accepted {
@@ -108,7 +113,10 @@ async fn answer(site: &Site, stream: UnixStream) -> io::Result<()> {
             tokio::time::timeout(ANSWER_WITHIN, site.put_media(user.as_deref(), &name, body)).await
         }
         Ok(request) => tokio::time::timeout(ANSWER_WITHIN, super::handle(site, request)).await,
-        Err(error) => Ok(Err(Refusal::new("invalid", format!("the request cannot be read: {error}")))),
+        Err(error) => Ok(Err(Refusal::new(
+            "invalid",
+            format!("the request cannot be read: {error}"),
+        ))),
     };
     let reply = match answered {
         Ok(Ok(reply)) => reply,
@@ -125,7 +133,9 @@ async fn answer(site: &Site, stream: UnixStream) -> io::Result<()> {
 }
 
 async fn within<T>(time: Duration, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
-    tokio::time::timeout(time, work).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    tokio::time::timeout(time, work)
+        .await
+        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
 /// Reads a line of at most [`LINE_BYTES_MAX`] bytes.

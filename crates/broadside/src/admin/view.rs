@@ -72,9 +72,13 @@ impl From<&store::Post> for PostView {
     fn from(post: &store::Post) -> Self {
         let state = &post.state;
         let (remote, error, ended_at) = match state {
-            PostState::Published { at, remote, .. } | PostState::Removed { at, remote } => (Some(remote), None, Some(*at)),
+            PostState::Published { at, remote, .. } | PostState::Removed { at, remote } => {
+                (Some(remote), None, Some(*at))
+            }
             PostState::Failed { at, error, parts } => (parts.head.as_ref(), Some(error), Some(*at)),
-            PostState::Unconfirmed { since, error, parts, .. } => (parts.head.as_ref(), Some(error), Some(*since)),
+            PostState::Unconfirmed {
+                since, error, parts, ..
+            } => (parts.head.as_ref(), Some(error), Some(*since)),
             PostState::Waiting { error, .. } => (None, error.as_ref(), None),
             PostState::Missed { at, .. } | PostState::Cancelled { at } => (None, None, Some(*at)),
             _ => (None, None, None),

@@ -48,13 +48,15 @@ pub(super) enum Account {
 
 /// Connects an account.
 #[derive(Debug, Args)]
-#[command(after_help = "Secrets are read from files, standard input or the environment (BROADSIDE_ACCOUNT_TOKEN, \
+#[command(
+    after_help = "Secrets are read from files, standard input or the environment (BROADSIDE_ACCOUNT_TOKEN, \
 BROADSIDE_ACCOUNT_REFRESH_TOKEN, BROADSIDE_ACCOUNT_PASSWORD), never from the command line.\n\n\
   mastodon   a token with the scopes write and profile, and --base-url\n\
   bluesky    --identifier with the handle, and an app password\n\
   telegram   the bot's token, and --identifier with the channel (@name or its id)\n\
   x          a user's OAuth 2 token, and its refresh token if it has one\n\
-  instagram  a token of a professional account")]
+  instagram  a token of a professional account"
+)]
 pub(super) struct Add {
     /// Where the account is
     #[arg(long, value_parser = platform)]
@@ -66,7 +68,7 @@ pub(super) struct Add {
     #[arg(long, value_name = "URL")]
     base_url: Option<String>,
     /// The handle, e-mail address or chat id
-    #[arg(long, visible_alias = "remote-id", value_name = "NAME")]
+    #[arg(long, visible_alias = "remote-id", value_name = "NAME", allow_hyphen_values = true)]
     identifier: Option<String>,
     /// Reads the token from a file
     #[arg(long, value_name = "FILE", conflicts_with = "token_stdin")]
@@ -104,7 +106,14 @@ impl Account {
                 }
             }
             Self::Remove { account, user } => {
-                context.door().await?.ask(Request::AccountRemove { user, account: account.clone() }).await?;
+                context
+                    .door()
+                    .await?
+                    .ask(Request::AccountRemove {
+                        user,
+                        account: account.clone(),
+                    })
+                    .await?;
                 out.show(&json!({ "removed": account }), || format!("disconnected {account}"));
             }
         }
@@ -115,7 +124,12 @@ impl Account {
 impl Add {
     fn request(self) -> anyhow::Result<Request> {
         let token = secret(self.token_file, self.token_stdin, TOKEN_VARIABLE, "the token")?;
-        let password = secret(self.password_file, self.password_stdin, PASSWORD_VARIABLE, "the app password")?;
+        let password = secret(
+            self.password_file,
+            self.password_stdin,
+            PASSWORD_VARIABLE,
+            "the app password",
+        )?;
         let refresh_token = secret(self.refresh_token_file, false, REFRESH_VARIABLE, "the refresh token")?;
         ensure!(
             token.is_some() || password.is_some(),
@@ -145,7 +159,10 @@ fn secret(file: Option<PathBuf>, stdin: bool, variable: &str, what: &str) -> any
     if stdin {
         return read_line(what).map(Some);
     }
-    Ok(std::env::var(variable).ok().filter(|text| !text.is_empty()).map(SecretText::new))
+    Ok(std::env::var(variable)
+        .ok()
+        .filter(|text| !text.is_empty())
+        .map(SecretText::new))
 }
 
 /// Reads one line of standard input that is a secret.
@@ -156,9 +173,16 @@ pub(super) fn read_line(what: &str) -> anyhow::Result<SecretText> {
         eprint!("{what}: ");
     }
     let mut line = String::new();
-    stdin.lock().take(SECRET_BYTES_MAX as u64).read_line(&mut line).with_context(|| format!("{what} on standard input"))?;
+    stdin
+        .lock()
+        .take(SECRET_BYTES_MAX as u64)
+        .read_line(&mut line)
+        .with_context(|| format!("{what} on standard input"))?;
     let text = line.trim();
-    ensure!(!text.is_empty(), "{what} was expected on standard input, and nothing came");
+    ensure!(
+        !text.is_empty(),
+        "{what} was expected on standard input, and nothing came"
+    );
     Ok(SecretText::new(text.to_owned()))
 }
 

@@ -15,7 +15,12 @@ pub(super) struct Completions {
 impl Completions {
     #[expect(clippy::unnecessary_wraps, reason = "subcommands have one form")]
     pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
-        clap_complete::generate(self.shell, &mut super::Cli::command(), "broadside", &mut std::io::stdout());
+        clap_complete::generate(
+            self.shell,
+            &mut super::Cli::command(),
+            "broadside",
+            &mut std::io::stdout(),
+        );
         Ok(ExitCode::SUCCESS)
     }
 }

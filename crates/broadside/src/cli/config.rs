@@ -32,7 +32,9 @@ impl Config {
         let settings = Settings::load(&context.flags())?;
         check(&settings)?;
         match self {
-            Self::Check => context.out.show(&json!({ "ok": true }), || "the settings are fine".to_owned()),
+            Self::Check => context
+                .out
+                .show(&json!({ "ok": true }), || "the settings are fine".to_owned()),
             Self::Show { .. } => {
                 let text = toml::to_string_pretty(&settings).context("the settings")?;
                 context.out.show(&settings, || text.trim_end().to_owned());
@@ -44,8 +46,12 @@ impl Config {
 
 /// What loading does not look at: lists of addresses, files with secrets, the log level.
 pub(super) fn check(settings: &Settings) -> anyhow::Result<()> {
-    AddressPolicy::public_only().trusting_origins(&settings.media.allow).context("media.allow")?;
-    AddressPolicy::public_only().trusting_hosts(&settings.webhooks.allow).context("webhooks.allow")?;
+    AddressPolicy::public_only()
+        .trusting_origins(&settings.media.allow)
+        .context("media.allow")?;
+    AddressPolicy::public_only()
+        .trusting_hosts(&settings.webhooks.allow)
+        .context("webhooks.allow")?;
     for (platform, set) in &settings.platforms {
         if let Some(path) = &set.client_secret_file {
             crate::wiring::read_secret(path).with_context(|| format!("platforms.{platform}.client_secret_file"))?;

@@ -52,7 +52,11 @@ impl Drop for Scratch {
 
 impl Demo {
     pub(super) async fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
-        let scratch = if context.global.data.is_none() { Some(Scratch::new()?) } else { None };
+        let scratch = if context.global.data.is_none() {
+            Some(Scratch::new()?)
+        } else {
+            None
+        };
         let config = self.config(context, scratch.as_ref().map(|scratch| scratch.0.as_path()))?;
         crate::logging::init(&config.log)?;
         let dir = config.data.dir.clone();
@@ -60,7 +64,9 @@ impl Demo {
             Opened::Site(foundations) => foundations,
             Opened::HeldBy(holder) => {
                 let refusal = Refusal::new("in_use", format!("{} is in use by {holder}", dir.display()));
-                return Err(refusal.next("give the demo another --data, or none for a temporary one").into());
+                return Err(refusal
+                    .next("give the demo another --data, or none for a temporary one")
+                    .into());
             }
         };
         let stage = Stage::set(config, foundations, &context.clock).await?;
@@ -92,7 +98,11 @@ impl Demo {
     /// The defaults with what the environment and flags say; files are not looked for.
     fn config(&self, context: &Context, scratch: Option<&Path>) -> anyhow::Result<Config> {
         let data = context.global.data.clone().or_else(|| scratch.map(Path::to_owned));
-        let mut config = Config::load(&Flags { data, listen: self.listen, ..context.flags() })?;
+        let mut config = Config::load(&Flags {
+            data,
+            listen: self.listen,
+            ..context.flags()
+        })?;
         if std::env::var_os("BROADSIDE_LOG__LEVEL").is_none() {
             config.log.level = "error".to_owned();
         }
@@ -107,10 +117,19 @@ async fn perform(context: &Context, stage: &Stage, all: bool) -> anyhow::Result<
 fn introduce(context: &Context, stage: &Stage, dir: &Path) {
     let out = context.out;
     let base = stage.server.public_url.as_str().trim_end_matches('/');
-    out.line(&format!("Broadside demo: a server, and {} accounts on emulated platforms", stage.accounts.len()));
-    out.line(&format!("  API        {base}/api/v1   (x-api-key: {})", stage.key.expose()));
+    out.line(&format!(
+        "Broadside demo: a server, and {} accounts on emulated platforms",
+        stage.accounts.len()
+    ));
+    out.line(&format!(
+        "  API        {base}/api/v1   (x-api-key: {})",
+        stage.key.expose()
+    ));
     out.line(&format!("  platforms  {}", stage.sandbox.base_url()));
     out.line(&format!("  data       {}", dir.display()));
-    out.line(&out.toned(Tone::Faint, "  try        curl -H \"x-api-key: $KEY\" $API/platform-connections"));
+    out.line(&out.toned(
+        Tone::Faint,
+        "  try        curl -H \"x-api-key: $KEY\" $API/platform-connections",
+    ));
     out.line("");
 }

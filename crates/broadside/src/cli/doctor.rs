@@ -41,7 +41,11 @@ enum Verdict {
 
 impl Finding {
     fn new(what: &str, verdict: Verdict, told: impl Into<String>) -> Self {
-        Self { what: what.to_owned(), verdict, told: told.into() }
+        Self {
+            what: what.to_owned(),
+            verdict,
+            told: told.into(),
+        }
     }
 
     fn fine(what: &str, told: impl Into<String>) -> Self {
@@ -50,9 +54,11 @@ impl Finding {
 }
 
 impl Doctor {
-    #[expect(clippy::unused_self, reason = "subcommands have one form")]
     pub(super) async fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
-        let config = match context.config().and_then(|config| super::config::check(&config).map(|()| config)) {
+        let config = match context
+            .config()
+            .and_then(|config| super::config::check(&config).map(|()| config))
+        {
             Ok(config) => config,
             Err(error) => {
                 let found = [Finding::new("settings", Verdict::Problem, format!("{error:#}"))];
@@ -61,17 +67,28 @@ impl Doctor {
         };
         let mut found = vec![Finding::fine("settings", "")];
         found.extend(look_at_files(&config.data.dir));
-        match context.door().await {
-            Ok(door) => {
-                let server = if door.is_server() { "a server runs" } else { "no server runs" };
-                found.push(Finding::fine("server", server));
-                found.extend(look_inside(&door, context.clock.now()).await?);
-            }
-            Err(error) => found.push(Finding::new("database", Verdict::Problem, format!("{error:#}"))),
+        // Looking must not make anything: without a database there is nothing inside to look at.
+        if config.data.dir.join(DATABASE_FILE).exists() {
+            found.extend(look_behind_the_door(context).await?);
         }
         found.push(look_at_public_url(&config));
         Ok(report(context.out, &found))
     }
+}
+
+async fn look_behind_the_door(context: &Context) -> anyhow::Result<Vec<Finding>> {
+    let door = match context.door().await {
+        Ok(door) => door,
+        Err(error) => return Ok(vec![Finding::new("database", Verdict::Problem, format!("{error:#}"))]),
+    };
+    let server = if door.is_server() {
+        "a server runs"
+    } else {
+        "no server runs"
+    };
+    let mut found = vec![Finding::fine("server", server)];
+    found.extend(look_inside(&door, context.clock.now()).await?);
+    Ok(found)
 }
 
 fn report(out: Output, found: &[Finding]) -> ExitCode {
@@ -94,7 +111,11 @@ fn report(out: Output, found: &[Finding]) -> ExitCode {
 /// Directory, key and database must be their owner's alone.
 fn look_at_files(dir: &Path) -> Vec<Finding> {
     let mut found = Vec::new();
-    let files = [("data directory", dir.to_owned(), 0o700), ("master key", dir.join(KEY_FILE), 0o600), ("database file", dir.join(DATABASE_FILE), 0o600)];
+    let files = [
+        ("data directory", dir.to_owned(), 0o700),
+        ("master key", dir.join(KEY_FILE), 0o600),
+        ("database file", dir.join(DATABASE_FILE), 0o600),
+    ];
     for (what, path, mode) in files {
         let shown = path.display();
         let finding = match std::fs::metadata(&path) {
@@ -117,7 +138,9 @@ fn look_at_files(dir: &Path) -> Vec<Finding> {
 }
 
 async fn look_inside(door: &Door, now: Timestamp) -> anyhow::Result<Vec<Finding>> {
-    let Reply::Health(health) = door.ask(Request::Health).await? else { return Err(unexpected()) };
+    let Reply::Health(health) = door.ask(Request::Health).await? else {
+        return Err(unexpected());
+    };
     let mut found = vec![match &health.database {
         None => Finding::fine("database", "whole and writable"),
         Some(problem) => Finding::new("database", Verdict::Problem, problem.as_str()),
@@ -129,7 +152,11 @@ async fn look_inside(door: &Door, now: Timestamp) -> anyhow::Result<Vec<Finding>
         Some(warning) => Finding::new("backlog", Verdict::Warning, format!("{warning}; next: broadside serve")),
     });
     if health.users == 0 {
-        found.push(Finding::new("users", Verdict::Warning, "none yet; next: broadside key create"));
+        found.push(Finding::new(
+            "users",
+            Verdict::Warning,
+            "none yet; next: broadside key create",
+        ));
     }
     for platform in &health.platforms {
         let word = platform.platform.word();
@@ -149,9 +176,17 @@ fn look_at_clock(health: &Health, now: Timestamp) -> Finding {
     let floor = CLOCK_FLOOR.parse().unwrap_or(Timestamp::UNIX_EPOCH);
     let apart = health.now.duration_since(now).abs();
     if now < floor {
-        Finding::new("clock", Verdict::Problem, format!("it shows {now:.0}; next: set the time, for instance with NTP"))
+        Finding::new(
+            "clock",
+            Verdict::Problem,
+            format!("it shows {now:.0}; next: set the time, for instance with NTP"),
+        )
     } else if apart > SignedDuration::from_secs(5) {
-        Finding::new("clock", Verdict::Warning, format!("the server's is {} s away from this one", apart.as_secs()))
+        Finding::new(
+            "clock",
+            Verdict::Warning,
+            format!("the server's is {} s away from this one", apart.as_secs()),
+        )
     } else {
         Finding::fine("clock", format!("{now:.0}"))
     }
@@ -161,7 +196,10 @@ fn look_at_public_url(config: &Config) -> Finding {
     let what = "public_url";
     let for_whom = "platforms that fetch media themselves (Instagram) cannot reach it";
     let Some(url) = &config.server.public_url else {
-        let told = format!("unset, so links lead to {}; {for_whom}; next: set server.public_url", config.server.listen);
+        let told = format!(
+            "unset, so links lead to {}; {for_whom}; next: set server.public_url",
+            config.server.listen
+        );
         return Finding::new(what, Verdict::Warning, told);
     };
     let is_local = match url.host() {
@@ -171,9 +209,17 @@ fn look_at_public_url(config: &Config) -> Finding {
         None => true,
     };
     if is_local {
-        Finding::new(what, Verdict::Warning, format!("{url} is an address of this machine or network; {for_whom}"))
+        Finding::new(
+            what,
+            Verdict::Warning,
+            format!("{url} is an address of this machine or network; {for_whom}"),
+        )
     } else if url.scheme() == "http" {
-        Finding::new(what, Verdict::Warning, format!("{url} is plain http; keys and media cross the network in the clear"))
+        Finding::new(
+            what,
+            Verdict::Warning,
+            format!("{url} is plain http; keys and media cross the network in the clear"),
+        )
     } else {
         Finding::fine(what, url.to_string())
     }

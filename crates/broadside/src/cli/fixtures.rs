@@ -35,7 +35,11 @@ impl Fixtures {
             Ok(variables) => context.out.json_line(&variables),
             Err(error) => {
                 eprintln!("{error}");
-                let code = if matches!(error, FixtureError::Unknown(_)) { EXIT_UNKNOWN.into() } else { ExitCode::FAILURE };
+                let code = if matches!(error, FixtureError::Unknown(_)) {
+                    EXIT_UNKNOWN.into()
+                } else {
+                    ExitCode::FAILURE
+                };
                 return Ok(code);
             }
         }

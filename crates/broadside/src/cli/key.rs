@@ -49,7 +49,11 @@ impl Key {
         let out = context.out;
         match self {
             Self::Create { user, name, import } => {
-                let import = if import { Some(Hush(super::account::read_line("the key")?)) } else { None };
+                let import = if import {
+                    Some(Hush(super::account::read_line("the key")?))
+                } else {
+                    None
+                };
                 if let Reply::NewKey { key, text, user } = door.ask(Request::KeyCreate { user, name, import }).await? {
                     let shown = json!({ "id": key.id, "name": key.name, "user": user, "key": text });
                     out.show(&shown, || text.0.expose().to_owned());
@@ -65,7 +69,9 @@ impl Key {
                 }
             }
             Self::Revoke { key, user } => {
-                door.ask(Request::KeyRevoke { user, key: key.clone() }).await.context("not revoked")?;
+                door.ask(Request::KeyRevoke { user, key: key.clone() })
+                    .await
+                    .context("not revoked")?;
                 out.show(&json!({ "revoked": key }), || format!("revoked {key}"));
             }
         }
@@ -87,5 +93,8 @@ fn list(keys: &[ApiKey]) -> String {
             key.id.to_string(),
         ]
     };
-    table(&["NAME", "PREFIX", "LAST USED", "REVOKED", "ID"], &keys.iter().map(row).collect::<Vec<_>>())
+    table(
+        &["NAME", "PREFIX", "LAST USED", "REVOKED", "ID"],
+        &keys.iter().map(row).collect::<Vec<_>>(),
+    )
 }

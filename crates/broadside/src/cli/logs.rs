@@ -25,8 +25,14 @@ pub(super) struct Logs {
 impl Logs {
     pub(super) async fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         let is_of_all = self.id.is_none();
-        let request = Request::Logs { user: self.user, id: self.id, limit: self.limit };
-        let Reply::Logs(mut records) = context.door().await?.ask(request).await? else { return Err(unexpected()) };
+        let request = Request::Logs {
+            user: self.user,
+            id: self.id,
+            limit: self.limit,
+        };
+        let Reply::Logs(mut records) = context.door().await?.ask(request).await? else {
+            return Err(unexpected());
+        };
         if is_of_all {
             // They come newest first; people read downwards.
             records.reverse();
@@ -59,5 +65,7 @@ fn line(out: Output, record: &LogRecord) -> String {
         other => format!("{key}={other}"),
     }));
     let kind = out.toned(tone, &format!("{:<20}", entry.kind.word()));
-    format!("{:.3}  {kind} {platform:<10} {}", entry.at, told.join("  ")).trim_end().to_owned()
+    format!("{:.3}  {kind} {platform:<10} {}", entry.at, told.join("  "))
+        .trim_end()
+        .to_owned()
 }

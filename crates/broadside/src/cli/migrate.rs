@@ -17,20 +17,30 @@ use crate::wiring::{Foundations, Opened};
 pub(super) struct Migrate {}
 
 impl Migrate {
-    #[expect(clippy::unused_self, reason = "subcommands have one form")]
     pub(super) async fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         let config = context.config()?;
         let dir = &config.data.dir;
         let before = copies(dir);
         if let Opened::HeldBy(holder) = Foundations::open(&config, &Arc::clone(&context.clock)).await? {
             let refusal = Refusal::new("in_use", format!("{} is in use by {holder}", dir.display()));
-            return Err(refusal.next("nothing to do: that server brought the database up to date when it started").into());
+            return Err(refusal
+                .next("nothing to do: that server brought the database up to date when it started")
+                .into());
         }
         let made: Vec<_> = copies(dir).difference(&before).cloned().collect();
         context.out.show(&json!({ "up_to_date": true, "copies": made }), || {
-            let copies = made.iter().map(|copy| format!("\n  the database as it was before: {}", copy.display()));
-            let found = if made.is_empty() { "nothing was pending" } else { "the pending steps were applied" };
-            format!("the database has this version's schema; {found}{}", copies.collect::<String>())
+            let copies = made
+                .iter()
+                .map(|copy| format!("\n  the database as it was before: {}", copy.display()));
+            let found = if made.is_empty() {
+                "nothing was pending"
+            } else {
+                "the pending steps were applied"
+            };
+            format!(
+                "the database has this version's schema; {found}{}",
+                copies.collect::<String>()
+            )
         });
         Ok(ExitCode::SUCCESS)
     }
@@ -39,5 +49,8 @@ impl Migrate {
 /// Copies that were made before a change of the schema.
 fn copies(dir: &Path) -> BTreeSet<PathBuf> {
     let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
-    entries.map(|entry| entry.path()).filter(|path| path.to_string_lossy().contains(".db.before-")).collect()
+    entries
+        .map(|entry| entry.path())
+        .filter(|path| path.to_string_lossy().contains(".db.before-"))
+        .collect()
 }

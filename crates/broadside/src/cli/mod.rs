@@ -129,11 +129,19 @@ impl Context {
             _ => SystemClock::real(),
         };
         let out = Output::new(global.json);
-        Ok(Self { global, clock: Arc::new(clock), out })
+        Ok(Self {
+            global,
+            clock: Arc::new(clock),
+            out,
+        })
     }
 
     fn flags(&self) -> Flags {
-        Flags { config: self.global.config.clone(), data: self.global.data.clone(), ..Flags::default() }
+        Flags {
+            config: self.global.config.clone(),
+            data: self.global.data.clone(),
+            ..Flags::default()
+        }
     }
 
     /// The settings, with logs quiet but for warnings unless the environment says otherwise: a command's output is its
@@ -156,7 +164,10 @@ impl Context {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let out = Output::new(cli.global.json);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the runtime");
     let ended = runtime.and_then(|runtime| {
         let ended = runtime.block_on(run(cli));
         // A thread that still reads standard input must not keep the process.

@@ -79,7 +79,11 @@ impl Output {
             Tone::Doubtful => "33",
             Tone::Faint => "2",
         };
-        if self.coloured { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+        if self.coloured {
+            format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
+        }
     }
 
     /// Prints an error with its next step on standard error.
@@ -90,9 +94,15 @@ impl Output {
         let _ = if self.json {
             let code = refusal.map_or("failed", |refusal| refusal.code.as_str());
             let next = refusal.and_then(|refusal| refusal.next.as_deref());
-            writeln!(stderr, "{}", serde_json::json!({ "error": { "code": code, "message": message, "next": next } }))
+            writeln!(
+                stderr,
+                "{}",
+                serde_json::json!({ "error": { "code": code, "message": message, "next": next } })
+            )
         } else {
-            let next = refusal.and_then(|refusal| refusal.next.as_deref()).map(|next| format!("\n  next: {next}"));
+            let next = refusal
+                .and_then(|refusal| refusal.next.as_deref())
+                .map(|next| format!("\n  next: {next}"));
             writeln!(stderr, "error: {message}{}", next.unwrap_or_default())
         };
     }
@@ -102,8 +112,14 @@ impl Output {
 #[must_use]
 pub fn table(heading: &[&str], rows: &[Vec<String>]) -> String {
     let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| shown_width(cell));
-        cells.chain(heading.get(column).map(|cell| cell.chars().count())).max().unwrap_or(0)
+        let cells = rows
+            .iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| shown_width(cell));
+        cells
+            .chain(heading.get(column).map(|cell| cell.chars().count()))
+            .max()
+            .unwrap_or(0)
     };
     let widths: Vec<_> = (0..heading.len()).map(width).collect();
     let line = |cells: &mut dyn Iterator<Item = &str>| {
@@ -150,7 +166,11 @@ mod tests {
 
     #[test]
     fn columns_are_aligned_whatever_their_colour() {
-        let rows = vec![vec!["a".to_owned(), "\u{1b}[32mgood\u{1b}[0m".to_owned(), "z".to_owned()]];
+        let rows = vec![vec![
+            "a".to_owned(),
+            "\u{1b}[32mgood\u{1b}[0m".to_owned(),
+            "z".to_owned(),
+        ]];
         let text = table(&["NAME", "IS", "END"], &rows);
         assert_eq!(text, "NAME  IS    END\na     \u{1b}[32mgood\u{1b}[0m  z");
     }

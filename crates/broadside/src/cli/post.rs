@@ -8,14 +8,14 @@ use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 use domain::content::{Media, Settings};
 use domain::platform::Platform;
-use jiff::{SignedDuration, Timestamp, Zoned, civil};
+use jiff::{SignedDuration, Span, Timestamp, Zoned, civil};
 use serde_json::Value;
 
 use super::Context;
 use super::output::Output;
 use super::posts::post_lines;
-use crate::admin::unexpected;
 use crate::admin::protocol::NewPost;
+use crate::admin::unexpected;
 use crate::admin::view::GroupView;
 use crate::admin::{Door, Reply, Request};
 
@@ -35,8 +35,10 @@ const EXIT_UNFINISHED: u8 = 4;
 
 /// Publishes to one or several accounts, now or later.
 #[derive(Debug, Args)]
-#[command(after_help = "Ends with 0 when everything is published or planned, 1 when something failed, 3 when it is not \
-known whether something was published, and 4 when something is still under way.")]
+#[command(
+    after_help = "Ends with 0 when everything is published or planned, 1 when something failed, 3 when it is not \
+known whether something was published, and 4 when something is still under way."
+)]
 pub(super) struct Post {
     /// The text; - reads it from standard input
     #[arg(value_name = "TEXT", allow_hyphen_values = true)]
@@ -59,7 +61,7 @@ pub(super) struct Post {
     /// To every connected account
     #[arg(long, conflicts_with = "to")]
     all: bool,
-    /// When: an RFC 3339 instant, a local date and time, or a span from now such as 90m
+    /// When: an RFC 3339 instant, a local date and time, or a span from now such as 90m or 2d
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
     /// A setting of one platform, as platform.key=value; the value is JSON or else text
@@ -80,7 +82,10 @@ impl Post {
         let settings = parse_settings(&self.setting)?;
         let text = read_text(self.text.as_deref())?;
         ensure!(self.alt.len() <= self.media.len(), "there are more --alt than --media");
-        ensure!(!text.is_empty() || !self.media.is_empty(), "a post needs a text or --media");
+        ensure!(
+            !text.is_empty() || !self.media.is_empty(),
+            "a post needs a text or --media"
+        );
         let door = context.door().await?;
         let media = store_media(&door, self.user.as_deref(), &self.media, &self.alt).await?;
         let request = Request::Post(NewPost {
@@ -93,12 +98,19 @@ impl Post {
             to: if self.all { Vec::new() } else { self.to },
             at,
         });
-        let Reply::Group(group) = door.ask(request).await? else { return Err(unexpected()) };
-        if group.planned_at.is_some_and(|at| at > now.saturating_add(SignedDuration::from_secs(1)).unwrap_or(at)) {
+        let Reply::Group(group) = door.ask(request).await? else {
+            return Err(unexpected());
+        };
+        if group
+            .planned_at
+            .is_some_and(|at| at > now.saturating_add(SignedDuration::from_secs(1)).unwrap_or(at))
+        {
             return Ok(planned(context.out, &door, &group));
         }
         if self.no_wait {
-            context.out.show(&group, || format!("{} is on its way\n  next: broadside show {}", group.id, group.id));
+            context.out.show(&group, || {
+                format!("{} is on its way\n  next: broadside show {}", group.id, group.id)
+            });
             if !door.is_server() {
                 context.out.note("  no server runs: `broadside serve` publishes it");
             }
@@ -112,7 +124,11 @@ impl Post {
 fn planned(out: Output, door: &Door, group: &GroupView) -> ExitCode {
     out.show(group, || {
         let at = group.planned_at.map(|at| format!("{at:.0}")).unwrap_or_default();
-        let hint = if door.is_server() { "" } else { "\n  no server runs: `broadside serve` publishes it when it is due" };
+        let hint = if door.is_server() {
+            ""
+        } else {
+            "\n  no server runs: `broadside serve` publishes it when it is due"
+        };
         format!("{} goes out at {at}{hint}", group.id)
     });
     ExitCode::SUCCESS
@@ -142,7 +158,13 @@ pub(super) async fn follow(
         }
         let soon = context.clock.now().saturating_add(ASK_EVERY).unwrap_or(ends);
         context.clock.sleep_until(soon).await;
-        group = match door.ask(Request::Show { user: user.clone(), id: id.clone() }).await? {
+        group = match door
+            .ask(Request::Show {
+                user: user.clone(),
+                id: id.clone(),
+            })
+            .await?
+        {
             Reply::Group(group) => group,
             _ => return Err(unexpected()),
         };
@@ -167,7 +189,13 @@ async fn store_media(door: &Door, user: Option<&str>, files: &[String], alts: &[
     for (n, file) in files.iter().enumerate() {
         let is_address = file.starts_with("http://") || file.starts_with("https://");
         let mut media = if is_address {
-            match door.ask(Request::MediaFetch { user: user.map(str::to_owned), url: file.clone() }).await? {
+            match door
+                .ask(Request::MediaFetch {
+                    user: user.map(str::to_owned),
+                    url: file.clone(),
+                })
+                .await?
+            {
                 Reply::Media(media) => media,
                 _ => return Err(unexpected()),
             }
@@ -185,7 +213,11 @@ fn read_text(argument: Option<&str>) -> anyhow::Result<String> {
         None => Ok(String::new()),
         Some("-") => {
             let mut text = String::new();
-            std::io::stdin().lock().take(TEXT_BYTES_MAX).read_to_string(&mut text).context("the text on standard input")?;
+            std::io::stdin()
+                .lock()
+                .take(TEXT_BYTES_MAX)
+                .read_to_string(&mut text)
+                .context("the text on standard input")?;
             Ok(text.trim_end().to_owned())
         }
         Some(text) => Ok(text.to_owned()),
@@ -204,8 +236,10 @@ fn parse_time(text: &str, now: Timestamp) -> anyhow::Result<Timestamp> {
         let zone = jiff::tz::TimeZone::system();
         return Ok(local.to_zoned(zone).context("the local time")?.timestamp());
     }
-    if let Ok(span) = text.trim_start_matches("in ").parse::<SignedDuration>() {
-        return now.checked_add(span).context("that is too far away");
+    if let Ok(span) = text.trim_start_matches("in ").parse::<Span>() {
+        // Days are those of this machine's zone: "1d" is the same time tomorrow, whatever the clocks do at night.
+        let local = now.to_zoned(jiff::tz::TimeZone::system());
+        return Ok(local.checked_add(span).context("that is too far away")?.timestamp());
     }
     bail!("'{text}' is no time: write 2026-12-24T18:00:00Z, \"2026-12-24 18:00\" or 90m")
 }
@@ -214,11 +248,17 @@ fn parse_time(text: &str, now: Timestamp) -> anyhow::Result<Timestamp> {
 fn parse_settings(texts: &[String]) -> anyhow::Result<Settings> {
     let mut settings = Settings::new();
     for text in texts {
-        let parts = text.split_once('=').and_then(|(path, value)| Some((path.split_once('.')?, value)));
-        let Some(((word, key), value)) = parts else { bail!("'{text}' is no setting: write platform.key=value") };
+        let parts = text
+            .split_once('=')
+            .and_then(|(path, value)| Some((path.split_once('.')?, value)));
+        let Some(((word, key), value)) = parts else {
+            bail!("'{text}' is no setting: write platform.key=value")
+        };
         let platform: Platform = word.parse()?;
         let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
-        let of_platform = settings.entry(platform.word()).or_insert_with(|| Value::Object(Settings::new()));
+        let of_platform = settings
+            .entry(platform.word())
+            .or_insert_with(|| Value::Object(Settings::new()));
         if let Value::Object(of_platform) = of_platform {
             of_platform.insert(key.to_owned(), value);
         }
@@ -233,16 +273,24 @@ mod tests {
     #[test]
     fn a_time_is_an_instant_or_a_span_from_now() {
         let now: Timestamp = "2026-11-22T09:00:00Z".parse().unwrap();
-        assert_eq!(parse_time("2026-12-24T18:00:00Z", now).unwrap().to_string(), "2026-12-24T18:00:00Z");
+        assert_eq!(
+            parse_time("2026-12-24T18:00:00Z", now).unwrap().to_string(),
+            "2026-12-24T18:00:00Z"
+        );
         assert_eq!(parse_time("90m", now).unwrap().to_string(), "2026-11-22T10:30:00Z");
         assert_eq!(parse_time("in 2h", now).unwrap().to_string(), "2026-11-22T11:00:00Z");
         assert!(parse_time("2026-12-24 18:00", now).is_ok());
+        assert!(parse_time("2d", now).unwrap() > parse_time("46h", now).unwrap());
         assert!(parse_time("tomorrow-ish", now).is_err());
     }
 
     #[test]
     fn settings_are_json_where_they_are_json() {
-        let texts = ["bluesky.labels=[\"a\"]", "mastodon.visibility=unlisted", "mastodon.sensitive=true"];
+        let texts = [
+            "bluesky.labels=[\"a\"]",
+            "mastodon.visibility=unlisted",
+            "mastodon.sensitive=true",
+        ];
         let settings = parse_settings(&texts.map(str::to_owned)).unwrap();
         assert_eq!(
             Value::Object(settings),

@@ -33,17 +33,29 @@ pub(super) struct Show {
 
 impl Posts {
     pub(super) async fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
-        let request = Request::Posts { user: self.user, limit: self.limit };
-        let Reply::Groups { groups, total } = context.door().await?.ask(request).await? else { return Err(unexpected()) };
-        context.out.show(&json!({ "groups": groups, "total": total }), || list(&groups, total));
+        let request = Request::Posts {
+            user: self.user,
+            limit: self.limit,
+        };
+        let Reply::Groups { groups, total } = context.door().await?.ask(request).await? else {
+            return Err(unexpected());
+        };
+        context
+            .out
+            .show(&json!({ "groups": groups, "total": total }), || list(&groups, total));
         Ok(ExitCode::SUCCESS)
     }
 }
 
 impl Show {
     pub(super) async fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
-        let request = Request::Show { user: self.user, id: self.id };
-        let Reply::Group(group) = context.door().await?.ask(request).await? else { return Err(unexpected()) };
+        let request = Request::Show {
+            user: self.user,
+            id: self.id,
+        };
+        let Reply::Group(group) = context.door().await?.ask(request).await? else {
+            return Err(unexpected());
+        };
         context.out.show(&group, || show(context.out, &group));
         Ok(ExitCode::SUCCESS)
     }
@@ -57,9 +69,16 @@ fn list(groups: &[GroupView], total: u64) -> String {
         let time = group.planned_at.map_or_else(|| "-".to_owned(), |at| format!("{at:.0}"));
         vec![group.id.to_string(), time, summary(group), short(&group.text, 48)]
     };
-    let shown = table(&["ID", "TIME", "RESULT", "TEXT"], &groups.iter().map(row).collect::<Vec<_>>());
+    let shown = table(
+        &["ID", "TIME", "RESULT", "TEXT"],
+        &groups.iter().map(row).collect::<Vec<_>>(),
+    );
     let hidden = total.saturating_sub(groups.len() as u64);
-    if hidden == 0 { shown } else { format!("{shown}\nand {hidden} more; --limit shows more") }
+    if hidden == 0 {
+        shown
+    } else {
+        format!("{shown}\nand {hidden} more; --limit shows more")
+    }
 }
 
 /// How many of a group's posts are in which state.
@@ -71,13 +90,26 @@ fn summary(group: &GroupView) -> String {
             None => counts.push((&post.status, 1)),
         }
     }
-    counts.iter().map(|(status, count)| format!("{count} {status}")).collect::<Vec<_>>().join(", ")
+    counts
+        .iter()
+        .map(|(status, count)| format!("{count} {status}"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn show(out: Output, group: &GroupView) -> String {
-    let time = group.planned_at.map_or_else(|| "a draft without a time".to_owned(), |at| format!("{at:.0}"));
-    let media = if group.media > 0 { format!("  ({} files)", group.media) } else { String::new() };
-    let mut lines = vec![format!("{}  {time}{media}", group.id), format!("  {}", short(&group.text, 100))];
+    let time = group
+        .planned_at
+        .map_or_else(|| "a draft without a time".to_owned(), |at| format!("{at:.0}"));
+    let media = if group.media > 0 {
+        format!("  ({} files)", group.media)
+    } else {
+        String::new()
+    };
+    let mut lines = vec![
+        format!("{}  {time}{media}", group.id),
+        format!("  {}", short(&group.text, 100)),
+    ];
     lines.extend(group.posts.iter().map(|post| post_lines(out, post)));
     lines.join("\n")
 }

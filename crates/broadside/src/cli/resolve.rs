@@ -28,8 +28,14 @@ pub(super) struct Resolve {
 impl Resolve {
     pub(super) async fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         let door = context.door().await?;
-        let request = Request::Resolve { user: self.user.clone(), id: self.id, published: self.published };
-        let Reply::Group(group) = door.ask(request).await? else { return Err(unexpected()) };
+        let request = Request::Resolve {
+            user: self.user.clone(),
+            id: self.id,
+            published: self.published,
+        };
+        let Reply::Group(group) = door.ask(request).await? else {
+            return Err(unexpected());
+        };
         door.publishing(follow(context, &door, self.user, group)).await
     }
 }

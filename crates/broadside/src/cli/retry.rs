@@ -21,8 +21,13 @@ pub(super) struct Retry {
 impl Retry {
     pub(super) async fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         let door = context.door().await?;
-        let request = Request::Retry { user: self.user.clone(), id: self.id };
-        let Reply::Group(group) = door.ask(request).await? else { return Err(unexpected()) };
+        let request = Request::Retry {
+            user: self.user.clone(),
+            id: self.id,
+        };
+        let Reply::Group(group) = door.ask(request).await? else {
+            return Err(unexpected());
+        };
         door.publishing(follow(context, &door, self.user, group)).await
     }
 }

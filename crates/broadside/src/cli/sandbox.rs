@@ -108,12 +108,23 @@ impl Sandbox {
         .await?;
         let endpoints: serde_json::Map<_, _> = Platform::ALL
             .iter()
-            .map(|platform| (platform.word().to_owned(), Value::String(sandbox.endpoint(*platform).to_string())))
+            .map(|platform| {
+                (
+                    platform.word().to_owned(),
+                    Value::String(sandbox.endpoint(*platform).to_string()),
+                )
+            })
             .collect();
         let shown = serde_json::json!({ "base_url": sandbox.base_url().as_str(), "endpoints": endpoints });
         context.out.show(&shown, || {
-            let lines = endpoints.iter().map(|(word, url)| format!("  {word:<15} {}", url.as_str().unwrap_or_default()));
-            format!("sandbox at {}\n{}", sandbox.base_url(), lines.collect::<Vec<_>>().join("\n"))
+            let lines = endpoints
+                .iter()
+                .map(|(word, url)| format!("  {word:<15} {}", url.as_str().unwrap_or_default()));
+            format!(
+                "sandbox at {}\n{}",
+                sandbox.base_url(),
+                lines.collect::<Vec<_>>().join("\n")
+            )
         });
         signal().await?;
         sandbox.shutdown().await?;
@@ -125,9 +136,26 @@ impl Ask {
     async fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         let http = Http::new(Arc::clone(&context.clock)).context("the HTTP client")?;
         match self {
-            Self::Account(Account::Add { at, platform, handle, remote_id, script }) => {
-                let script = script.as_deref().map(serde_json::from_str).transpose().context("--script")?.unwrap_or_default();
-                let new = NewSandboxAccount { platform, handle, remote_id, stand_in: false, script };
+            Self::Account(Account::Add {
+                at,
+                platform,
+                handle,
+                remote_id,
+                script,
+            }) => {
+                let script = script
+                    .as_deref()
+                    .map(serde_json::from_str)
+                    .transpose()
+                    .context("--script")?
+                    .unwrap_or_default();
+                let new = NewSandboxAccount {
+                    platform,
+                    handle,
+                    remote_id,
+                    stand_in: false,
+                    script,
+                };
                 let request = http.reading(Method::POST, &url(&at, "accounts")).json(&new);
                 let seed: AccountSeed = serde_json::from_value(ask(&http, request).await?)?;
                 context.out.show(&seed, || told(&seed));
@@ -136,10 +164,13 @@ impl Ask {
                 let request = if published {
                     http.reading(Method::GET, &url(&at, "published"))
                 } else {
-                    http.reading(Method::GET, &url(&at, "journal")).query(&[("after", after)])
+                    http.reading(Method::GET, &url(&at, "journal"))
+                        .query(&[("after", after)])
                 };
                 let answer = ask(&http, request).await?;
-                let entries = answer.get(if published { "published" } else { "requests" }).and_then(Value::as_array);
+                let entries = answer
+                    .get(if published { "published" } else { "requests" })
+                    .and_then(Value::as_array);
                 for entry in entries.into_iter().flatten() {
                     context.out.json_line(entry);
                 }
@@ -157,7 +188,10 @@ async fn ask(http: &Http, request: RequestBuilder) -> anyhow::Result<Value> {
     let answer = http.read(request, READ_BUDGET).await;
     let answer = answer.map_err(|_| anyhow::anyhow!("no sandbox answers there; start one with `broadside sandbox`"))?;
     let body = answer.json().unwrap_or_default();
-    let why = body.get("error").and_then(Value::as_str).unwrap_or("it did not say why");
+    let why = body
+        .get("error")
+        .and_then(Value::as_str)
+        .unwrap_or("it did not say why");
     ensure!(answer.is_success(), "the sandbox refused: {why}");
     Ok(body)
 }
@@ -168,7 +202,15 @@ fn told(seed: &AccountSeed) -> String {
         format!("  base_url       {}", seed.base_url),
         format!("  token          {}", seed.token),
     ];
-    lines.extend(seed.refresh_token.as_ref().map(|token| format!("  refresh token  {token}")));
-    lines.extend(seed.password.as_ref().map(|password| format!("  app password   {password}")));
+    lines.extend(
+        seed.refresh_token
+            .as_ref()
+            .map(|token| format!("  refresh token  {token}")),
+    );
+    lines.extend(
+        seed.password
+            .as_ref()
+            .map(|password| format!("  app password   {password}")),
+    );
     lines.join("\n")
 }

@@ -26,13 +26,15 @@ impl Secrets {
         let Reply::Secrets { source, keys, older } = context.door().await?.ask(request).await? else {
             return Err(unexpected());
         };
-        context.out.show(&json!({ "source": source, "keys": keys, "older": older }), || {
-            let state = match older {
-                0 => "everything is sealed with the newest".to_owned(),
-                n => format!("{n} values are sealed with an older one; `broadside secrets rotate` seals them anew"),
-            };
-            format!("master key: {source} ({keys}); {state}\n  keep a copy elsewhere: backups do not hold it")
-        });
+        context
+            .out
+            .show(&json!({ "source": source, "keys": keys, "older": older }), || {
+                let state = match older {
+                    0 => "everything is sealed with the newest".to_owned(),
+                    n => format!("{n} values are sealed with an older one; `broadside secrets rotate` seals them anew"),
+                };
+                format!("master key: {source} ({keys}); {state}\n  keep a copy elsewhere: backups do not hold it")
+            });
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -45,18 +45,26 @@ impl Serve {
             context.out.line(&systemd_unit());
             return Ok(ExitCode::SUCCESS);
         }
-        let flags = Flags { listen: self.listen, public_url: self.public_url.clone(), ..context.flags() };
+        let flags = Flags {
+            listen: self.listen,
+            public_url: self.public_url.clone(),
+            ..context.flags()
+        };
         let config = Config::load(&flags)?;
         super::config::check(&config)?;
         crate::logging::init(&config.log)?;
         let foundations = open(context, &config).await?;
-        #[cfg_attr(not(any(debug_assertions, feature = "chaos")), expect(unused_mut, reason = "only chaos changes them"))]
+        #[cfg_attr(
+            not(any(debug_assertions, feature = "chaos")),
+            expect(unused_mut, reason = "only chaos changes them")
+        )]
         let mut extras = plain_extras()?;
         #[cfg(any(debug_assertions, feature = "chaos"))]
         if let Some(fault) = self.sabotage {
             tracing::warn!(?fault, "this server does one thing wrong on purpose");
-            extras.around_store =
-                Some(Box::new(move |inner| std::sync::Arc::new(crate::sabotage::Saboteur::new(inner, fault))));
+            extras.around_store = Some(Box::new(move |inner| {
+                std::sync::Arc::new(crate::sabotage::Saboteur::new(inner, fault))
+            }));
         }
         let server = Server::start(&config, foundations, extras).await?;
         server.until_told().await?;
@@ -66,7 +74,11 @@ impl Serve {
 
 /// Opens the directory. A command may have it for a moment; a server has it for good, and is named.
 async fn open(context: &Context, config: &Config) -> anyhow::Result<Foundations> {
-    let patience = context.clock.now().saturating_add(PATIENCE).unwrap_or(jiff::Timestamp::MAX);
+    let patience = context
+        .clock
+        .now()
+        .saturating_add(PATIENCE)
+        .unwrap_or(jiff::Timestamp::MAX);
     loop {
         let holder = match Foundations::open(config, &context.clock).await? {
             Opened::Site(foundations) => return Ok(foundations),
@@ -76,16 +88,25 @@ async fn open(context: &Context, config: &Config) -> anyhow::Result<Foundations>
         let is_server = tokio::net::UnixStream::connect(&socket).await.is_ok();
         let now = context.clock.now();
         if is_server || now >= patience {
-            let message = format!("{} is in use by another broadside ({holder})", config.data.dir.display());
-            return Err(Refusal::new("in_use", message).next("stop that one, or give this one another --data").into());
+            let message = format!(
+                "{} is in use by another broadside ({holder})",
+                config.data.dir.display()
+            );
+            return Err(Refusal::new("in_use", message)
+                .next("stop that one, or give this one another --data")
+                .into());
         }
-        context.clock.sleep_until(now.saturating_add(SignedDuration::from_millis(50)).unwrap_or(patience)).await;
+        context
+            .clock
+            .sleep_until(now.saturating_add(SignedDuration::from_millis(50)).unwrap_or(patience))
+            .await;
     }
 }
 
 /// A unit that lets the server do nothing but its work (systemd.exec(5)).
 fn systemd_unit() -> String {
-    let program = std::env::current_exe().map_or_else(|_| "/usr/local/bin/broadside".into(), |path| path.display().to_string());
+    let program =
+        std::env::current_exe().map_or_else(|_| "/usr/local/bin/broadside".into(), |path| path.display().to_string());
     format!(
         "# Save as /etc/systemd/system/broadside.service, then: systemctl enable --now broadside
 [Unit]

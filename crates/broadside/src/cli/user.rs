@@ -34,7 +34,9 @@ impl User {
         match self {
             Self::Add { name } => {
                 if let Reply::User(user) = door.ask(Request::UserAdd { name }).await? {
-                    out.show(&user, || format!("added {}\n  next: broadside key create --user {}", user.name, user.name));
+                    out.show(&user, || {
+                        format!("added {}\n  next: broadside key create --user {}", user.name, user.name)
+                    });
                 }
             }
             Self::List => {
@@ -57,7 +59,14 @@ fn list(users: &[UserView]) -> String {
     }
     let rows: Vec<_> = users
         .iter()
-        .map(|user| vec![user.name.clone(), user.plan.clone(), format!("{:.0}", user.created_at), user.id.to_string()])
+        .map(|user| {
+            vec![
+                user.name.clone(),
+                user.plan.clone(),
+                format!("{:.0}", user.created_at),
+                user.id.to_string(),
+            ]
+        })
         .collect();
     table(&["NAME", "PLAN", "SINCE", "ID"], &rows)
 }

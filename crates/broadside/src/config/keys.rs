@@ -48,7 +48,9 @@ pub(super) fn kind(path: &str) -> Option<Kind> {
 fn generic(path: &str) -> String {
     let mut words = path.splitn(3, '.');
     match (words.next(), words.next(), words.next()) {
-        (Some("platforms"), Some(word), Some(rest)) if word.parse::<Platform>().is_ok() => format!("platforms.*.{rest}"),
+        (Some("platforms"), Some(word), Some(rest)) if word.parse::<Platform>().is_ok() => {
+            format!("platforms.*.{rest}")
+        }
         _ => path.to_owned(),
     }
 }
@@ -57,7 +59,9 @@ fn generic(path: &str) -> String {
 pub(super) fn nearest(path: &str) -> Option<String> {
     let platforms = || Platform::ALL.iter().map(|platform| platform.word());
     let all = KEYS.iter().flat_map(|(known, _)| match known.split_once('*') {
-        Some((before, after)) => platforms().map(|word| format!("{before}{word}{after}")).collect::<Vec<_>>(),
+        Some((before, after)) => platforms()
+            .map(|word| format!("{before}{word}{after}"))
+            .collect::<Vec<_>>(),
         None => vec![(*known).to_owned()],
     });
     let (distance, best) = all.map(|known| (distance(path, &known), known)).min()?;
@@ -97,7 +101,10 @@ mod tests {
     #[test]
     fn a_misspelt_setting_finds_its_neighbour_and_nonsense_finds_none() {
         assert_eq!(nearest("server.lsiten").as_deref(), Some("server.listen"));
-        assert_eq!(nearest("platforms.mastodn.base_url").as_deref(), Some("platforms.mastodon.base_url"));
+        assert_eq!(
+            nearest("platforms.mastodn.base_url").as_deref(),
+            Some("platforms.mastodon.base_url")
+        );
         assert_eq!(nearest("utter.nonsense"), None);
     }
 
@@ -106,7 +113,9 @@ mod tests {
         let text = super::super::DEFAULTS;
         for (path, _) in KEYS {
             let key = path.rsplit('.').next().unwrap();
-            let shown = text.lines().any(|line| line.trim_start_matches("# ").starts_with(&format!("{key} = ")));
+            let shown = text
+                .lines()
+                .any(|line| line.trim_start_matches("# ").starts_with(&format!("{key} = ")));
             assert!(shown, "{path} is not explained in defaults.toml");
         }
     }

@@ -135,7 +135,12 @@ pub struct PlatformConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
     /// The app's secret; shown as `(set)`.
-    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "hidden", deserialize_with = "secret")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "hidden",
+        deserialize_with = "secret"
+    )]
     pub client_secret: Option<SecretText>,
     /// A file that holds the app's secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -170,7 +175,10 @@ impl Config {
     /// When a file cannot be read, a setting does not exist, or a value is not what its setting takes; the text names
     /// the setting and where it was found.
     pub fn load(flags: &Flags) -> anyhow::Result<Self> {
-        Self::assemble(flags, std::env::vars().filter(|(name, _)| name.starts_with("BROADSIDE_")))
+        Self::assemble(
+            flags,
+            std::env::vars().filter(|(name, _)| name.starts_with("BROADSIDE_")),
+        )
     }
 
     fn assemble(flags: &Flags, env: impl Iterator<Item = (String, String)>) -> anyhow::Result<Self> {
@@ -179,7 +187,9 @@ impl Config {
         let file = file_for(flags, &from_env, &table);
         if let Some(path) = &file {
             let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-            let read: Table = text.parse().with_context(|| format!("{} is not valid TOML", path.display()))?;
+            let read: Table = text
+                .parse()
+                .with_context(|| format!("{} is not valid TOML", path.display()))?;
             check(&read, &path.display().to_string())?;
             merge(&mut table, read);
         }
@@ -199,7 +209,10 @@ impl Config {
     }
 
     fn validate(&self) -> anyhow::Result<()> {
-        let positive = [("publisher.sends_max", self.publisher.sends_max), ("publisher.claimed_max", self.publisher.claimed_max)];
+        let positive = [
+            ("publisher.sends_max", self.publisher.sends_max),
+            ("publisher.claimed_max", self.publisher.claimed_max),
+        ];
         for (path, number) in positive {
             ensure!(number > 0, "{path} must be at least 1");
         }
@@ -212,7 +225,10 @@ impl Config {
             ensure!(time >= SignedDuration::from_secs(1), "{path} must be at least a second");
         }
         if let Some(url) = &self.server.public_url {
-            ensure!(matches!(url.scheme(), "http" | "https"), "server.public_url must be an http or https address");
+            ensure!(
+                matches!(url.scheme(), "http" | "https"),
+                "server.public_url must be an http or https address"
+            );
         }
         for (platform, settings) in &self.platforms {
             ensure!(
@@ -230,7 +246,11 @@ fn file_for(flags: &Flags, env: &Table, defaults: &Table) -> Option<PathBuf> {
         return Some(path.clone());
     }
     let dir_in = |table: &Table| table.get("data")?.get("dir")?.as_str().map(PathBuf::from);
-    let dir = flags.data.clone().or_else(|| dir_in(env)).or_else(|| dir_in(defaults))?;
+    let dir = flags
+        .data
+        .clone()
+        .or_else(|| dir_in(env))
+        .or_else(|| dir_in(defaults))?;
     Some(dir.join(FILE_NAME)).filter(|path| Path::exists(path))
 }
 
@@ -238,7 +258,9 @@ fn file_for(flags: &Flags, env: &Table, defaults: &Table) -> Option<PathBuf> {
 fn env_table(env: impl Iterator<Item = (String, String)>) -> anyhow::Result<Table> {
     let mut table = Table::new();
     for (name, value) in env {
-        let Some(rest) = name.strip_prefix("BROADSIDE_").filter(|rest| rest.contains("__")) else { continue };
+        let Some(rest) = name.strip_prefix("BROADSIDE_").filter(|rest| rest.contains("__")) else {
+            continue;
+        };
         let path = rest.to_lowercase().replace("__", ".");
         let Some(kind) = keys::kind(&path) else {
             bail!("{name}: {}", unknown(&path));
@@ -277,13 +299,21 @@ fn insert(table: &mut Table, path: &str, value: Value) {
 fn check(table: &Table, file: &str) -> anyhow::Result<()> {
     let mut found = Vec::new();
     unknown_in(table, "", &mut found);
-    ensure!(found.is_empty(), "{file}: {}", found.iter().map(|path| unknown(path)).collect::<Vec<_>>().join("; "));
+    ensure!(
+        found.is_empty(),
+        "{file}: {}",
+        found.iter().map(|path| unknown(path)).collect::<Vec<_>>().join("; ")
+    );
     Ok(())
 }
 
 fn unknown_in(table: &Table, prefix: &str, found: &mut Vec<String>) {
     for (key, value) in table {
-        let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+        let path = if prefix.is_empty() {
+            key.clone()
+        } else {
+            format!("{prefix}.{key}")
+        };
         match value {
             Value::Table(inner) if !inner.is_empty() => unknown_in(inner, &path, found),
             Value::Table(_) => {}

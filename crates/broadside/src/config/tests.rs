@@ -13,7 +13,10 @@ fn flags_with_file(label: &str, text: &str) -> Flags {
     std::fs::create_dir_all(&dir).unwrap();
     let path = dir.join("a.toml");
     std::fs::write(&path, text).unwrap();
-    Flags { config: Some(path), ..Flags::default() }
+    Flags {
+        config: Some(path),
+        ..Flags::default()
+    }
 }
 
 #[test]
@@ -46,7 +49,10 @@ fn a_flag_beats_the_environment_which_beats_the_file() {
 fn a_setting_that_does_not_exist_is_named_with_its_path_and_its_neighbour() {
     let flags = flags_with_file("unknown", "[server]\nlsiten = \"127.0.0.1:1\"\n");
     let error = format!("{:#}", Config::assemble(&flags, none()).unwrap_err());
-    assert!(error.contains("'server.lsiten'") && error.contains("'server.listen'"), "{error}");
+    assert!(
+        error.contains("'server.lsiten'") && error.contains("'server.listen'"),
+        "{error}"
+    );
     let error = Config::assemble(&Flags::default(), env("BROADSIDE_PUBLISHER__SEND_MAX", "1")).unwrap_err();
     assert!(format!("{error:#}").contains("'publisher.sends_max'"), "{error:#}");
 }
@@ -56,23 +62,46 @@ fn numbers_lists_and_platforms_come_from_the_environment_too() {
     let config = Config::assemble(&Flags::default(), env("BROADSIDE_MEDIA__ALLOW", "http://a:1, http://b")).unwrap();
     assert_eq!(config.media.allow, ["http://a:1", "http://b"]);
     let config = Config::assemble(&Flags::default(), env("BROADSIDE_PLATFORMS__X__CLIENT_ID", "123")).unwrap();
-    assert_eq!(config.platforms.get(&Platform::X).unwrap().client_id.as_deref(), Some("123"));
+    assert_eq!(
+        config.platforms.get(&Platform::X).unwrap().client_id.as_deref(),
+        Some("123")
+    );
     let error = Config::assemble(&Flags::default(), env("BROADSIDE_PUBLISHER__SENDS_MAX", "many")).unwrap_err();
     assert!(format!("{error:#}").contains("publisher.sends_max"), "{error:#}");
 }
 
 #[test]
 fn secrets_are_not_shown() {
-    let flags = flags_with_file("secret", "[platforms.x]\nclient_id = \"id\"\nclient_secret = \"hush-hush\"\n");
+    let flags = flags_with_file(
+        "secret",
+        "[platforms.x]\nclient_id = \"id\"\nclient_secret = \"hush-hush\"\n",
+    );
     let config = Config::assemble(&flags, none()).unwrap();
-    assert_eq!(config.platforms.get(&Platform::X).unwrap().client_secret.as_ref().unwrap().expose(), "hush-hush");
+    assert_eq!(
+        config
+            .platforms
+            .get(&Platform::X)
+            .unwrap()
+            .client_secret
+            .as_ref()
+            .unwrap()
+            .expose(),
+        "hush-hush"
+    );
     assert!(!toml::to_string(&config).unwrap().contains("hush"));
     assert!(!format!("{config:?}").contains("hush"));
 }
 
 #[test]
 fn what_cannot_be_meant_is_refused() {
-    for text in ["[publisher]\nsends_max = 0\n", "[publisher]\npoll = \"0s\"\n", "[server]\npublic_url = \"ftp://a\"\n"] {
-        assert!(Config::assemble(&flags_with_file("refused", text), none()).is_err(), "{text}");
+    for text in [
+        "[publisher]\nsends_max = 0\n",
+        "[publisher]\npoll = \"0s\"\n",
+        "[server]\npublic_url = \"ftp://a\"\n",
+    ] {
+        assert!(
+            Config::assemble(&flags_with_file("refused", text), none()).is_err(),
+            "{text}"
+        );
     }
 }

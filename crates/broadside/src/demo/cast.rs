@@ -43,23 +43,58 @@ pub struct Role {
 }
 
 const fn role(platform: Platform, behaviour: Behaviour, handle: &'static str, remote_id: &'static str) -> Role {
-    Role { platform, behaviour, handle, remote_id }
+    Role {
+        platform,
+        behaviour,
+        handle,
+        remote_id,
+    }
 }
 
 /// Everybody, the well-behaved first.
 pub const CAST: &[Role] = &[
     role(Platform::X, Behaviour::Ok, "ada", "1000000000000000001"),
-    role(Platform::Bluesky, Behaviour::Ok, "ada.bsky.test", "did:plc:demoadaaaaaaaaaaaaaaaaaa"),
+    role(
+        Platform::Bluesky,
+        Behaviour::Ok,
+        "ada.bsky.test",
+        "did:plc:demoadaaaaaaaaaaaaaaaaaa",
+    ),
     role(Platform::Mastodon, Behaviour::Ok, "ada", "109000000000000001"),
     role(Platform::Telegram, Behaviour::Ok, "ada_channel", "-1001000000001"),
     role(Platform::Instagram, Behaviour::Ok, "ada", "17841400000000001"),
     role(Platform::X, Behaviour::FailsOnce, "fails_once", "1000000000000000002"),
-    role(Platform::X, Behaviour::AuthExpired, "auth_expired", "1000000000000000003"),
-    role(Platform::Telegram, Behaviour::RateLimited, "rate_limited", "-1001000000002"),
-    role(Platform::Bluesky, Behaviour::ServerErrorThenOk, "server-error.bsky.test", "did:plc:demoservererraaaaaaaaaaa"),
-    role(Platform::Telegram, Behaviour::RejectsContent, "rejects_content", "-1001000000003"),
+    role(
+        Platform::X,
+        Behaviour::AuthExpired,
+        "auth_expired",
+        "1000000000000000003",
+    ),
+    role(
+        Platform::Telegram,
+        Behaviour::RateLimited,
+        "rate_limited",
+        "-1001000000002",
+    ),
+    role(
+        Platform::Bluesky,
+        Behaviour::ServerErrorThenOk,
+        "server-error.bsky.test",
+        "did:plc:demoservererraaaaaaaaaaa",
+    ),
+    role(
+        Platform::Telegram,
+        Behaviour::RejectsContent,
+        "rejects_content",
+        "-1001000000003",
+    ),
     role(Platform::X, Behaviour::ReplyLost, "reply_lost", "1000000000000000004"),
-    role(Platform::Telegram, Behaviour::ReplyLostUnknowable, "unknowable", "-1001000000004"),
+    role(
+        Platform::Telegram,
+        Behaviour::ReplyLostUnknowable,
+        "unknowable",
+        "-1001000000004",
+    ),
 ];
 
 /// How many uploads of the account that answers 503 are scripted.
@@ -86,7 +121,11 @@ impl Behaviour {
                 Rule::always(Class::Create, Fault::ExpiredToken),
                 Rule::always(Class::Refresh, Fault::RefreshRefused),
             ],
-            Self::RateLimited => vec![Rule::first_per_text(Class::Create, 1, Fault::RateLimit { retry_after_s: 2 })],
+            Self::RateLimited => vec![Rule::first_per_text(
+                Class::Create,
+                1,
+                Fault::RateLimit { retry_after_s: 2 },
+            )],
             // A 503 to the creating call itself would leave it open whether there is a post, and asking takes its
             // time. An upload is certain: no post can have come of it. Every other one fails, so each post's first.
             Self::ServerErrorThenOk => (1..SCRIPTED_UPLOADS)
@@ -106,7 +145,9 @@ impl Behaviour {
             Self::Ok => post.status == "published" && copies == 1 && post.attempts == 1,
             Self::FailsOnce | Self::RejectsContent => post.status == "failed" && copies == 0 && post.attempts == 1,
             Self::AuthExpired => post.status == "failed" && copies == 0 && kind == Some(ErrorKind::Auth),
-            Self::RateLimited | Self::ServerErrorThenOk => post.status == "published" && copies == 1 && post.attempts > 1,
+            Self::RateLimited | Self::ServerErrorThenOk => {
+                post.status == "published" && copies == 1 && post.attempts > 1
+            }
             Self::ReplyLost => post.status == "published" && copies == 1,
             Self::ReplyLostUnknowable => post.status == "unconfirmed" && copies == 1,
         }

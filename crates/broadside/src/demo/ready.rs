@@ -63,13 +63,20 @@ impl Stage {
             late: None,
             posteverywhere: None,
         });
-        let samples = [("image", "image.jpg"), ("video", "video.mp4"), ("oversized", "oversized.jpg")];
+        let samples = [
+            ("image", "image.jpg"),
+            ("video", "video.mp4"),
+            ("oversized", "oversized.jpg"),
+        ];
         let ready = Ready {
             sandbox_url: without_slash(self.sandbox.base_url().as_str()),
             keys: BTreeMap::from([("postpost", self.key.expose().to_owned())]),
             read_only_keys: BTreeMap::new(),
             accounts: accounts.collect(),
-            sample_media: samples.into_iter().map(|(kind, name)| (kind, self.sandbox.sample_url(name))).collect(),
+            sample_media: samples
+                .into_iter()
+                .map(|(kind, name)| (kind, self.sandbox.sample_url(name)))
+                .collect(),
             base_url,
         };
         Ok(serde_json::to_string(&ready)?)
@@ -80,18 +87,29 @@ impl Stage {
     async fn shown_by_postpost(&self, base_url: &str) -> anyhow::Result<Vec<String>> {
         let http = Http::new(Arc::clone(self.server.site.engine.clock())).context("the HTTP client")?;
         let url = format!("{base_url}/postpost/api/v1/platform-connections");
-        let request = http.reading(reqwest::Method::GET, &url).header("x-api-key", self.key.expose());
+        let request = http
+            .reading(reqwest::Method::GET, &url)
+            .header("x-api-key", self.key.expose());
         let answer = http.read(request, READ_BUDGET).await;
         let answer = answer.map_err(|failure| anyhow::anyhow!("the server does not answer: {failure:?}"))?;
-        anyhow::ensure!(answer.is_success(), "the server answered {} to its own key", answer.status);
+        anyhow::ensure!(
+            answer.is_success(),
+            "the server answered {} to its own key",
+            answer.status
+        );
         let list: Connections = serde_json::from_slice(&answer.body).context("the list of connections")?;
-        Ok(list.connections.into_iter().map(|connection| connection.platform_id).collect())
+        Ok(list
+            .connections
+            .into_iter()
+            .map(|connection| connection.platform_id)
+            .collect())
     }
 }
 
 /// Compound ids are a platform's word, a hyphen, and the platform's own id.
 fn is_id_of(id: &str, account: &Account) -> bool {
-    id.split_once('-').is_some_and(|(_, remote_id)| remote_id == account.remote_id)
+    id.split_once('-')
+        .is_some_and(|(_, remote_id)| remote_id == account.remote_id)
 }
 
 /// Puts a file in its place whole: whoever sees it can read all of it.
@@ -104,7 +122,12 @@ pub fn write_whole(path: &Path, text: &str) -> anyhow::Result<()> {
     beside.push(format!(".{}", std::process::id()));
     let write = || {
         // It holds a key.
-        let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+        let mut file = std::fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&beside)?;
         file.write_all(text.as_bytes())?;
         file.write_all(b"\n")?;
         std::fs::rename(&beside, path)

@@ -1,6 +1,7 @@
 //! The performance: sample posts, their results and their timelines as they come.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use anyhow::Context;
 use domain::content::{Content, PartContent};
@@ -54,7 +55,11 @@ impl<'a> Show<'a> {
     /// When the operating system gives no randomness.
     pub fn new(stage: &'a Stage, out: Output) -> anyhow::Result<Self> {
         let number = crate::wiring::random_number()? & 0xff_ffff;
-        Ok(Self { stage, out, text: format!("Hello from Broadside: one request, every network. Take {number:06x}") })
+        Ok(Self {
+            stage,
+            out,
+            text: format!("Hello from Broadside: one request, every network. Take {number:06x}"),
+        })
     }
 
     /// Publishes a sample with a picture: to the good accounts, and to the others too when `all`. True when everything
@@ -66,7 +71,12 @@ impl<'a> Show<'a> {
         let started = self.stage.server.site.engine.clock().now();
         let media = self.sample_image().await?;
         let is_cast = |behaviour: Behaviour| all || behaviour == Behaviour::Ok;
-        let cast: Vec<_> = self.stage.accounts.iter().filter(|(role, _)| is_cast(role.behaviour)).collect();
+        let cast: Vec<_> = self
+            .stage
+            .accounts
+            .iter()
+            .filter(|(role, _)| is_cast(role.behaviour))
+            .collect();
         let target = |(role, account): &&(Role, domain::account::Account)| Target {
             platform: role.platform,
             remote_id: account.remote_id.clone(),
@@ -74,7 +84,10 @@ impl<'a> Show<'a> {
         let command = CreateGroup {
             owner: self.stage.user.id,
             content: Content {
-                head: PartContent { text: self.text.clone(), media: vec![media] },
+                head: PartContent {
+                    text: self.text.clone(),
+                    media: vec![media],
+                },
                 ..Content::default()
             },
             targets: cast.iter().map(target).collect(),
@@ -89,7 +102,13 @@ impl<'a> Show<'a> {
 
     async fn sample_image(&self) -> anyhow::Result<domain::content::Media> {
         let url = self.stage.sandbox.sample_url("image.jpg");
-        match self.stage.server.site.fetch_media(Some(&self.stage.user.name), &url).await? {
+        match self
+            .stage
+            .server
+            .site
+            .fetch_media(Some(&self.stage.user.name), &url)
+            .await?
+        {
             Reply::Media(mut media) => {
                 media.alt = Some("A sample picture".to_owned());
                 Ok(media)
@@ -107,14 +126,17 @@ impl<'a> Show<'a> {
             let group = GroupView::from(&engine.group(&self.stage.reach(), id).await?);
             let is_over = engine.clock().now() >= ends;
             for post in group.posts.iter().filter(|post| post.done || is_over) {
-                if !told.contains_key(&post.id) {
-                    told.insert(post.id, self.report(id, post, started).await?);
+                if let Entry::Vacant(place) = told.entry(post.id) {
+                    place.insert(self.report(id, post, started).await?);
                 }
             }
             if told.len() == group.posts.len() {
                 return Ok(told.into_values().all(|is_met| is_met));
             }
-            engine.clock().sleep_until(engine.clock().now().saturating_add(LOOK_EVERY)?).await;
+            engine
+                .clock()
+                .sleep_until(engine.clock().now().saturating_add(LOOK_EVERY)?)
+                .await;
         }
     }
 
@@ -123,7 +145,12 @@ impl<'a> Show<'a> {
             let account: &domain::account::Account = account;
             role.platform == post.platform && account.remote_id == post.account
         };
-        let (role, account) = self.stage.accounts.iter().find(is_meant).context("a post of nobody's")?;
+        let (role, account) = self
+            .stage
+            .accounts
+            .iter()
+            .find(is_meant)
+            .context("a post of nobody's")?;
         let filter = Filter {
             platform: Some(role.platform),
             account: Some(account.remote_id.clone()),
@@ -155,7 +182,11 @@ impl<'a> Show<'a> {
             (true, "unconfirmed") => ("?", Tone::Doubtful),
             (true, _) => ("✗", Tone::Doubtful),
         };
-        let told = ended.url.clone().or_else(|| post.error.as_ref().map(|error| error.message.clone())).unwrap_or_default();
+        let told = ended
+            .url
+            .clone()
+            .or_else(|| post.error.as_ref().map(|error| error.message.clone()))
+            .unwrap_or_default();
         let name = ended.platform.name();
         let line = format!(
             "{} {name:<10} {:<22} {:<12} {:>6} ms  {told}",
@@ -168,7 +199,13 @@ impl<'a> Show<'a> {
     }
 
     async fn print_timeline(&self, group: GroupId, post: PostId, started: Timestamp) -> anyhow::Result<()> {
-        let entries = self.stage.server.site.engine.group_log(&self.stage.reach(), group, 1_000).await?;
+        let entries = self
+            .stage
+            .server
+            .site
+            .engine
+            .group_log(&self.stage.reach(), group, 1_000)
+            .await?;
         let of_post = entries.iter().filter(|record| record.entry.post == Some(post));
         let steps: Vec<_> = of_post
             .map(|record| {
@@ -176,7 +213,8 @@ impl<'a> Show<'a> {
                 format!("{} +{at:.2}s", record.entry.kind.word().replace('_', " "))
             })
             .collect();
-        self.out.line(&self.out.toned(Tone::Faint, &format!("    {}", steps.join(" → "))));
+        self.out
+            .line(&self.out.toned(Tone::Faint, &format!("    {}", steps.join(" → "))));
         Ok(())
     }
 }

@@ -47,8 +47,11 @@ pub struct Stage {
 /// # Errors
 /// When no address can be bound, or the journal cannot be read.
 pub(crate) async fn start_sandbox(dir: &Path, clock: &Arc<dyn Clock>, seed: u64) -> anyhow::Result<Sandbox> {
-    let options =
-        sandbox::Options { journal: Some(dir.join(JOURNAL_FILE)), seed, ..sandbox::Options::new(Arc::clone(clock)) };
+    let options = sandbox::Options {
+        journal: Some(dir.join(JOURNAL_FILE)),
+        seed,
+        ..sandbox::Options::new(Arc::clone(clock))
+    };
     sandbox::start(options).await.context("the sandbox")
 }
 
@@ -56,11 +59,22 @@ pub(crate) async fn start_sandbox(dir: &Path, clock: &Arc<dyn Clock>, seed: u64)
 #[must_use]
 pub(crate) fn extras(sandbox: &Sandbox) -> Extras {
     let ours = platforms();
-    let strangers = Platform::ALL.iter().copied().filter(|platform| !ours.contains(platform));
-    let app = App { id: "broadside-demo".to_owned(), secret: SecretText::default() };
+    let strangers = Platform::ALL
+        .iter()
+        .copied()
+        .filter(|platform| !ours.contains(platform));
+    let app = App {
+        id: "broadside-demo".to_owned(),
+        secret: SecretText::default(),
+    };
     Extras {
-        connectors: strangers.map(|platform| Arc::new(StandIn::new(platform)) as Arc<dyn Connector>).collect(),
-        endpoints: Platform::ALL.iter().map(|platform| (*platform, sandbox.endpoint(*platform))).collect(),
+        connectors: strangers
+            .map(|platform| Arc::new(StandIn::new(platform)) as Arc<dyn Connector>)
+            .collect(),
+        endpoints: Platform::ALL
+            .iter()
+            .map(|platform| (*platform, sandbox.endpoint(*platform)))
+            .collect(),
         apps: BTreeMap::from([(Platform::X, app)]),
         // A demonstration that is told to end ends: what is under way is asked for at the next start.
         tune: Some(Box::new(|settings| settings.drain = SignedDuration::from_secs(5))),
@@ -87,11 +101,19 @@ impl Stage {
         for role in CAST {
             let seed = sandbox.add_account(&role.account())?;
             let (home, credentials) = (base_url(&seed), credentials(&seed));
-            let connected = engine.connect_account(user.id, role.platform, home.as_deref(), &credentials).await;
+            let connected = engine
+                .connect_account(user.id, role.platform, home.as_deref(), &credentials)
+                .await;
             let account = connected.with_context(|| format!("connecting {} on {}", role.handle, role.platform))?;
             accounts.push((*role, account));
         }
-        Ok(Self { server, sandbox: Arc::new(sandbox), user, key, accounts })
+        Ok(Self {
+            server,
+            sandbox: Arc::new(sandbox),
+            user,
+            key,
+            accounts,
+        })
     }
 
     /// What the demonstration's user reaches.

@@ -33,6 +33,12 @@ use crate::config::Config;
 pub use server::{Server, signal};
 pub use storage::{SecretsStatus, Storage};
 
+/// Puts something between an engine and its store.
+pub type AroundStore = Box<dyn FnOnce(Arc<dyn Store>) -> Arc<dyn Store> + Send>;
+
+/// Changes how an engine behaves.
+pub type Tune = Box<dyn FnOnce(&mut engine::Settings) + Send>;
+
 /// What is made differently from what a plain server does: for demonstrations and tests.
 #[derive(Default)]
 pub struct Extras {
@@ -45,9 +51,9 @@ pub struct Extras {
     /// Where the process kills itself.
     pub points: Option<Arc<dyn FailPoints>>,
     /// Puts something between the engine and its store.
-    pub around_store: Option<Box<dyn FnOnce(Arc<dyn Store>) -> Arc<dyn Store> + Send>>,
+    pub around_store: Option<AroundStore>,
     /// Changes how the engine behaves.
-    pub tune: Option<Box<dyn FnOnce(&mut engine::Settings) + Send>>,
+    pub tune: Option<Tune>,
 }
 
 /// An opened data directory: nothing runs yet.
@@ -77,7 +83,11 @@ impl Foundations {
             Opened::HeldBy(holder) => return Ok(Opened::HeldBy(holder)),
         };
         let media = MediaStore::local(dir).with_context(|| format!("the media folder in {}", dir.display()))?;
-        Ok(Opened::Site(Self { storage, media, clock: Arc::clone(clock) }))
+        Ok(Opened::Site(Self {
+            storage,
+            media,
+            clock: Arc::clone(clock),
+        }))
     }
 }
 
@@ -128,7 +138,10 @@ impl Site {
         let installation = store.installation().await.context("the database")?;
         let signer = LinkSigner::new(derived(&installation.secret, b"media links"));
         let mut registry = registry();
-        extras.connectors.into_iter().for_each(|connector| registry.add(connector));
+        extras
+            .connectors
+            .into_iter()
+            .for_each(|connector| registry.add(connector));
         let mut settings = engine_settings(config);
         if let Some(tune) = extras.tune {
             tune(&mut settings);
@@ -138,8 +151,13 @@ impl Site {
             video_bytes_max: config.media.video_bytes_max,
             document_bytes_max: 0,
         };
-        let policy = AddressPolicy::public_only().trusting_origins(&config.media.allow).context("media.allow")?;
-        let fetch_limits = FetchLimits { media: limits, ..FetchLimits::default() };
+        let policy = AddressPolicy::public_only()
+            .trusting_origins(&config.media.allow)
+            .context("media.allow")?;
+        let fetch_limits = FetchLimits {
+            media: limits,
+            ..FetchLimits::default()
+        };
         let http = Http::new(Arc::clone(&clock)).context("the HTTP clients")?;
         let fetcher = Fetcher::new(policy, fetch_limits, Arc::clone(&clock)).context("the HTTP client for media")?;
         let library = Arc::new(Library::new(media, fetcher, signer, Arc::clone(&clock), seeded_rng()?));
@@ -159,7 +177,14 @@ impl Site {
         })
         .await
         .context("the engine")?;
-        Ok(Self { engine, library, limits, serving: false, public_url, storage })
+        Ok(Self {
+            engine,
+            library,
+            limits,
+            serving: false,
+            public_url,
+            storage,
+        })
     }
 
     /// Stores a file of a user.
@@ -173,8 +198,13 @@ impl Site {
         bytes: impl Stream<Item = io::Result<Bytes>> + Send,
     ) -> Result<Reply, Refusal> {
         let owner = crate::admin::the_user(&self.engine, user).await?.id;
-        let stored = self.library.put(owner, Some(name.to_owned()), None, bytes, &self.limits).await;
-        stored.map(Reply::Media).map_err(|error| Refusal::new("media", format!("{name}: {error}")))
+        let stored = self
+            .library
+            .put(owner, Some(name.to_owned()), None, bytes, &self.limits)
+            .await;
+        stored
+            .map(Reply::Media)
+            .map_err(|error| Refusal::new("media", format!("{name}: {error}")))
     }
 
     /// Fetches a file from the web and stores it for a user.
@@ -183,8 +213,13 @@ impl Site {
     /// A [`Refusal`] when the user is not known, or the address or what it holds is refused.
     pub async fn fetch_media(&self, user: Option<&str>, url: &str) -> Result<Reply, Refusal> {
         let owner = crate::admin::the_user(&self.engine, user).await?.id;
-        let stored = self.library.import(owner, url, &Allowance::new(self.limits.largest())).await;
-        stored.map(Reply::Media).map_err(|error| Refusal::new("media", format!("{url}: {error}")))
+        let stored = self
+            .library
+            .import(owner, url, &Allowance::new(self.limits.largest()))
+            .await;
+        stored
+            .map(Reply::Media)
+            .map_err(|error| Refusal::new("media", format!("{url}: {error}")))
     }
 
     /// Looks whether the database is whole.
@@ -238,7 +273,10 @@ pub fn plain_extras() -> anyhow::Result<Extras> {
     let points = crate::chaos::KillPoints::from_env()?.map(|points| Arc::new(points) as Arc<dyn FailPoints>);
     #[cfg(not(any(debug_assertions, feature = "chaos")))]
     let points = None;
-    Ok(Extras { points, ..Extras::default() })
+    Ok(Extras {
+        points,
+        ..Extras::default()
+    })
 }
 
 fn engine_settings(config: &Config) -> engine::Settings {
@@ -267,7 +305,9 @@ fn endpoints(
         }
         let secret = match (&set.client_secret, &set.client_secret_file) {
             (Some(secret), _) => secret.clone(),
-            (None, Some(path)) => read_secret(path).with_context(|| format!("platforms.{platform}.client_secret_file"))?,
+            (None, Some(path)) => {
+                read_secret(path).with_context(|| format!("platforms.{platform}.client_secret_file"))?
+            }
             (None, None) => SecretText::default(),
         };
         if let Some(id) = &set.client_id {
@@ -289,7 +329,14 @@ pub fn read_secret(path: &Path) -> anyhow::Result<SecretText> {
 }
 
 fn derived(secret: &SecretBytes, label: &[u8]) -> SecretBytes {
-    SecretBytes::new(Sha256::new().chain_update(label).chain_update([0]).chain_update(secret.expose()).finalize().to_vec())
+    SecretBytes::new(
+        Sha256::new()
+            .chain_update(label)
+            .chain_update([0])
+            .chain_update(secret.expose())
+            .finalize()
+            .to_vec(),
+    )
 }
 
 /// A generator seeded by the operating system.
@@ -298,7 +345,9 @@ fn derived(secret: &SecretBytes, label: &[u8]) -> SecretBytes {
 /// When that gives no randomness.
 pub fn seeded_rng() -> anyhow::Result<StdRng> {
     let mut seed = [0; 32];
-    SysRng.try_fill_bytes(&mut seed).context("the operating system gives no randomness")?;
+    SysRng
+        .try_fill_bytes(&mut seed)
+        .context("the operating system gives no randomness")?;
     Ok(StdRng::from_seed(seed))
 }
 

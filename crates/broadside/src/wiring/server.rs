@@ -54,6 +54,7 @@ impl Server {
             public_url: public_url.clone(),
             version: env!("CARGO_PKG_VERSION"),
             links: Arc::clone(&site.library) as _,
+            imports: Arc::clone(&site.library) as _,
             files: Arc::clone(&site.library) as _,
             publishes: true,
             seed: random_number()?,
@@ -70,7 +71,13 @@ impl Server {
         tasks.spawn(engine.keep_house(stop.clone()));
         tasks.spawn(socket.serve(Arc::clone(&site), stop.clone()));
         tracing::info!(%addr, %public_url, data = %config.data.dir.display(), "broadside serves");
-        Ok(Self { site, addr, public_url, stop, tasks })
+        Ok(Self {
+            site,
+            addr,
+            public_url,
+            stop,
+            tasks,
+        })
     }
 
     /// The token that ends with the server, for what else runs beside it.

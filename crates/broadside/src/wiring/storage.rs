@@ -44,11 +44,18 @@ impl Storage {
     pub(super) async fn open(dir: &Path, clock: &dyn Clock) -> anyhow::Result<Opened<Self>> {
         let master_keys = keys_from_env()?;
         let key_file = master_keys.is_empty().then(|| dir.join(KEY_FILE));
-        let options = OpenOptions { master_keys, fatal: Arc::new(end_process), ..OpenOptions::new(clock.now()) };
+        let options = OpenOptions {
+            master_keys,
+            fatal: Arc::new(end_process),
+            ..OpenOptions::new(clock.now())
+        };
         let path = dir.to_owned();
         let opened = tokio::task::spawn_blocking(move || SqliteStore::open(&path, options)).await;
         match opened.context("opening the database")? {
-            Ok(store) => Ok(Opened::Site(Self { store: Arc::new(store), key_file })),
+            Ok(store) => Ok(Opened::Site(Self {
+                store: Arc::new(store),
+                key_file,
+            })),
             Err(OpenError::Locked { holder }) => Ok(Opened::HeldBy(holder)),
             Err(error) => Err(error).with_context(|| format!("cannot open {}", dir.display())),
         }
@@ -60,7 +67,10 @@ impl Storage {
 
     pub(super) async fn check(&self) -> anyhow::Result<()> {
         self.store.ping().await.context("the database cannot be written")?;
-        self.store.check().await.context("the database is damaged; restore a backup")
+        self.store
+            .check()
+            .await
+            .context("the database is damaged; restore a backup")
     }
 
     pub(super) async fn secrets_status(&self) -> anyhow::Result<SecretsStatus> {
@@ -69,11 +79,18 @@ impl Storage {
         let (source, keys) = match &self.key_file {
             Some(path) => {
                 let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-                (path.display().to_string(), text.lines().filter(|line| !line.trim().is_empty()).count())
+                (
+                    path.display().to_string(),
+                    text.lines().filter(|line| !line.trim().is_empty()).count(),
+                )
             }
             None => (MASTER_KEY_VARIABLE.to_owned(), keys_from_env()?.len()),
         };
-        Ok(SecretsStatus { source, keys: u32::try_from(keys).unwrap_or(u32::MAX), older })
+        Ok(SecretsStatus {
+            source,
+            keys: u32::try_from(keys).unwrap_or(u32::MAX),
+            older,
+        })
     }
 
     pub(super) async fn rotate_secrets(&self) -> anyhow::Result<()> {
@@ -87,20 +104,33 @@ impl Storage {
 /// A commit failed, or whether it happened is not known. Its callers were told that nothing is durable; whether that is
 /// so only a new start can tell, so this process must not go on.
 fn end_process(message: &str) {
-    tracing::error!(message, "a commit failed; ending the process, and a new start will find out what is durable");
+    tracing::error!(
+        message,
+        "a commit failed; ending the process, and a new start will find out what is durable"
+    );
     std::process::exit(FATAL_EXIT);
 }
 
 fn keys_from_env() -> anyhow::Result<Vec<SecretBytes>> {
     let text = std::env::var(MASTER_KEY_VARIABLE).unwrap_or_default();
     let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
-    words.map(|word| from_hex(word).with_context(|| format!("{MASTER_KEY_VARIABLE}: a key has 64 hexadecimal digits"))).collect()
+    words
+        .map(|word| from_hex(word).with_context(|| format!("{MASTER_KEY_VARIABLE}: a key has 64 hexadecimal digits")))
+        .collect()
 }
 
 fn from_hex(text: &str) -> Option<SecretBytes> {
-    let digits: Option<Vec<u8>> = text.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect();
+    let digits: Option<Vec<u8>> = text
+        .chars()
+        .map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok()))
+        .collect();
     let digits = digits.filter(|digits| digits.len() == 64)?;
-    Some(SecretBytes::new(digits.chunks_exact(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect()))
+    Some(SecretBytes::new(
+        digits
+            .chunks_exact(2)
+            .map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit))
+            .collect(),
+    ))
 }
 
 #[cfg(test)]

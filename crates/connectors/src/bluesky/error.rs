@@ -133,10 +133,11 @@ fn refusal(answer: &Answer) -> Refusal {
     }
 }
 
-/// When the used-up window ends: `RateLimit-Reset` in seconds since 1970, else `Retry-After` in seconds.
+/// When the used-up window ends: `RateLimit-Reset` in seconds since 1970, else `Retry-After` in seconds. Every answer
+/// tells the window's end; only a 429 says that it is used up.
 fn not_before(answer: &Answer) -> Option<Timestamp> {
     let number = |name: &str| answer.header(name)?.trim().parse::<i64>().ok();
-    if let Some(reset) = number("ratelimit-reset") {
+    if let Some(reset) = number("ratelimit-reset").filter(|_| answer.status == 429) {
         return Timestamp::from_second(reset).ok();
     }
     answer

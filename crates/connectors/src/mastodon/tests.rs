@@ -301,11 +301,13 @@ async fn a_status_that_belongs_to_another_post_or_is_older_or_says_something_els
     );
 }
 
-/// A server whose clock is an hour ahead, with `count` strange statuses before ours.
-async fn crowded(count: usize, ours: bool) -> Server {
+/// A server whose clock is `hour` o'clock when ours is nine, with `count` strange statuses before ours and a twin of it
+/// from ten minutes before.
+async fn crowded(hour: i8, count: usize, ours: bool) -> Server {
     let status = |n: usize, minute: u32, parent: Option<&str>| {
+        let hour = if minute == 50 { hour - 1 } else { hour };
         json!({
-            "id": format!("{}", 1_000 - n), "url": null, "created_at": format!("2026-11-22T10:{minute:02}:00.000Z"),
+            "id": format!("{}", 1_000 - n), "url": null, "created_at": format!("2026-11-22T{hour:02}:{minute:02}:00.000Z"),
             "in_reply_to_id": parent, "media_attachments": [],
         })
     };
@@ -314,6 +316,7 @@ async fn crowded(count: usize, ours: bool) -> Server {
         all.push(status(count, 0, None));
         all.push(status(count + 1, 0, None));
     }
+    all.push(status(count + 2, 50, None));
     Server::start(move |request| {
         if request.path.contains("/source") {
             return Reply::json(200, &json!({ "id": "1", "text": "hi", "spoiler_text": "" }));
@@ -327,7 +330,7 @@ async fn crowded(count: usize, ours: bool) -> Server {
             .nth(1)
             .map_or(0, |id| 1_001 - id.parse::<usize>().unwrap());
         let page: Vec<_> = all.iter().skip(after).take(40).cloned().collect();
-        Reply::json(200, &json!(page)).with_header("Date", "Sun, 22 Nov 2026 10:00:00 GMT")
+        Reply::json(200, &json!(page)).with_header("Date", &format!("Sun, 22 Nov 2026 {hour:02}:00:00 GMT"))
     })
     .await
 }
@@ -344,15 +347,18 @@ async fn ask(server: &Server) -> Finding {
 
 #[tokio::test]
 async fn the_search_goes_by_the_servers_clock_takes_the_oldest_match_and_says_when_it_did_not_reach_back() {
-    let Finding::Published(found) = ask(&crowded(60, true).await).await else {
-        panic!()
-    };
-    assert_eq!(
-        found.id, "939",
-        "of two that match, the older one lies next to our intent"
-    );
-    assert_eq!(ask(&crowded(60, false).await).await, Finding::Absent);
-    assert_eq!(ask(&crowded(300, true).await).await, Finding::CannotTell);
+    for hour in [8, 9, 10] {
+        let finding = ask(&crowded(hour, 60, true).await).await;
+        let Finding::Published(found) = finding else {
+            panic!("{finding:?} at {hour}")
+        };
+        assert_eq!(
+            found.id, "939",
+            "of two that match, the older one lies next to our intent"
+        );
+        assert_eq!(ask(&crowded(hour, 60, false).await).await, Finding::Absent);
+        assert_eq!(ask(&crowded(hour, 300, true).await).await, Finding::CannotTell);
+    }
 }
 
 #[tokio::test]

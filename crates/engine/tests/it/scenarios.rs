@@ -234,6 +234,34 @@ async fn a_redirected_create_is_not_followed() {
 }
 
 #[tokio::test]
+async fn after_an_hours_outage_a_lost_post_is_sent_again_within_seconds() {
+    let outside = Outside::new().await;
+    let engine = outside.engine(world::memory(), go_on()).await;
+    let script = vec![Rule::nth(Class::Create, 1, Fault::DropBefore)];
+    let (user, account) = outside.connect(&engine, Platform::X, "outage", script).await;
+    let group = post_now(
+        &engine,
+        &user,
+        &account,
+        content(&outside, Platform::X, "back again", &[]),
+    )
+    .await;
+    let mut publisher = Publisher::new(engine.clone(), CancellationToken::new());
+    publisher.run_until_idle().await.unwrap();
+    outside.clock.advance(SignedDuration::from_hours(1));
+    for _ in 0..5 {
+        publisher.run_until_idle().await.unwrap();
+        outside.clock.advance(SignedDuration::from_secs(2));
+    }
+    assert_eq!(
+        outside.copies(Platform::X, "back again"),
+        1,
+        "{:?}",
+        state(&engine, &user, group).await
+    );
+}
+
+#[tokio::test]
 async fn a_rate_limit_is_waited_for_as_long_as_the_platform_says() {
     let outside = Outside::new().await;
     let engine = outside.engine(world::memory(), go_on()).await;

@@ -120,10 +120,10 @@ mod tests {
         sql: "ALTER TABLE a ADD COLUMN m INTEGER",
     };
 
-    fn open(name: &str) -> (Connection, PathBuf) {
+    fn open(name: &str) -> (Connection, PathBuf, crate::sqlite::FreshDir) {
         let dir = crate::sqlite::fresh_dir(name);
         let path = dir.join("broadside.db");
-        (Connection::open(&path).unwrap(), path)
+        (Connection::open(&path).unwrap(), path, dir)
     }
 
     fn now() -> Timestamp {
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_database_that_holds_something_is_copied_before_it_is_changed() {
-        let (mut conn, path) = open("copied");
+        let (mut conn, path, _dir) = open("copied");
         assert_eq!(migrate(&mut conn, &path, &[FIRST], now()).unwrap(), None);
         conn.execute("INSERT INTO a VALUES (7)", []).unwrap();
         let copy = migrate(&mut conn, &path, &[FIRST, SECOND], now()).unwrap().unwrap();
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_newer_schema_is_refused_in_clear_words() {
-        let (mut conn, path) = open("newer");
+        let (mut conn, path, _dir) = open("newer");
         migrate(&mut conn, &path, &[FIRST, SECOND], now()).unwrap();
         let error = migrate(&mut conn, &path, &[FIRST], now()).unwrap_err();
         assert!(matches!(error, OpenError::NewerSchema { found: 2, known: 1 }));
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_step_that_was_changed_after_its_release_is_noticed() {
-        let (mut conn, path) = open("changed");
+        let (mut conn, path, _dir) = open("changed");
         migrate(&mut conn, &path, &[FIRST], now()).unwrap();
         let changed = Migration {
             sql: "CREATE TABLE b (n INTEGER) STRICT",
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_step_that_fails_leaves_nothing_behind() {
-        let (mut conn, path) = open("fails");
+        let (mut conn, path, _dir) = open("fails");
         let broken = Migration {
             sql: "CREATE TABLE b (n INTEGER) STRICT; SELECT nonsense",
             ..FIRST

@@ -42,7 +42,7 @@ pub use lock::LOCK_FILE;
 pub use open::{BeforeCommit, DATABASE_FILE, KEY_FILE, OpenError, OpenOptions};
 use reader::Readers;
 #[cfg(test)]
-pub(crate) use tests::fresh_dir;
+pub(crate) use tests::{FreshDir, fresh_dir};
 use verbs::{accounts, claims, groups, intents, operation, plans, users};
 use writer::Writer;
 

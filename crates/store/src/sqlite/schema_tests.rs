@@ -2,13 +2,14 @@
 
 use rusqlite::Connection;
 
-use super::tests::{fresh_dir, group, now, opened, with_owner};
+use super::tests::{FreshDir, fresh_dir, group, now, opened, with_owner};
 use super::*;
 
-fn migrated() -> Connection {
+/// A migrated database and its directory.
+fn migrated() -> (Connection, FreshDir) {
     let dir = fresh_dir("statements");
     drop(opened(&dir));
-    Connection::open(dir.join(DATABASE_FILE)).unwrap()
+    (Connection::open(dir.join(DATABASE_FILE)).unwrap(), dir)
 }
 
 fn sealed_statements() -> impl Iterator<Item = (&'static str, &'static str)> {
@@ -20,7 +21,7 @@ fn sealed_statements() -> impl Iterator<Item = (&'static str, &'static str)> {
 
 #[test]
 fn every_statement_prepares() {
-    let conn = migrated();
+    let (conn, _dir) = migrated();
     for (name, text) in sql::ALL.iter().copied().chain(sealed_statements()) {
         conn.prepare(text).unwrap_or_else(|error| panic!("{name}: {error}"));
     }
@@ -37,7 +38,7 @@ const MAY_SCAN: &[&str] = &[
 
 #[test]
 fn no_statement_scans_a_table() {
-    let conn = migrated();
+    let (conn, _dir) = migrated();
     for (name, text) in sql::ALL.iter().filter(|(name, _)| !MAY_SCAN.contains(name)) {
         let is_query = ["SELECT", "UPDATE", "DELETE", "INSERT"]
             .iter()
@@ -68,7 +69,7 @@ fn no_statement_scans_a_table() {
 
 #[test]
 fn the_hot_statements_use_their_indexes() {
-    let conn = migrated();
+    let (conn, _dir) = migrated();
     let uses = |text: &str, index: &str| {
         let mut explain = conn.prepare(&format!("EXPLAIN QUERY PLAN {text}")).unwrap();
         let plan = explain
@@ -121,7 +122,7 @@ fn the_tables_refuse_states_that_cannot_be() {
 
 #[test]
 fn every_state_that_the_tables_know_is_a_state_and_the_other_way_round() {
-    let conn = migrated();
+    let (conn, _dir) = migrated();
     let text: String = conn
         .query_row("SELECT sql FROM sqlite_schema WHERE name = 'posts'", [], |row| {
             row.get(0)

@@ -16,14 +16,31 @@ use jiff::{SignedDuration, Timestamp};
 use super::*;
 use crate::{NewPost, Slots, conformance};
 
-/// An empty directory that belongs to one test.
-pub(crate) fn fresh_dir(name: &str) -> PathBuf {
+/// An empty directory that belongs to one test and goes with it.
+pub(crate) struct FreshDir(PathBuf);
+
+impl std::ops::Deref for FreshDir {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for FreshDir {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+/// An empty directory, named after the test.
+pub(crate) fn fresh_dir(name: &str) -> FreshDir {
     static NTH: AtomicU32 = AtomicU32::new(0);
     let nth = NTH.fetch_add(1, Ordering::Relaxed);
     let dir = std::env::temp_dir().join(format!("broadside-store-{}-{name}-{nth}", std::process::id()));
     drop(std::fs::remove_dir_all(&dir));
     std::fs::create_dir_all(&dir).unwrap();
-    dir
+    FreshDir(dir)
 }
 
 pub(super) fn now() -> Timestamp {
@@ -174,8 +191,11 @@ fn holds(bytes: &[u8], marker: &str) -> bool {
 
 #[tokio::test]
 async fn it_does_what_every_store_does() {
+    let root = fresh_dir("conformance");
+    let nth = AtomicU32::new(0);
     conformance::exercise(|| {
-        let store: Arc<dyn Store> = Arc::new(opened(&fresh_dir("conformance")));
+        let dir = root.join(nth.fetch_add(1, Ordering::Relaxed).to_string());
+        let store: Arc<dyn Store> = Arc::new(opened(&dir));
         async { store }
     })
     .await;
@@ -198,7 +218,8 @@ fn a_second_opener_is_told_who_has_the_directory() {
 
 #[tokio::test]
 async fn everything_is_readable_by_its_owner_only() {
-    let dir = fresh_dir("modes").join("data");
+    let root = fresh_dir("modes");
+    let dir = root.join("data");
     let store = opened(&dir);
     store.ping().await.unwrap();
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;

@@ -228,6 +228,26 @@ impl Callers {
     }
 }
 
+/// Whether create-post takes the address of a file: a draft with one is made, looked at and deleted.
+pub(crate) async fn takes_media(base: &str, key: &str, address: &Address) -> anyhow::Result<bool> {
+    let http = http_client(ANSWERED_WITHIN)?;
+    let call = |method: Method, path: &str| http.request(method, format!("{base}/api/v1{path}")).header("x-api-key", key);
+    let body = json!({"content": "draft", "platforms": [address.platform_id], "mediaUrls": [address.media_url]});
+    let made = call(Method::POST, "/create-post").json(&body).send().await?;
+    if !made.status().is_success() {
+        return Ok(false);
+    }
+    let made: Value = serde_json::from_str(&made.text().await?)?;
+    let group = made.get("postGroupId").and_then(Value::as_str).context("a draft without an id")?;
+    let listed: Value = serde_json::from_str(&call(Method::GET, "/list-posts").send().await?.text().await?)?;
+    let groups = listed.get("posts").and_then(Value::as_array).context("a list without posts")?;
+    let has_media = groups.iter().any(|group| {
+        group.get("mediaUrls").and_then(Value::as_array).is_some_and(|urls| !urls.is_empty())
+    });
+    call(Method::DELETE, &format!("/delete-post/{group}")).send().await?;
+    Ok(has_media)
+}
+
 /// Whether the answer says to come again. With a key, a conflict says that the same request is still under way.
 fn is_for_now(status: StatusCode, keyed: bool) -> bool {
     status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS || (keyed && status == StatusCode::CONFLICT)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use jiff::Timestamp;
-use rusqlite::{Connection, OpenFlags, Row};
+use rusqlite::{Connection, OpenFlags, Params, Row};
 use serde_json::Value;
 
 /// How long a read waits for a writer.
@@ -59,13 +59,14 @@ pub(crate) struct DeadAccount {
 #[derive(Debug, Clone)]
 pub(crate) struct Database(PathBuf);
 
+// What an earlier life left looks the same until the next one has taken it over, but for the time.
 const SENDING: &str = "SELECT count(*) FROM intents i JOIN posts p ON p.id = i.post_id
-    WHERE i.state = 'open' AND p.state = 'publishing' AND p.claim IS NOT NULL";
-const CLAIMED: &str = "SELECT count(*) FROM posts WHERE state = 'publishing' AND claim IS NOT NULL";
+    WHERE i.state = 'open' AND p.state = 'publishing' AND p.claim IS NOT NULL AND i.recorded_at >= ?1";
+const CLAIMED: &str = "SELECT count(*) FROM posts WHERE state = 'publishing' AND claim IS NOT NULL AND ?1 >= 0";
 const OPEN: &str = "SELECT count(*) FROM intents WHERE state = 'open'";
 const CUT: &str = "SELECT lower(hex(i.id)), p.platform, p.target, lower(hex(p.group_id))
     FROM intents i JOIN posts p ON p.id = i.post_id
-    WHERE i.state = 'open' AND p.state = 'publishing' AND p.claim IS NOT NULL";
+    WHERE i.state = 'open' AND p.state = 'publishing' AND p.claim IS NOT NULL AND i.recorded_at >= ?1";
 const POSTS: &str = "SELECT lower(hex(id)), lower(hex(group_id)), state, data FROM posts";
 const VERDICTS: &str = "SELECT lower(hex(i.id)), i.settled_at, p.state, p.data
     FROM intents i JOIN posts p ON p.id = i.post_id";
@@ -92,19 +93,20 @@ impl Database {
         reading.await.context("reading the server's database")?
     }
 
-    /// How many sends are under way; with `claims`, posts that are claimed for sending count as well.
-    pub(crate) async fn sending(&self, claims: bool) -> anyhow::Result<usize> {
+    /// How many sends of a server that was started then are under way; with `claims`, posts that are claimed for sending
+    /// count as well.
+    pub(crate) async fn sending(&self, since: Timestamp, claims: bool) -> anyhow::Result<usize> {
         let sql = if claims { CLAIMED } else { SENDING };
-        self.read(move |db| count(db, sql)).await
+        self.read(move |db| count(db, sql, [since.as_microsecond()])).await
     }
 
-    /// What a killed server left.
-    pub(crate) async fn remains(&self) -> anyhow::Result<Remains> {
-        self.read(|db| {
-            let cut = rows(db, CUT, |row| {
+    /// What a server that was started then and killed left.
+    pub(crate) async fn remains(&self, since: Timestamp) -> anyhow::Result<Remains> {
+        self.read(move |db| {
+            let cut = rows(db, CUT, [since.as_microsecond()], |row| {
                 Ok(Cut { intent: row.get(0)?, platform: row.get(1)?, account: row.get(2)?, group: row.get(3)? })
             })?;
-            Ok(Remains { open: count(db, OPEN)?, cut })
+            Ok(Remains { open: count(db, OPEN, [])?, cut })
         })
         .await
     }
@@ -112,7 +114,7 @@ impl Database {
     /// All targets.
     pub(crate) async fn posts(&self) -> anyhow::Result<Vec<PostRow>> {
         self.read(|db| {
-            rows(db, POSTS, |row| {
+            rows(db, POSTS, [], |row| {
                 let data: String = row.get(3)?;
                 Ok(PostRow {
                     id: row.get(0)?,
@@ -128,7 +130,7 @@ impl Database {
     /// When the verdict on each intent was written down, by the intent's id in hex; those without one are left out.
     pub(crate) async fn verdicts(&self) -> anyhow::Result<Vec<(String, Timestamp)>> {
         self.read(|db| {
-            let found = rows(db, VERDICTS, |row| {
+            let found = rows(db, VERDICTS, [], |row| {
                 let (settled, state, data): (Option<i64>, String, String) = (row.get(1)?, row.get(2)?, row.get(3)?);
                 let gave_up = || {
                     let data: Value = serde_json::from_str(&data).ok()?;
@@ -148,18 +150,23 @@ impl Database {
 
     /// Accounts whose tokens are dead.
     pub(crate) async fn dead_accounts(&self) -> anyhow::Result<Vec<DeadAccount>> {
-        self.read(|db| rows(db, DEAD_ACCOUNTS, |row| Ok(DeadAccount { platform: row.get(0)?, remote_id: row.get(1)? })))
+        self.read(|db| rows(db, DEAD_ACCOUNTS, [], |row| Ok(DeadAccount { platform: row.get(0)?, remote_id: row.get(1)? })))
             .await
     }
 }
 
-fn count(db: &Connection, sql: &str) -> anyhow::Result<usize> {
-    let count: i64 = db.query_row(sql, [], |row| row.get(0))?;
+fn count(db: &Connection, sql: &str, params: impl Params) -> anyhow::Result<usize> {
+    let count: i64 = db.query_row(sql, params, |row| row.get(0))?;
     Ok(usize::try_from(count)?)
 }
 
-fn rows<T>(db: &Connection, sql: &str, map: impl FnMut(&Row<'_>) -> rusqlite::Result<T>) -> anyhow::Result<Vec<T>> {
+fn rows<T>(
+    db: &Connection,
+    sql: &str,
+    params: impl Params,
+    map: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+) -> anyhow::Result<Vec<T>> {
     let mut statement = db.prepare(sql)?;
-    let found = statement.query_map([], map)?.collect::<rusqlite::Result<Vec<T>>>()?;
+    let found = statement.query_map(params, map)?.collect::<rusqlite::Result<Vec<T>>>()?;
     Ok(found)
 }

@@ -173,6 +173,7 @@ async fn rage(
     let per_platform = (options.posts / POSTS_PER_ACCOUNT).clamp(ACCOUNTS_MIN, ACCOUNTS_MAX);
     let (targets, mut left_out) = outside.accounts(per_platform).await?;
     let mut targets = connect_all(&server, targets, &mut left_out).await?;
+    leave_out_without_media(&server, &key, &mut targets, &mut left_out).await?;
     ensure!(!targets.is_empty(), "no account could be connected: {}", left_out.join("; "));
     let book = Arc::new(Book::new(options.seed, targets.len()));
     let platforms = count_platforms(&targets);
@@ -202,9 +203,26 @@ async fn rage(
         unreached: Vec::new(),
         reconnected: 0,
     };
+    eprintln!("{} accounts are connected", storm.targets.len());
     weather(&mut storm, options.kills, clients).await?;
+    eprintln!("all posts are made; waiting for their ends");
     settle_down(&mut storm, &callers).await?;
     conclude(&storm, platforms, left_out).await
+}
+
+/// Leaves out the targets whose posts need a file when create-post does not take one by its address.
+async fn leave_out_without_media(
+    server: &Server,
+    key: &str,
+    targets: &mut Vec<Target>,
+    left_out: &mut Vec<String>,
+) -> anyhow::Result<()> {
+    let Some(needy) = targets.iter().find(|target| target.media_url.is_some()) else { return Ok(()) };
+    if !clients::takes_media(&server.base_url(), key, &address(needy)).await? {
+        left_out.push(format!("{}: create-post does not take mediaUrls", needy.platform));
+        targets.retain(|target| target.media_url.is_none());
+    }
+    Ok(())
 }
 
 /// Kills while clients work, and waits for the clients' end. A client that gives up is a finding, and ends the run.
@@ -269,11 +287,14 @@ fn count_platforms(targets: &[Target]) -> Vec<(String, usize)> {
     counts
 }
 
-fn callers(server: &Server, key: String, time: Time, book: &Arc<Book>, targets: &[Target]) -> anyhow::Result<Arc<Callers>> {
-    let address = |target: &Target| Address {
+fn address(target: &Target) -> Address {
+    Address {
         platform_id: format!("{}-{}", outside::dialect_word(target.platform), target.remote_id),
         media_url: target.media_url.clone(),
-    };
+    }
+}
+
+fn callers(server: &Server, key: String, time: Time, book: &Arc<Book>, targets: &[Target]) -> anyhow::Result<Arc<Callers>> {
     let addresses = targets.iter().map(address).collect();
     Callers::new(&server.base_url(), key, server.data(), time, Arc::clone(book), addresses)
 }

@@ -88,6 +88,7 @@ pub(crate) struct Server {
     port: u16,
     flags: Vec<String>,
     http: reqwest::Client,
+    started: Timestamp,
     running: Option<Child>,
 }
 
@@ -101,7 +102,7 @@ impl Server {
         // The port is free now, and the server binds it again and again.
         let port = free_port()?;
         let http = http_client(READY_WITHIN)?;
-        Ok(Self { binary: binary.to_owned(), folder: folder.to_owned(), time, port, flags, http, running: None })
+        Ok(Self { binary: binary.to_owned(), folder: folder.to_owned(), time, port, flags, http, started: time.now(), running: None })
     }
 
     /// The data directory.
@@ -119,6 +120,11 @@ impl Server {
         self.time
     }
 
+    /// When it was started last.
+    pub(crate) fn started(&self) -> Timestamp {
+        self.started
+    }
+
     /// What it printed in all its lives.
     pub(crate) fn printed(&self) -> PathBuf {
         self.folder.join("server-printed")
@@ -130,6 +136,7 @@ impl Server {
 
     /// Starts it; returns since when it answers, by the shared time.
     pub(crate) async fn start(&mut self) -> anyhow::Result<Timestamp> {
+        self.started = self.time.now();
         let mut command = clean(&self.binary);
         command.args(["serve", "--data"]).arg(self.data()).args(["--listen", &format!("127.0.0.1:{}", self.port)]);
         command.args(self.time.flags()).args(&self.flags);

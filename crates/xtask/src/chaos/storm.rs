@@ -31,6 +31,10 @@ const GATHERED_WITHIN: Duration = Duration::from_secs(20);
 const RANDOM_WITHIN_MS: u64 = 150;
 /// A named place that is not reached within this is tried again later.
 const REACHED_WITHIN: Duration = Duration::from_secs(12);
+/// How often the sends under way are counted until a trap springs.
+const LOOK_EVERY: Duration = Duration::from_millis(25);
+/// So many more than needed are kept under way then.
+const SPARE: usize = 4;
 /// How often a named place is tried.
 const TRIES_MAX: usize = 4;
 /// Posts for the account whose tokens die.
@@ -94,12 +98,13 @@ impl Storm {
         while let Some(step) = steps.pop() {
             let wave = self.posts.saturating_sub(self.book.allowed()) / (steps.len() + 1);
             let done = self.strike(step, wave).await?;
-            eprintln!(
-                "kill {}: {}, {} left",
-                self.kills.len(),
-                step.point.map_or("at a random instant", CrashPoint::word),
-                steps.len()
-            );
+            let cut = self.kills.last().map_or(0, |kill| kill.cut.len());
+            let place = step.point.map_or("at a random instant", CrashPoint::word);
+            if done {
+                eprintln!("kill {}: {place}, {cut} sends under way; {} left", self.kills.len(), steps.len());
+            } else {
+                eprintln!("the place {place} was not reached this time");
+            }
             if !done && step.tries < TRIES_MAX {
                 steps.insert(0, Step { tries: step.tries + 1, ..step });
             } else if let (false, Some(point)) = (done, step.point) {
@@ -134,22 +139,30 @@ impl Storm {
             self.book.allow_for(victim, VICTIM_POSTS);
         }
         let deadline = Deadline::within(REACHED_WITHIN);
-        while !self.server.dies_within(TOP_UP_AFTER).await? {
+        while !self.server.dies_within(LOOK_EVERY).await? {
             if deadline.passed() {
                 self.server.disarm()?;
                 return Ok(false);
             }
-            self.book.allow(TOP_UP);
+            // A place that is off the common way may take a while: enough sends must still be under way then.
+            if self.sending().await? < self.sending_min + SPARE {
+                self.book.allow(1);
+            }
         }
         self.after_death(Some(point)).await?;
         Ok(true)
+    }
+
+    /// How many sends are under way.
+    async fn sending(&self) -> anyhow::Result<usize> {
+        self.database.sending(self.server.started(), self.count_claims).await
     }
 
     /// Waits until enough sends are under way.
     async fn gather(&self) -> anyhow::Result<()> {
         let deadline = Deadline::within(GATHERED_WITHIN);
         let mut top_up = Deadline::within(TOP_UP_AFTER);
-        while self.database.sending(self.count_claims).await? < self.sending_min && !deadline.passed() {
+        while self.sending().await? < self.sending_min && !deadline.passed() {
             if top_up.passed() {
                 self.book.allow(TOP_UP);
                 top_up = Deadline::within(TOP_UP_AFTER);
@@ -163,7 +176,7 @@ impl Storm {
     async fn after_death(&mut self, point: Option<CrashPoint>) -> anyhow::Result<()> {
         let at = self.time.now();
         self.server.disarm()?;
-        let remains = self.database.remains().await.context("reading the dead directory")?;
+        let remains = self.database.remains(self.server.started()).await.context("reading the dead directory")?;
         self.questions.extend(self.outside.questions().await?);
         let ready = self.server.start().await?;
         let down = std::time::Duration::try_from(ready.duration_since(at)).unwrap_or_default();

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use engine::Conflict;
 use serde::Serialize;
 
+use super::media_urls::MediaResult;
 use super::{wire, words};
 use crate::dialect::Refusal;
 
@@ -19,6 +20,9 @@ pub enum Error {
     /// The request breaks a rule.
     #[error("{0}")]
     BadRequest(Cow<'static, str>),
+    /// A file of `mediaUrls` could not be taken in.
+    #[error("Media ingestion failed")]
+    Media(Vec<MediaResult>),
     /// The body is no JSON object.
     #[error("Invalid JSON body")]
     Json,
@@ -126,7 +130,7 @@ impl Error {
                 }
                 Refusal::Unavailable => StatusCode::INTERNAL_SERVER_ERROR,
             },
-            Self::BadRequest(_) | Self::Json | Self::BodyTooDeep => StatusCode::BAD_REQUEST,
+            Self::BadRequest(_) | Self::Media(_) | Self::Json | Self::BodyTooDeep => StatusCode::BAD_REQUEST,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyMissing => StatusCode::REQUEST_TIMEOUT,
             Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
@@ -166,11 +170,17 @@ impl IntoResponse for Error {
             error: &'a str,
             #[serde(skip_serializing_if = "Option::is_none")]
             code: Option<&'static str>,
+            #[serde(rename = "mediaResults", skip_serializing_if = "Option::is_none")]
+            media_results: Option<&'a [MediaResult]>,
         }
         let text = self.to_string();
         let mut response = wire::json(&Wire {
             error: &text,
             code: self.code(),
+            media_results: match &self {
+                Self::Media(results) => Some(results),
+                _ => None,
+            },
         });
         *response.status_mut() = self.status();
         response

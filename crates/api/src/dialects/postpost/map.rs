@@ -18,7 +18,7 @@ use super::error::Error;
 use super::js::{self, Js, Object};
 use super::time::{self, Iso};
 use super::words::{self, Code};
-use super::{settings, wire};
+use super::{media_urls, settings, wire};
 use crate::media::MediaLinks;
 
 /// The most targets of one group.
@@ -35,6 +35,8 @@ pub(super) struct NewPost {
     pub(super) targets: Vec<Target>,
     /// `None` for a draft.
     pub(super) at: Option<Timestamp>,
+    /// Files to be fetched before anything is accepted.
+    pub(super) media_urls: Vec<String>,
 }
 
 /// Judges a `create-post`, in the original's order: the first rule that is broken is the one that is named.
@@ -46,6 +48,7 @@ pub(super) fn create(wire: wire::CreatePost<'_>) -> Result<NewPost, Error> {
         platform_settings(wire.platform_settings)?,
         targets.iter().map(|it| it.platform),
     );
+    let media_urls = media_urls::parse(wire.media_urls)?;
     let content = Content {
         head: PartContent {
             text,
@@ -54,7 +57,12 @@ pub(super) fn create(wire: wire::CreatePost<'_>) -> Result<NewPost, Error> {
         settings,
         ..Content::default()
     };
-    Ok(NewPost { content, targets, at })
+    Ok(NewPost {
+        content,
+        targets,
+        at,
+        media_urls,
+    })
 }
 
 fn content(content: Js<'_>) -> Result<String, Error> {

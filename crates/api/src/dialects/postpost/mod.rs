@@ -4,6 +4,7 @@ mod error;
 mod js;
 mod logs;
 mod map;
+mod media_urls;
 mod not_found;
 mod query;
 mod routes;

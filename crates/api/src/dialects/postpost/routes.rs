@@ -12,7 +12,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::error::{Error, Operation};
 use super::time::Iso;
 use super::wire::{self, Body, GroupRef, json};
-use super::{Postpost, logs, map, not_found, query, words};
+use super::{Postpost, logs, map, media_urls, not_found, query, words};
 use crate::dialect::Caller;
 use crate::request_id::RequestId;
 use crate::state::ApiState;
@@ -63,20 +63,25 @@ async fn create_post(
             })
         }
     };
+    let owner = caller.reach.owner;
+    let mut content = new.content;
+    content.head.media = media_urls::import(&api, owner, new.media_urls).await?;
+    let imported = content.head.media.clone();
     let command = CreateGroup {
-        owner: caller.reach.owner,
-        content: new.content,
+        owner,
+        content,
         targets: new.targets,
         draft: new.at.is_none(),
         planned_at: new.at,
         idempotency,
         request_id: Some(request_id.as_str().to_owned()),
     };
-    let created = api
-        .engine
-        .create_group(command)
-        .await
-        .map_err(Operation::CreatePost.failed())?;
+    let created = api.engine.create_group(command).await;
+    // Nothing refers to the files of a request that was refused, or that an earlier one had answered.
+    if created.as_ref().map_or(true, |created| created.replayed) {
+        media_urls::discard(&api, &imported).await;
+    }
+    let created = created.map_err(Operation::CreatePost.failed())?;
     let scheduled_time = created.planned_at.map(Iso);
     Ok(json(&wire::Created {
         success: wire::True,

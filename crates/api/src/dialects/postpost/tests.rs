@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::testing::{Answer, Door};
 
+mod files;
 mod golden;
 
 const POST: &str = r#"{"content":"hello","platforms":["twitter-123456789"]}"#;

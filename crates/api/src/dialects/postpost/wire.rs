@@ -73,19 +73,21 @@ pub(super) struct CreatePost<'a> {
     pub(super) platforms: Js<'a>,
     pub(super) scheduled_time: Js<'a>,
     pub(super) platform_settings: Js<'a>,
+    pub(super) media_urls: Js<'a>,
 }
 
 impl<'a> CreatePost<'a> {
     /// The fields in a body.
     pub(super) fn parse(body: &'a [u8]) -> Result<Self, Error> {
-        let names = ["content", "platforms", "scheduledTime", "platformSettings"];
-        let [content, platforms, scheduled_time, platform_settings] =
+        let names = ["content", "platforms", "scheduledTime", "platformSettings", "mediaUrls"];
+        let [content, platforms, scheduled_time, platform_settings, media_urls] =
             js::fields(body, &names).map_err(|_| Error::Json)?;
         Ok(Self {
             content,
             platforms,
             scheduled_time,
             platform_settings,
+            media_urls,
         })
     }
 }

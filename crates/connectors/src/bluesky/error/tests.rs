@@ -142,3 +142,14 @@ fn a_page_of_a_proxy_is_no_verdict() {
     let error = classify(Stage::Send, &page);
     assert_eq!((error.fate, error.raw), (Fate::MayBePublished, None));
 }
+
+#[test]
+fn only_a_429_waits_for_the_end_of_the_rate_window_which_every_answer_names() {
+    let with_reset = |status| {
+        let mut answer = answer(status, &json!({}));
+        answer.headers.insert("ratelimit-reset", "1795345200".parse().unwrap());
+        classify(Stage::Prepare, &answer).retry.when
+    };
+    assert_eq!(with_reset(429), When::NotBefore(Timestamp::from_second(1_795_345_200).unwrap()));
+    assert_eq!(with_reset(503), When::Backoff);
+}

@@ -1,0 +1,89 @@
+use crate::world::{Scratch, Served, get, run, signal};
+
+#[test]
+fn a_second_server_names_the_first_and_leaves_it_alone() {
+    let scratch = Scratch::new("second");
+    let server = Served::start(&scratch.data(), &[]);
+    let said = run(&scratch.data(), &["serve", "--listen", "127.0.0.1:0"]);
+    assert_eq!(said.code, Some(1));
+    assert!(said.err.contains(&format!("process {}", server.pid())), "{}", said.err);
+    assert_eq!(get(&server.addr(), "/healthz", &[]).0, 200);
+    assert_eq!(
+        run(&scratch.data(), &["user", "list"]).code,
+        Some(0),
+        "its socket is still there"
+    );
+}
+
+#[test]
+fn a_server_that_is_told_to_end_ends_well_and_leaves_the_directory_free() {
+    let scratch = Scratch::new("ends");
+    let server = Served::start(&scratch.data(), &[]);
+    assert_eq!(get(&server.addr(), "/readyz", &[]).0, 200);
+    let (code, said) = server.terminate();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("draining"), "{said}");
+    assert!(!scratch.data().join("broadside.sock").exists());
+    assert_eq!(run(&scratch.data(), &["doctor"]).code, Some(0));
+}
+
+#[test]
+fn after_a_kill_the_next_server_starts_at_once() {
+    let scratch = Scratch::new("kill");
+    let first = Served::start(&scratch.data(), &[]);
+    signal(first.pid(), "-KILL");
+    drop(first);
+    let second = Served::start(&scratch.data(), &[]);
+    assert_eq!(run(&scratch.data(), &["key", "create"]).code, Some(0));
+    assert_eq!(second.terminate().0, Some(0));
+}
+
+#[test]
+fn only_the_owner_can_read_what_the_server_keeps() {
+    use std::os::unix::fs::PermissionsExt;
+    let scratch = Scratch::new("modes");
+    let _server = Served::start(&scratch.data(), &[]);
+    let mode = |path: std::path::PathBuf| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(scratch.data()), 0o700);
+    for file in ["master.key", "broadside.db", "broadside.sock", "broadside.lock"] {
+        assert_eq!(mode(scratch.data().join(file)), 0o600, "{file}");
+    }
+}
+
+#[test]
+fn doctor_looks_and_makes_nothing() {
+    let scratch = Scratch::new("looks");
+    assert_eq!(run(&scratch.data(), &["doctor"]).code, Some(0));
+    assert!(!scratch.data().exists());
+}
+
+#[test]
+fn doctor_finds_a_key_that_others_can_read() {
+    use std::os::unix::fs::PermissionsExt;
+    let scratch = Scratch::new("doctor");
+    run(&scratch.data(), &["key", "create"]);
+    assert_eq!(run(&scratch.data(), &["doctor"]).code, Some(0));
+    let key = scratch.data().join("master.key");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let said = run(&scratch.data(), &["doctor", "--json"]);
+    assert_eq!(said.code, Some(1));
+    let found: Vec<serde_json::Value> = serde_json::from_str(&said.out).unwrap();
+    let problem = found.iter().find(|finding| finding["verdict"] == "problem").unwrap();
+    assert!(problem["told"].as_str().unwrap().contains("chmod 600"), "{problem}");
+}
+
+#[test]
+fn the_unit_for_systemd_starts_this_binary_and_lets_it_do_little_else() {
+    let scratch = Scratch::new("unit");
+    let said = run(&scratch.data(), &["serve", "--print-unit", "systemd"]);
+    assert_eq!(said.code, Some(0));
+    for line in [
+        "NoNewPrivileges=yes",
+        "ProtectSystem=strict",
+        "CapabilityBoundingSet=",
+        "StateDirectoryMode=0700",
+    ] {
+        assert!(said.out.lines().any(|found| found == line), "{line} is missing");
+    }
+    assert!(!scratch.data().exists(), "nothing is made for it");
+}
