@@ -25,6 +25,7 @@ use store::{AccountNote, Conflict, NewIntent, Release, Resume, Settled, Settleme
 use crate::context::{Desk, Halt};
 use crate::points::CrashPoint;
 use crate::reconcile::Asker;
+use crate::scrub::scrub;
 use crate::{Engine, reconcile, record};
 
 /// A repeatable step may say "go on at once" this often before it has to wait for its next turn.
@@ -141,7 +142,7 @@ async fn publish_part(engine: &Engine, claim: Claim, desk: &mut Desk, part: Part
     let prior = desk.prior(part);
     let ctx = desk.ctx(engine, armed.claim(), part, &prior);
     let started = engine.clock.now();
-    let sent = desk.connector.send(&ctx, &armed).await;
+    let sent = desk.connector.send(&ctx, &armed).await.map_err(|error| scrub(&desk.tokens, error));
     let now = engine.clock.now();
     engine.points.reach(CrashPoint::AnswerRead, armed.claim().platform)?;
     let took = now.duration_since(started);
@@ -174,7 +175,8 @@ async fn prepare(
         let step = desk
             .connector
             .prepare(&ctx, &desk.draft, part, desk.live(), desk.work.resume.as_ref())
-            .await;
+            .await
+            .map_err(|error| scrub(&desk.tokens, error));
         engine.points.reach(CrashPoint::Prepared, claim.platform)?;
         let now = engine.clock.now();
         match step {

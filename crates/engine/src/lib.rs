@@ -17,6 +17,7 @@ mod queries;
 mod reconcile;
 mod record;
 mod refresh;
+mod scrub;
 pub mod settings;
 pub mod stats;
 

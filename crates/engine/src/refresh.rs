@@ -8,6 +8,7 @@ use domain::intent::Claim;
 
 use crate::context::{Desk, Halt};
 use crate::points::CrashPoint;
+use crate::scrub::scrub;
 use crate::{Engine, record};
 
 /// Makes sure that the desk holds tokens that can be used, exchanging them when they have ended or were refused.
@@ -60,7 +61,7 @@ async fn exchange(engine: &Engine, claim: &Claim, desk: &mut Desk) -> Result<Res
         tracing::warn!(account = %account, "an earlier token exchange did not end; trying once more");
     }
     engine.points.reach(CrashPoint::RefreshBegun, claim.platform)?;
-    let answer = refreshing.await;
+    let answer = refreshing.await.map_err(|error| scrub(&tokens, error));
     engine.points.reach(CrashPoint::RefreshAnswered, claim.platform)?;
     let now = engine.clock.now();
     match answer {

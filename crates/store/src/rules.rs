@@ -301,7 +301,6 @@ pub(crate) fn connected_again(account: &mut Account, new: &NewAccount) {
     account.token_version = account.token_version.saturating_add(1);
     account.token_expires_at = new.tokens.expires_at;
     account.health = AccountHealth::Ok;
-    account.last_error = None;
 }
 
 /// The tokens after an exchange: an absent or empty refresh token keeps the old one.

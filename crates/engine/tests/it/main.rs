@@ -2,4 +2,5 @@
 
 mod crash_matrix;
 mod scenarios;
+mod secrets;
 mod world;

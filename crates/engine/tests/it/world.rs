@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use connectors::http::Http;
 use connectors::{App, Credentials, Endpoints, MediaSource, Registry};
-use domain::account::{Account, User};
+use domain::account::{Account, Tokens, User};
 use domain::clock::{BoxFut, Clock, ManualClock};
 use domain::content::{Content, Media, MediaKind, PartContent};
 use domain::ids::{GroupId, MediaId};
@@ -15,13 +15,13 @@ use domain::plan::Plan;
 use domain::platform::Platform;
 use domain::post::PostState;
 use domain::secret::SecretText;
-use engine::commands::{CreateGroup, Target};
+use engine::commands::{AddAccount, CreateGroup, Target};
 use engine::points::{CrashPoint, FailPoints, GoOn, Stopped};
 use engine::{Engine, Parts, Publisher, Settings};
 use futures_util::stream::{self, BoxStream, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use rand::SeedableRng;
-use sandbox::{AccountSeed, Filter, NewSandboxAccount, Rule, Sandbox};
+use sandbox::{AccountSeed, Filter, NewSandboxAccount, Rule, RuleSet, Sandbox};
 use store::memory::MemoryStore;
 use store::sqlite::{OpenOptions, SqliteStore};
 use store::{Reach, Store};
@@ -63,6 +63,18 @@ impl Outside {
 
     /// An engine over `store`, as a fresh process would make it.
     pub(crate) async fn engine(&self, store: Arc<dyn Store>, points: Arc<dyn FailPoints>) -> Engine {
+        self.engine_with(store, points, |_| ()).await
+    }
+
+    /// The same with another set of connectors.
+    pub(crate) async fn engine_with(
+        &self,
+        store: Arc<dyn Store>,
+        points: Arc<dyn FailPoints>,
+        change: impl FnOnce(&mut Registry),
+    ) -> Engine {
+        let mut registry = Registry::all();
+        change(&mut registry);
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
         let mut endpoints = Endpoints::default();
         for platform in EMULATED {
@@ -75,7 +87,7 @@ impl Outside {
         endpoints.apps.insert(Platform::X, app);
         Engine::new(Parts {
             store,
-            connectors: Registry::all(),
+            connectors: registry,
             endpoints,
             media: Arc::clone(&self.media) as Arc<dyn MediaSource>,
             http: self.http.clone(),
@@ -97,15 +109,50 @@ impl Outside {
         name: &str,
         script: Vec<Rule>,
     ) -> (User, Account) {
-        let seed = self
-            .sandbox
-            .add_account(&NewSandboxAccount::new(platform, name).with_script(script))
-            .unwrap();
+        let (user, account, _) = self.connect_seeded(engine, platform, name, script).await;
+        (user, account)
+    }
+
+    /// The same, with what the platform gave out for the account.
+    pub(crate) async fn connect_seeded(
+        &self,
+        engine: &Engine,
+        platform: Platform,
+        name: &str,
+        script: Vec<Rule>,
+    ) -> (User, Account, AccountSeed) {
+        let new = NewSandboxAccount::new(platform, name).with_script(script);
+        let seed = self.sandbox.add_account(&new).unwrap();
         let user = engine.create_user(name, Plan::default()).await.unwrap();
         let account = engine
             .connect_account(user.id, platform, base_url(&seed).as_deref(), &credentials(&seed))
             .await
             .unwrap_or_else(|error| panic!("{platform}: {error}"));
+        (user, account, seed)
+    }
+
+    /// Gives an account of the sandbox a script.
+    pub(crate) fn add_rules(&self, account: &Account, rules: Vec<Rule>) {
+        let (platform, remote_id) = (account.platform, account.remote_id.clone());
+        let rules = RuleSet { platform: Some(platform), account: Some(remote_id), rules, latency_ms: None };
+        self.sandbox.add_rules(rules).unwrap();
+    }
+
+    /// A user with an account of any platform that has this token; nobody is asked.
+    pub(crate) async fn add_account(&self, engine: &Engine, platform: Platform, token: &str) -> (User, Account) {
+        let user = engine.create_user("somebody", Plan::default()).await.unwrap();
+        let add = AddAccount {
+            owner: user.id,
+            platform,
+            remote_id: "1".to_owned(),
+            username: "somebody".to_owned(),
+            display_name: None,
+            avatar_url: None,
+            profile_url: None,
+            base_url: None,
+            tokens: Tokens { access: SecretText::from(token), ..Tokens::default() },
+        };
+        let account = engine.add_account(add).await.unwrap();
         (user, account)
     }
 

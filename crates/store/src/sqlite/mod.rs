@@ -83,7 +83,10 @@ impl SqliteStore {
     /// # Errors
     /// [`Error::Corrupt`] with the first thing that is wrong.
     pub async fn check(&self) -> Result<()> {
-        let found = self.readers.call(|db| db.one(sql::QUICK_CHECK, [], |row| Ok(row.get::<_, String>(0)?))).await?;
+        let found = self
+            .readers
+            .call(|db| db.one(sql::QUICK_CHECK, [], |row| Ok(row.get::<_, String>(0)?)))
+            .await?;
         match found.as_deref() {
             Some("ok") => Ok(()),
             found => Err(Error::Corrupt(found.unwrap_or("the check gave no answer").to_owned())),

@@ -180,7 +180,7 @@ statements! {
          VALUES (?1, ?2, ?3, ?4, ?5, 0, 'ok', ?6)";
     CONNECT_ACCOUNT =
         "UPDATE accounts SET username = ?2, display_name = ?3, avatar_url = ?4, profile_url = ?5, base_url = ?6, \
-         token_version = ?7, token_expires_at = ?8, health = 'ok', last_error = NULL, removed_at = NULL WHERE id = ?1";
+         token_version = ?7, token_expires_at = ?8, health = 'ok', removed_at = NULL WHERE id = ?1";
     ACCOUNTS =
         concat!("SELECT ", account_columns!(), " FROM accounts WHERE owner_id = ?1 AND removed_at IS NULL ORDER BY number LIMIT ?2");
     ACCOUNT = concat!("SELECT ", account_columns!(), " FROM accounts WHERE id = ?1 AND removed_at IS NULL");

@@ -281,7 +281,7 @@ async fn no_secret_is_in_any_file_in_the_clear() {
     let store = opened(&dir);
     let claim = with_secrets(&store, secret).await;
     secrets_are(&store, &claim, secret).await;
-    let files = || std::fs::read_dir(&dir).unwrap().map(|file| file.unwrap().path());
+    let files = || std::fs::read_dir(&*dir).unwrap().map(|file| file.unwrap().path());
     let clear = |marker| {
         files()
             .filter(|file| holds(&std::fs::read(file).unwrap(), marker))

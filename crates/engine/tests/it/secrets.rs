@@ -1,0 +1,144 @@
+//! No secret is ever written where somebody could read it: every token is looked for in everything that is left behind
+//! by a run with faults, a panic, platforms that say tokens back, and logging at its most talkative.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use connectors::{
+    ConnectCtx, Connected, Connector, Credentials, Finding, Preparation, Probe, SendCtx, Sent,
+};
+use domain::clock::BoxFut;
+use domain::content::{Content, Draft, PartContent};
+use domain::error::PlatformError;
+use domain::intent::Armed;
+use domain::part::{Part, RemotePost};
+use domain::platform::Platform;
+use domain::secret::SecretBytes;
+use sandbox::{Class, Fault, Rule};
+use store::Reach;
+
+use crate::world::{EMULATED, Outside, Shelf, content, go_on, post_now, run_to_the_end};
+
+/// Everything that was logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A connector that panics in the middle of a send.
+struct Panics;
+
+impl Connector for Panics {
+    fn platform(&self) -> Platform {
+        Platform::Reddit
+    }
+
+    fn connect<'a>(&'a self, _: ConnectCtx<'a>, _: &'a Credentials) -> BoxFut<'a, Result<Connected, PlatformError>> {
+        Box::pin(async { panic!("not asked for") })
+    }
+
+    fn prepare<'a>(
+        &'a self,
+        ctx: &'a SendCtx<'a>,
+        _: &'a Draft,
+        _: Part,
+        _: &'a [(Part, RemotePost)],
+        _: Option<&'a SecretBytes>,
+    ) -> BoxFut<'a, Result<Preparation, PlatformError>> {
+        Box::pin(async move { panic!("with {:?} and {:?}", ctx.tokens, ctx.account) })
+    }
+
+    fn send<'a>(&'a self, _: &'a SendCtx<'a>, _: &'a Armed) -> BoxFut<'a, Result<Sent, PlatformError>> {
+        Box::pin(async { panic!("not asked for") })
+    }
+
+    fn check<'a>(&'a self, _: &'a SendCtx<'a>, _: Probe<'a>) -> BoxFut<'a, Result<Finding, PlatformError>> {
+        Box::pin(async { panic!("not asked for") })
+    }
+
+    fn reads_prepared(&self, _: u16) -> bool {
+        false
+    }
+}
+
+fn script(says_back: &str) -> Vec<Rule> {
+    let body = format!(r#"{{"error":"the token {says_back} is bad","description":"{says_back}","detail":"{says_back}"}}"#);
+    vec![
+        Rule::nth(Class::Create, 1, Fault::DropAfter),
+        Rule::nth(Class::Create, 2, Fault::Truncated),
+        Rule::nth(Class::Create, 3, Fault::Custom { status: 400, body, content_type: None, after: false }),
+        Rule::nth(Class::Create, 4, Fault::ErrorAfter { status: 500 }),
+        Rule::nth(Class::Create, 5, Fault::ExpiredToken),
+    ]
+}
+
+/// Whether a file or a text holds one of the secrets.
+fn leaks(name: &str, bytes: &[u8], secrets: &[String]) -> Vec<String> {
+    let holds = |secret: &&String| bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+    secrets.iter().filter(holds).map(|secret| format!("{name} holds {secret}")).collect()
+}
+
+fn files_below(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    // The master key is the one secret that lies there in the open, under its own mode.
+    let files = entries.filter(|path| path.is_file() && path.file_name().unwrap() != "master.key");
+    files.map(|path| (path.display().to_string(), std::fs::read(&path).unwrap())).collect()
+}
+
+#[tokio::test]
+async fn no_token_is_left_in_logs_answers_history_or_files() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+
+    let outside = Outside::new().await;
+    let shelf = Shelf::sqlite();
+    let engine = outside.engine_with(shelf.open(), go_on(), |registry| registry.add(Arc::new(Panics))).await;
+    let mut secrets = vec!["a secret of the app".to_owned()];
+    let mut answers = String::new();
+    for platform in EMULATED.iter().copied() {
+        let name = format!("marker-{platform}");
+        let (user, account, seed) = outside.connect_seeded(&engine, platform, &name, Vec::new()).await;
+        let tokens = engine.store().tokens(account.id).await.unwrap().unwrap();
+        secrets.extend([Some(seed.token), seed.refresh_token, seed.password].into_iter().flatten());
+        secrets.push(tokens.access.expose().to_owned());
+        outside.add_rules(&account, script(tokens.access.expose()));
+        for n in 0..6 {
+            let group = post_now(&engine, &user, &account, content(&outside, platform, &format!("{name} {n}"), &[])).await;
+            run_to_the_end(&outside, &engine).await;
+            let reach = Reach { owner: user.id };
+            answers += &format!("{:?}", engine.group(&reach, group).await.unwrap());
+            answers += &format!("{:?}", engine.group_log(&reach, group, 100).await.unwrap());
+            answers += &format!("{:?}", engine.accounts(&reach).await.unwrap());
+        }
+    }
+    let (user, reddit) = outside.add_account(&engine, Platform::Reddit, "panic-marker-token").await;
+    secrets.push("panic-marker-token".to_owned());
+    post_now(&engine, &user, &reddit, Content { head: PartContent { text: "boom".to_owned(), media: vec![] }, ..Content::default() }).await;
+    let mut publisher = engine::Publisher::new(engine.clone(), tokio_util::sync::CancellationToken::new());
+    publisher.run_until_idle().await.unwrap();
+
+    let mut found = leaks("the log", &log.0.lock().unwrap(), &secrets);
+    found.extend(leaks("an answer", answers.as_bytes(), &secrets));
+    let Shelf::Sqlite(folder) = &shelf else { unreachable!() };
+    for (name, bytes) in files_below(folder) {
+        found.extend(leaks(&name, &bytes, &secrets));
+    }
+    assert!(secrets.iter().all(|secret| secret.len() >= 8), "secrets worth looking for");
+    assert!(log.0.lock().unwrap().len() > 1_000, "something was logged");
+    assert_eq!(found, Vec::<String>::new());
+}
