@@ -12,6 +12,8 @@ mod help;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
+mod readme;
+#[cfg(test)]
 mod sabotage;
 #[cfg(test)]
 mod serve;
