@@ -6,26 +6,24 @@
 use std::sync::Arc;
 
 use connectors::{Preparation, Sent};
-use domain::account::AccountHealth;
-use domain::capability::Capability;
 use domain::content::Draft;
-use domain::error::{ErrorKind, ErrorSummary, Fate, PlatformError, Stage};
+use domain::error::{ErrorKind, PlatformError, Stage};
 use domain::ids::IntentId;
-use domain::intent::{Armed, Claim, IntentRecord, IntentState, Job, Prepared};
-use domain::log::LogEntry;
-use domain::part::{Part, PartsLive, RemotePost};
-use domain::platform::Platform;
+use domain::intent::{Armed, Claim, IntentState, Job, Prepared};
+use domain::part::{Part, RemotePost};
 use domain::post::{Event, Phase, PostState};
-use domain::retry::Decision;
 use domain::secret::SecretBytes;
 use domain::validate::validate;
 use jiff::{SignedDuration, Timestamp};
-use store::{AccountNote, Conflict, NewIntent, Release, Resume, Settled, Settlement};
+use store::{Conflict, NewIntent, Release, Resume};
 
 use crate::context::{Desk, Halt};
 use crate::points::CrashPoint;
 use crate::reconcile::Asker;
 use crate::scrub::scrub;
+use crate::settle::{
+    Step, end_unsent, fail_unsent, settle_error, settle_live, settle_processing, to_reconciling, unsent,
+};
 use crate::{Engine, reconcile, record};
 
 /// A repeatable step may say "go on at once" this often before it has to wait for its next turn.
@@ -123,11 +121,6 @@ async fn publish(engine: &Engine, mut claim: Claim, desk: &mut Desk) -> Result<P
     Ok(engine.store.release(claim, unsent(event, now, Vec::new())).await?)
 }
 
-enum Step {
-    Ended(PostState),
-    Continues(Claim, RemotePost),
-}
-
 async fn publish_part(engine: &Engine, claim: Claim, desk: &mut Desk, part: Part) -> Result<Step, Halt> {
     let prepared = match prepare(engine, claim, desk, part).await? {
         Ok((claim, prepared)) => (claim, prepared),
@@ -142,7 +135,11 @@ async fn publish_part(engine: &Engine, claim: Claim, desk: &mut Desk, part: Part
     let prior = desk.prior(part);
     let ctx = desk.ctx(engine, armed.claim(), part, &prior);
     let started = engine.clock.now();
-    let sent = desk.connector.send(&ctx, &armed).await.map_err(|error| scrub(&desk.tokens, error));
+    let sent = desk
+        .connector
+        .send(&ctx, &armed)
+        .await
+        .map_err(|error| scrub(&desk.tokens, error));
     let now = engine.clock.now();
     engine.points.reach(CrashPoint::AnswerRead, armed.claim().platform)?;
     let took = now.duration_since(started);
@@ -278,369 +275,5 @@ async fn arm(
             to_reconciling(engine, claim, now).await.map(Err)
         }
         Err((_, error)) => Err(error.into()),
-    }
-}
-
-async fn settle_live(
-    engine: &Engine,
-    armed: Armed,
-    desk: &Desk,
-    remote: RemotePost,
-    now: Timestamp,
-    took: SignedDuration,
-) -> Result<Step, Halt> {
-    let claim = armed.claim();
-    let (platform, part) = (claim.platform, armed.part());
-    engine.stats.attempt(platform, "published");
-    if part == Part::Head {
-        engine.stats.late(now.duration_since(claim.due));
-    }
-    let log = vec![record::succeeded(claim, part, &remote, now, Some(took))];
-    let settlement = Settlement {
-        state: IntentState::Published,
-        remote: Some(remote.clone()),
-        at: now,
-        log,
-    };
-    let last = desk.parts_left().last() == Some(&part);
-    let release = last.then(|| {
-        let head = desk.head().cloned().unwrap_or_else(|| remote.clone());
-        let note = AccountNote {
-            success_at: Some(now),
-            ..AccountNote::default()
-        };
-        let event = Event::Published {
-            at: now,
-            remote: head,
-            next_look: None,
-        };
-        Release {
-            account: Some(note),
-            resume: Resume::Clear,
-            ..sent(event, now, Vec::new())
-        }
-    });
-    match settle(engine, armed, settlement, release).await? {
-        Settled::Continues(claim) => Ok(Step::Continues(claim, remote)),
-        Settled::Released(state) => Ok(Step::Ended(state)),
-        Settled::Fenced(evidence) => {
-            engine.note_evidence(platform, evidence);
-            Err(Halt::LeaseLost)
-        }
-    }
-}
-
-async fn settle_processing(
-    engine: &Engine,
-    armed: Armed,
-    handle: SecretBytes,
-    again_at: Timestamp,
-    now: Timestamp,
-) -> Result<Step, Halt> {
-    let settlement = Settlement {
-        state: IntentState::Open,
-        remote: None,
-        at: now,
-        log: Vec::new(),
-    };
-    let give_up_at = now
-        .saturating_add(engine.settings.processing_max)
-        .unwrap_or(Timestamp::MAX);
-    let event = Event::Parked {
-        phase: Phase::AfterSend,
-        next_check: again_at,
-        give_up_at,
-    };
-    let release = Release {
-        resume: Resume::Set(handle),
-        ..sent(event, now, Vec::new())
-    };
-    ended(settle(engine, armed, settlement, Some(release)).await?)
-}
-
-async fn settle_error(
-    engine: &Engine,
-    armed: Armed,
-    desk: &Desk,
-    prior: &[IntentRecord],
-    error: &PlatformError,
-    now: Timestamp,
-    took: SignedDuration,
-) -> Result<Step, Halt> {
-    if armed.part() == Part::FirstComment {
-        return settle_failed_comment(engine, armed, desk, error, now).await;
-    }
-    match &error.fate {
-        Fate::NotPublished => settle_refusal(engine, armed, desk, error, now, took).await,
-        Fate::MayBePublished => {
-            engine.stats.attempt(armed.claim().platform, "unknown");
-            let log = vec![record::unknown(armed.claim(), error, now)];
-            let settlement = Settlement {
-                state: IntentState::Open,
-                remote: None,
-                at: now,
-                log,
-            };
-            let release = sent(outcome_unknown(armed.claim().platform, now), now, Vec::new());
-            ended(settle(engine, armed, settlement, Some(release)).await?)
-        }
-        Fate::LandedEarlier { remote } => {
-            // This send made nothing. An earlier one that was taken for absent did, or else a person posted the same.
-            let earlier = reopened(prior, now);
-            if earlier.is_empty() {
-                return settle_refusal(engine, armed, desk, error, now, took).await;
-            }
-            let log = vec![record::unknown(armed.claim(), error, now)];
-            let settlement = Settlement {
-                state: IntentState::NotPublished,
-                remote: remote.clone(),
-                at: now,
-                log,
-            };
-            let mut release = sent(outcome_unknown(armed.claim().platform, now), now, Vec::new());
-            release.intents = earlier;
-            ended(settle(engine, armed, settlement, Some(release)).await?)
-        }
-    }
-}
-
-/// The intents that were taken for absent, to be asked about again.
-fn reopened(intents: &[IntentRecord], at: Timestamp) -> Vec<(IntentId, Settlement)> {
-    let open = || Settlement { state: IntentState::Open, remote: None, at, log: Vec::new() };
-    let absent = intents.iter().filter(|intent| intent.state == IntentState::Absent);
-    absent.map(|intent| (intent.id, open())).collect()
-}
-
-/// A refusal is known to have published nothing: it is tried again by the policy, or it ends here.
-async fn settle_refusal(
-    engine: &Engine,
-    armed: Armed,
-    desk: &Desk,
-    error: &PlatformError,
-    now: Timestamp,
-    took: SignedDuration,
-) -> Result<Step, Halt> {
-    let settlement = Settlement {
-        state: IntentState::NotPublished,
-        remote: None,
-        at: now,
-        log: Vec::new(),
-    };
-    let mut release = sent(Event::Returned { at: now }, now, Vec::new());
-    decide_refusal(engine, armed.claim(), desk, error, &mut release, Some(took));
-    ended(settle(engine, armed, settlement, Some(release)).await?)
-}
-
-/// A failed first comment never changes a published post: it is recorded and left.
-async fn settle_failed_comment(
-    engine: &Engine,
-    armed: Armed,
-    desk: &Desk,
-    error: &PlatformError,
-    now: Timestamp,
-) -> Result<Step, Halt> {
-    let state = match error.fate {
-        Fate::NotPublished => IntentState::NotPublished,
-        Fate::MayBePublished | Fate::LandedEarlier { .. } => IntentState::Abandoned,
-    };
-    let log = vec![record::failed(armed.claim(), error, now, None).with("part", Part::FirstComment.number())];
-    let settlement = Settlement {
-        state,
-        remote: None,
-        at: now,
-        log,
-    };
-    let remote = desk
-        .head()
-        .cloned()
-        .unwrap_or_else(|| RemotePost::visible(String::new(), None));
-    let event = Event::Published {
-        at: now,
-        remote,
-        next_look: None,
-    };
-    let release = Release {
-        resume: Resume::Clear,
-        ..sent(event, now, Vec::new())
-    };
-    ended(settle(engine, armed, settlement, Some(release)).await?)
-}
-
-async fn settle(
-    engine: &Engine,
-    armed: Armed,
-    settlement: Settlement,
-    release: Option<Release>,
-) -> Result<Settled, Halt> {
-    let platform = armed.claim().platform;
-    let settled = engine.store.settle(armed, settlement, release).await?;
-    engine.points.reach(CrashPoint::Settled, platform)?;
-    Ok(settled)
-}
-
-fn ended(settled: Settled) -> Result<Step, Halt> {
-    match settled {
-        Settled::Released(state) => Ok(Step::Ended(state)),
-        // Every caller of this gave a release, so the claim cannot go on.
-        Settled::Continues(_) | Settled::Fenced(_) => Err(Halt::LeaseLost),
-    }
-}
-
-/// Ends a claim before its send with an error of prepare or refresh: tried again by the policy, or failed.
-pub(crate) async fn end_unsent(
-    engine: &Engine,
-    claim: Claim,
-    desk: &Desk,
-    error: &PlatformError,
-) -> Result<PostState, Halt> {
-    let now = engine.clock.now();
-    let mut release = unsent(Event::Returned { at: now }, now, Vec::new());
-    release.counts_as_attempt = true;
-    // A preparation that finds its post live (a container that says "published") is evidence for an earlier send that
-    // was taken for absent.
-    let earlier = reopened(&desk.work.intents, now);
-    if error.fate != Fate::NotPublished && !earlier.is_empty() {
-        release.event = outcome_unknown(claim.platform, now);
-        release.intents = earlier;
-        release.log.push(record::unknown(&claim, error, now));
-        return Ok(engine.store.release(claim, release).await?);
-    }
-    decide_refusal(engine, &claim, desk, error, &mut release, None);
-    Ok(engine.store.release(claim, release).await?)
-}
-
-/// Fills in what follows a certain "not published".
-fn decide_refusal(
-    engine: &Engine,
-    claim: &Claim,
-    desk: &Desk,
-    error: &PlatformError,
-    release: &mut Release,
-    took: Option<SignedDuration>,
-) {
-    let now = release.at;
-    let decision = engine.with_rng(|rng| engine.settings.retry.decide(error, claim.retries, now, rng));
-    let summary = error.summary(now);
-    let (event, entry, health) = match decision {
-        Decision::RetryAt(at) => (
-            Event::RetryAt {
-                at,
-                error: summary.clone(),
-            },
-            record::retrying(claim, error, now, at),
-            None,
-        ),
-        Decision::Refresh => (
-            Event::RetryAt {
-                at: now,
-                error: summary.clone(),
-            },
-            record::retrying(claim, error, now, now),
-            Some(AccountHealth::RefreshNeeded),
-        ),
-        Decision::Fail | Decision::Reconcile => {
-            let health = (error.kind == ErrorKind::Auth).then_some(AccountHealth::ReconnectNeeded);
-            let event = Event::Failed {
-                at: now,
-                error: summary.clone(),
-                parts: desk.parts_live(),
-            };
-            (event, record::failed(claim, error, now, took), health)
-        }
-    };
-    let outcome = if matches!(event, Event::Failed { .. }) {
-        "failed"
-    } else {
-        "retry"
-    };
-    engine.stats.attempt(claim.platform, outcome);
-    if error.kind == ErrorKind::RateLimited
-        && let Event::RetryAt { at, .. } = event
-    {
-        engine.rest(claim.account, at);
-    }
-    release.resume = match error.retry.from {
-        domain::error::From::Send => Resume::Keep,
-        domain::error::From::Prepare => Resume::Clear,
-    };
-    release.account = Some(AccountNote {
-        health,
-        success_at: None,
-        error: Some(summary),
-    });
-    release.event = event;
-    release.log.push(entry);
-}
-
-/// Ends a claim for good before anything of it was looked at closely.
-async fn fail_unsent(engine: &Engine, claim: Claim, error: &PlatformError) -> Result<PostState, Halt> {
-    let now = engine.clock.now();
-    engine.stats.attempt(claim.platform, "failed");
-    let entry = record::failed(&claim, error, now, None);
-    let event = Event::Failed {
-        at: now,
-        error: error.summary(now),
-        parts: PartsLive::default(),
-    };
-    let release = Release {
-        counts_as_attempt: true,
-        resume: Resume::Clear,
-        ..unsent(event, now, vec![entry])
-    };
-    Ok(engine.store.release(claim, release).await?)
-}
-
-async fn to_reconciling(engine: &Engine, claim: Claim, now: Timestamp) -> Result<PostState, Halt> {
-    let event = outcome_unknown(claim.platform, now);
-    Ok(engine.store.release(claim, unsent(event, now, Vec::new())).await?)
-}
-
-/// From now on the outcome is asked for, by the platform's rule.
-pub(crate) fn outcome_unknown(platform: Platform, now: Timestamp) -> Event {
-    let ask = &Capability::of(platform).ask;
-    Event::OutcomeUnknown {
-        at: now,
-        next_check: now.saturating_add(ask.ask_after).unwrap_or(Timestamp::MAX),
-        give_up_at: now.saturating_add(ask.give_up_after).unwrap_or(Timestamp::MAX),
-    }
-}
-
-/// A release of a claim under which something was sent.
-pub(crate) fn sent(event: Event, at: Timestamp, log: Vec<LogEntry>) -> Release {
-    Release {
-        event,
-        intents: Vec::new(),
-        resume: Resume::Clear,
-        counts_as_attempt: true,
-        account: None,
-        log,
-        at,
-    }
-}
-
-/// A release of a claim under which nothing was sent.
-pub(crate) fn unsent(event: Event, at: Timestamp, log: Vec<LogEntry>) -> Release {
-    Release {
-        event,
-        intents: Vec::new(),
-        resume: Resume::Keep,
-        counts_as_attempt: false,
-        account: None,
-        log,
-        at,
-    }
-}
-
-/// The error that an unconfirmed post shows.
-pub(crate) fn unknown_summary(at: Timestamp) -> ErrorSummary {
-    ErrorSummary {
-        kind: ErrorKind::Unknown,
-        code: Some("PUBLISH_OUTCOME_UNKNOWN".to_owned()),
-        message:
-            "The platform may have published this post and cannot tell; look at the account before sending it again"
-                .to_owned(),
-        raw: None,
-        http_status: None,
-        at,
     }
 }

@@ -19,6 +19,7 @@ mod record;
 mod refresh;
 mod scrub;
 pub mod settings;
+mod settle;
 pub mod stats;
 
 use std::collections::HashMap;

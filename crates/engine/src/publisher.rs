@@ -15,9 +15,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::Engine;
-use crate::attempt::{self, unsent};
+use crate::attempt;
 use crate::context::Halt;
 use crate::reconcile::Asker;
+use crate::settle::unsent;
 
 /// After a failure of the store the publisher waits this long before it goes round again.
 const STORE_PAUSE: SignedDuration = SignedDuration::from_secs(1);

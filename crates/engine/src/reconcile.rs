@@ -15,10 +15,10 @@ use domain::post::{Event, Phase, PostState};
 use jiff::{SignedDuration, Timestamp};
 use store::{AccountNote, Conflict, Release, Resume, Settlement};
 
-use crate::attempt::{outcome_unknown, unknown_summary, unsent};
 use crate::context::{Desk, Halt, TakenByOthers};
 use crate::points::CrashPoint;
 use crate::scrub::scrub;
+use crate::settle::{outcome_unknown, unknown_summary, unsent};
 use crate::{Engine, record};
 
 /// The longest wait between two questions.
@@ -63,7 +63,11 @@ pub(crate) async fn ask(engine: &Engine, claim: Claim, desk: &mut Desk, asker: A
         handle: desk.work.resume.as_ref(),
         taken: &taken,
     };
-    let finding = desk.connector.check(&ctx, probe).await.map_err(|error| scrub(&desk.tokens, error));
+    let finding = desk
+        .connector
+        .check(&ctx, probe)
+        .await
+        .map_err(|error| scrub(&desk.tokens, error));
     engine.points.reach(CrashPoint::Asked, claim.platform)?;
     match finding {
         Ok(Finding::Published(remote)) => adopt(engine, claim, desk, &intent, remote).await,

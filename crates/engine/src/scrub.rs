@@ -31,7 +31,11 @@ fn secrets(tokens: &Tokens) -> Vec<String> {
     if let Some(refresh) = &tokens.refresh {
         found.push(refresh.expose().to_owned());
         if let Ok(Value::Object(pieces)) = serde_json::from_str(refresh.expose()) {
-            found.extend(pieces.into_iter().filter_map(|(_, piece)| piece.as_str().map(str::to_owned)));
+            found.extend(
+                pieces
+                    .into_iter()
+                    .filter_map(|(_, piece)| piece.as_str().map(str::to_owned)),
+            );
         }
     }
     found.retain(|secret| secret.len() >= SECRET_BYTES_MIN);
@@ -56,12 +60,18 @@ mod tests {
             .with_raw("the password abcd-efgh-ijkl of access-token-123 is wrong");
         let error = scrub(&tokens, error);
         assert_eq!(error.message, "no: [redacted]");
-        assert_eq!(error.raw.as_deref(), Some("the password [redacted] of [redacted] is wrong"));
+        assert_eq!(
+            error.raw.as_deref(),
+            Some("the password [redacted] of [redacted] is wrong")
+        );
     }
 
     #[test]
     fn a_short_token_does_not_tear_holes_into_words() {
-        let tokens = Tokens { access: SecretText::from("a"), ..Tokens::default() };
+        let tokens = Tokens {
+            access: SecretText::from("a"),
+            ..Tokens::default()
+        };
         let error = PlatformError::refused(Platform::X, Stage::Send, ErrorKind::Auth, "a bad day");
         assert_eq!(scrub(&tokens, error).message, "a bad day");
     }

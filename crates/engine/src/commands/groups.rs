@@ -75,38 +75,16 @@ impl Engine {
             (true, planned) => planned,
             (false, planned) => Some(planned.unwrap_or(now).max(now)),
         };
-        let kind = if command.draft {
-            LogKind::StatusChanged
-        } else {
-            LogKind::Scheduled
-        };
         let posts: Vec<_> = command
             .targets
-            .into_iter()
+            .iter()
             .map(|target| NewPost {
                 id: PostId::from_bytes(self.mint()),
                 platform: target.platform,
-                target: target.remote_id,
+                target: target.remote_id.clone(),
             })
             .collect();
-        let entry = |post: Option<&NewPost>| {
-            let mut entry = LogEntry {
-                group: Some(id),
-                post: post.map(|post| post.id),
-                platform: post.map(|post| post.platform),
-                user: Some(command.owner),
-                ..LogEntry::new(kind, LogOutcome::Info, now)
-            };
-            if let Some(request_id) = &command.request_id {
-                entry = entry.with("request_id", request_id.as_str());
-            }
-            entry
-        };
-        let log = if command.draft {
-            vec![entry(None).with("to", "draft")]
-        } else {
-            posts.iter().map(|post| entry(Some(post))).collect()
-        };
+        let log = first_entries(&command, id, &posts, now);
         let request = command.idempotency.map(|key| RequestKey {
             owner: command.owner,
             operation: key.operation,
@@ -186,6 +164,28 @@ impl Engine {
             ..LogEntry::new(LogKind::Deleted, LogOutcome::Info, now)
         };
         Ok(self.store.delete_group(reach, group, now, entry).await?)
+    }
+}
+
+/// The first entries of a group's history: one a post that is to go out, or one for a draft.
+fn first_entries(command: &CreateGroup, id: GroupId, posts: &[NewPost], now: Timestamp) -> Vec<LogEntry> {
+    let entry = |kind, post: Option<&NewPost>| {
+        let entry = LogEntry {
+            group: Some(id),
+            post: post.map(|post| post.id),
+            platform: post.map(|post| post.platform),
+            user: Some(command.owner),
+            ..LogEntry::new(kind, LogOutcome::Info, now)
+        };
+        match &command.request_id {
+            Some(request_id) => entry.with("request_id", request_id.as_str()),
+            None => entry,
+        }
+    };
+    if command.draft {
+        vec![entry(LogKind::StatusChanged, None).with("to", "draft")]
+    } else {
+        posts.iter().map(|post| entry(LogKind::Scheduled, Some(post))).collect()
     }
 }
 

@@ -5,7 +5,9 @@ use domain::post::PostState;
 use engine::points::CrashPoint;
 use sandbox::{Class, Fault, Rule};
 
-use crate::world::{EMULATED, Outside, Shelf, StopAt, content, go_on, post_now, run_to_the_end, run_until_stopped, state};
+use crate::world::{
+    EMULATED, Outside, Shelf, StopAt, content, go_on, post_now, run_to_the_end, run_until_stopped, state,
+};
 
 const START: &str = "<!-- four faults -->";
 const END: &str = "<!-- end of four faults -->";
@@ -18,9 +20,21 @@ struct Trial {
 
 fn trials() -> [Trial; 4] {
     [
-        Trial { name: "nothing", fault: None, crash: None },
-        Trial { name: "the connection drops after the post was made", fault: Some(Fault::DropAfter), crash: None },
-        Trial { name: "500, but the post was made", fault: Some(Fault::ErrorAfter { status: 500 }), crash: None },
+        Trial {
+            name: "nothing",
+            fault: None,
+            crash: None,
+        },
+        Trial {
+            name: "the connection drops after the post was made",
+            fault: Some(Fault::DropAfter),
+            crash: None,
+        },
+        Trial {
+            name: "500, but the post was made",
+            fault: Some(Fault::ErrorAfter { status: 500 }),
+            crash: None,
+        },
         Trial {
             name: "the server is killed before it writes the answer down",
             fault: None,
@@ -32,9 +46,16 @@ fn trials() -> [Trial; 4] {
 async fn cell(outside: &Outside, platform: Platform, number: usize, trial: &Trial) -> String {
     let shelf = Shelf::sqlite();
     let text = format!("fault {number}");
-    let script = trial.fault.clone().map(|fault| Rule::nth(Class::Create, 1, fault)).into_iter().collect();
+    let script = trial
+        .fault
+        .clone()
+        .map(|fault| Rule::nth(Class::Create, 1, fault))
+        .into_iter()
+        .collect();
     let setup = outside.engine(shelf.open(), go_on()).await;
-    let (user, account) = outside.connect(&setup, platform, &format!("{platform}-fault-{number}"), script).await;
+    let (user, account) = outside
+        .connect(&setup, platform, &format!("{platform}-fault-{number}"), script)
+        .await;
     let group = post_now(&setup, &user, &account, content(outside, platform, &text, &[])).await;
     drop(setup);
     run_until_stopped(&outside.engine(shelf.open(), StopAt::new(trial.crash, 1)).await).await;
@@ -52,7 +73,9 @@ async fn cell(outside: &Outside, platform: Platform, number: usize, trial: &Tria
 async fn the_readme_tells_what_four_faults_really_do() {
     let outside = Outside::new().await;
     let mut table = String::from("| What goes wrong |");
-    EMULATED.iter().for_each(|platform| table += &format!(" {} |", platform.name()));
+    EMULATED
+        .iter()
+        .for_each(|platform| table += &format!(" {} |", platform.name()));
     table += "\n|---|";
     EMULATED.iter().for_each(|_| table += "---|");
     for (number, trial) in trials().iter().enumerate() {
@@ -69,5 +92,9 @@ async fn the_readme_tells_what_four_faults_really_do() {
         std::fs::write(path, format!("{before}{START}\n{table}\n{END}{after}")).unwrap();
         return;
     }
-    assert_eq!(written.trim(), table, "run this test with BROADSIDE_UPDATE_README=1 to write the table");
+    assert_eq!(
+        written.trim(),
+        table,
+        "run this test with BROADSIDE_UPDATE_README=1 to write the table"
+    );
 }

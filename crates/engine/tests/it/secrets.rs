@@ -5,9 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use connectors::{
-    ConnectCtx, Connected, Connector, Credentials, Finding, Preparation, Probe, SendCtx, Sent,
-};
+use connectors::{ConnectCtx, Connected, Connector, Credentials, Finding, Preparation, Probe, SendCtx, Sent};
 use domain::clock::BoxFut;
 use domain::content::{Content, Draft, PartContent};
 use domain::error::PlatformError;
@@ -72,11 +70,21 @@ impl Connector for Panics {
 }
 
 fn script(says_back: &str) -> Vec<Rule> {
-    let body = format!(r#"{{"error":"the token {says_back} is bad","description":"{says_back}","detail":"{says_back}"}}"#);
+    let body =
+        format!(r#"{{"error":"the token {says_back} is bad","description":"{says_back}","detail":"{says_back}"}}"#);
     vec![
         Rule::nth(Class::Create, 1, Fault::DropAfter),
         Rule::nth(Class::Create, 2, Fault::Truncated),
-        Rule::nth(Class::Create, 3, Fault::Custom { status: 400, body, content_type: None, after: false }),
+        Rule::nth(
+            Class::Create,
+            3,
+            Fault::Custom {
+                status: 400,
+                body,
+                content_type: None,
+                after: false,
+            },
+        ),
         Rule::nth(Class::Create, 4, Fault::ErrorAfter { status: 500 }),
         Rule::nth(Class::Create, 5, Fault::ExpiredToken),
     ]
@@ -85,14 +93,20 @@ fn script(says_back: &str) -> Vec<Rule> {
 /// Whether a file or a text holds one of the secrets.
 fn leaks(name: &str, bytes: &[u8], secrets: &[String]) -> Vec<String> {
     let holds = |secret: &&String| bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
-    secrets.iter().filter(holds).map(|secret| format!("{name} holds {secret}")).collect()
+    secrets
+        .iter()
+        .filter(holds)
+        .map(|secret| format!("{name} holds {secret}"))
+        .collect()
 }
 
 fn files_below(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     // The master key is the one secret that lies there in the open, under its own mode.
     let files = entries.filter(|path| path.is_file() && path.file_name().unwrap() != "master.key");
-    files.map(|path| (path.display().to_string(), std::fs::read(&path).unwrap())).collect()
+    files
+        .map(|path| (path.display().to_string(), std::fs::read(&path).unwrap()))
+        .collect()
 }
 
 #[tokio::test]
@@ -107,18 +121,30 @@ async fn no_token_is_left_in_logs_answers_history_or_files() {
 
     let outside = Outside::new().await;
     let shelf = Shelf::sqlite();
-    let engine = outside.engine_with(shelf.open(), go_on(), |registry| registry.add(Arc::new(Panics))).await;
+    let engine = outside
+        .engine_with(shelf.open(), go_on(), |registry| registry.add(Arc::new(Panics)))
+        .await;
     let mut secrets = vec!["a secret of the app".to_owned()];
     let mut answers = String::new();
     for platform in EMULATED.iter().copied() {
         let name = format!("marker-{platform}");
         let (user, account, seed) = outside.connect_seeded(&engine, platform, &name, Vec::new()).await;
         let tokens = engine.store().tokens(account.id).await.unwrap().unwrap();
-        secrets.extend([Some(seed.token), seed.refresh_token, seed.password].into_iter().flatten());
+        secrets.extend(
+            [Some(seed.token), seed.refresh_token, seed.password]
+                .into_iter()
+                .flatten(),
+        );
         secrets.push(tokens.access.expose().to_owned());
         outside.add_rules(&account, script(tokens.access.expose()));
         for n in 0..6 {
-            let group = post_now(&engine, &user, &account, content(&outside, platform, &format!("{name} {n}"), &[])).await;
+            let group = post_now(
+                &engine,
+                &user,
+                &account,
+                content(&outside, platform, &format!("{name} {n}"), &[]),
+            )
+            .await;
             run_to_the_end(&outside, &engine).await;
             let reach = Reach { owner: user.id };
             answers += &format!("{:?}", engine.group(&reach, group).await.unwrap());
@@ -126,9 +152,23 @@ async fn no_token_is_left_in_logs_answers_history_or_files() {
             answers += &format!("{:?}", engine.accounts(&reach).await.unwrap());
         }
     }
-    let (user, reddit) = outside.add_account(&engine, Platform::Reddit, "panic-marker-token").await;
+    let (user, reddit) = outside
+        .add_account(&engine, Platform::Reddit, "panic-marker-token")
+        .await;
     secrets.push("panic-marker-token".to_owned());
-    post_now(&engine, &user, &reddit, Content { head: PartContent { text: "boom".to_owned(), media: vec![] }, ..Content::default() }).await;
+    post_now(
+        &engine,
+        &user,
+        &reddit,
+        Content {
+            head: PartContent {
+                text: "boom".to_owned(),
+                media: vec![],
+            },
+            ..Content::default()
+        },
+    )
+    .await;
     let mut publisher = engine::Publisher::new(engine.clone(), tokio_util::sync::CancellationToken::new());
     publisher.run_until_idle().await.unwrap();
 
@@ -138,7 +178,10 @@ async fn no_token_is_left_in_logs_answers_history_or_files() {
     for (name, bytes) in files_below(folder) {
         found.extend(leaks(&name, &bytes, &secrets));
     }
-    assert!(secrets.iter().all(|secret| secret.len() >= 8), "secrets worth looking for");
+    assert!(
+        secrets.iter().all(|secret| secret.len() >= 8),
+        "secrets worth looking for"
+    );
     assert!(log.0.lock().unwrap().len() > 1_000, "something was logged");
     assert_eq!(found, Vec::<String>::new());
 }

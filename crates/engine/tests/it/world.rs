@@ -134,7 +134,12 @@ impl Outside {
     /// Gives an account of the sandbox a script.
     pub(crate) fn add_rules(&self, account: &Account, rules: Vec<Rule>) {
         let (platform, remote_id) = (account.platform, account.remote_id.clone());
-        let rules = RuleSet { platform: Some(platform), account: Some(remote_id), rules, latency_ms: None };
+        let rules = RuleSet {
+            platform: Some(platform),
+            account: Some(remote_id),
+            rules,
+            latency_ms: None,
+        };
         self.sandbox.add_rules(rules).unwrap();
     }
 
@@ -150,7 +155,10 @@ impl Outside {
             avatar_url: None,
             profile_url: None,
             base_url: None,
-            tokens: Tokens { access: SecretText::from(token), ..Tokens::default() },
+            tokens: Tokens {
+                access: SecretText::from(token),
+                ..Tokens::default()
+            },
         };
         let account = engine.add_account(add).await.unwrap();
         (user, account)
