@@ -14,5 +14,6 @@ pub(crate) use door::unexpected;
 pub use handle::handle;
 pub(crate) use handle::the_user;
 pub use protocol::{Refusal, Reply, Request};
+#[cfg(feature = "sandbox")]
 pub(crate) use socket::read_line;
 pub use socket::{Listener, SOCKET_FILE};

@@ -63,6 +63,15 @@ fn the_default_state_is_reached_by_publishing_and_refusing_for_real() {
         (error["http_status"].as_u64(), failed["posts"][0]["attempts"].as_u64()),
         (Some(401), Some(2))
     );
+    let accounts = run(&scratch.data(), &["account", "list", "--user", name, "--json"]).json();
+    let threads = accounts
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|account| account["platform"] == "threads")
+        .unwrap();
+    assert_eq!(threads["last_error"]["message"], "Error validating access token");
+    assert_eq!(threads["token_version"], 2, "the token was exchanged once");
     assert_eq!(show(variables["DELETED_GROUP_ID"].as_str().unwrap()).code, Some(1));
 }
 

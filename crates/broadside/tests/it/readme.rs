@@ -33,13 +33,27 @@ fn the_readmes_transcript_is_what_the_demo_says() {
     let written = written.trim().trim_start_matches("```text").trim_end_matches("```");
     if std::env::var_os("BROADSIDE_UPDATE_README").is_some() {
         // The key in the transcript is of no use to anybody, but secret scanners cannot know that.
-        let key = said.out.split_once("sk_").and_then(|(_, rest)| rest.split_once(')')).expect("a key").0;
-        let out = said.out.replace(&format!("sk_{key}"), "sk_…").replace(scratch.path().to_str().unwrap(), "/tmp");
-        let text = format!("{before}{START}\n```text\n$ broadside demo --once\n{}\n```\n{END}{after}", out.trim());
+        let key = said
+            .out
+            .split_once("sk_")
+            .and_then(|(_, rest)| rest.split_once(')'))
+            .expect("a key")
+            .0;
+        let out = said
+            .out
+            .replace(&format!("sk_{key}"), "sk_…")
+            .replace(scratch.path().to_str().unwrap(), "/tmp");
+        let text = format!(
+            "{before}{START}\n```text\n$ broadside demo --once\n{}\n```\n{END}{after}",
+            out.trim()
+        );
         std::fs::write(path, text).unwrap();
         return;
     }
     let written = written.trim_start().trim_start_matches("$ broadside demo --once");
     let (written, really) = (shape(written), shape(&said.out));
-    assert_eq!(written, really, "run this test with BROADSIDE_UPDATE_README=1 to write the transcript");
+    assert_eq!(
+        written, really,
+        "run this test with BROADSIDE_UPDATE_README=1 to write the transcript"
+    );
 }
