@@ -149,7 +149,8 @@ pub trait Store: Send + Sync {
     // ── Accounts ────────────────────────────────────────────────────────────────────────────────────────────────
 
     /// Connects an account, or connects one again: (owner, platform, remote id) names it, and its id, posts and history
-    /// stay, also when it was removed in between. Writes the connection's log entry (`Connected` or `Reconnected`, decided here; `log.kind` is overwritten).
+    /// stay, also when it was removed in between. Writes the connection's log entry (`Connected` or `Reconnected`,
+    /// decided here; `log.kind` is overwritten).
     async fn connect_account(&self, account: NewAccount, log: LogEntry) -> Result<Account>;
 
     /// The accounts within reach in order of connection, at most 1,000.
