@@ -124,7 +124,7 @@ impl MediaSource for Library {
         offset: u64,
     ) -> BoxFut<'a, io::Result<BoxStream<'static, io::Result<Bytes>>>> {
         Box::pin(async move {
-            let range = (offset > 0).then(|| offset..media.bytes);
+            let range = (offset > 0).then_some(offset..media.bytes);
             Ok(self
                 .store
                 .open(&media.key, range)

@@ -319,7 +319,7 @@ async fn work(engine: &Engine, claim: Claim, stop: &CancellationToken) {
         Err(Halt::LeaseLost) => tracing::info!(%post, "the claim had ended"),
         Err(Halt::Stopped) => {}
         Err(Halt::Store(error)) => {
-            tracing::error!(%post, %error, "the store failed; the post comes back when its lease ends")
+            tracing::error!(%post, %error, "the store failed; the post comes back when its lease ends");
         }
     }
 }

@@ -136,10 +136,13 @@ impl Account {
         self.inner().script.extend(rules);
     }
 
-    pub(crate) fn set_rules(&self, rules: Vec<Rule>) {
+    /// A fresh start: this script, and windows of which nothing is used. Owners who connect the same account one after
+    /// the other do not use up each other's windows.
+    pub(crate) fn start_anew(&self, rules: Vec<Rule>) {
         let mut inner = self.inner();
         inner.script.clear();
         inner.script.extend(rules);
+        (inner.requests, inner.posts) = (Window::requests(), Window::posts());
     }
 
     pub(crate) fn pick(&self, class: Class, text: &str, picked: &mut Picked) {

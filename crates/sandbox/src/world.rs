@@ -197,7 +197,7 @@ impl World {
             .filter(|known| known.stand_in == stand_in);
         let account = match known {
             Some(known) => {
-                known.set_rules(new.script.clone());
+                known.start_anew(new.script.clone());
                 known
             }
             None => {

@@ -126,7 +126,7 @@ async fn check(outside: &Outside, number: usize, case: &Case, shelf: &Shelf) {
     );
     match &state {
         PostState::Published { .. } => {
-            assert!(copies.iter().all(|n| *n == 1), "{case}: says published, but {copies:?}")
+            assert!(copies.iter().all(|n| *n == 1), "{case}: says published, but {copies:?}");
         }
         PostState::Unconfirmed { .. } => {
             assert!(

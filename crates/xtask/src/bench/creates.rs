@@ -76,7 +76,7 @@ pub(super) async fn measure(bench: &Bench, disk: Disk) -> anyhow::Result<Line> {
     let ours = site::open(&grouped, Setup { slower_by: disk.slower_by, ..Setup::default() }).await?;
     let baseline = Setup { commands_per_commit_max: Some(1), slower_by: disk.slower_by, ..Setup::default() };
     let baseline = site::open(&single, baseline).await?;
-    let server = site::serve(&ours).await?;
+    let server = site::serve(&ours, &grouped).await?;
     let user = ours.user_by_name(seed::USER).await?;
     let key = ours.create_key(user.id, "bench").await?.text;
     let later = SystemClock.now().saturating_add(SignedDuration::from_hours(24 * 30))?;

@@ -226,7 +226,7 @@ fn copy_statement(db: &Connection, table: &str) -> anyhow::Result<String> {
     let value = |column: &String| match (table, column.as_str()) {
         (_, "id") | ("posts" | "log_entries", "group_id") | ("log_entries", "post_id") => format!(
             "CASE WHEN {column} IS NULL THEN NULL \
-             ELSE unhex(printf('%012x', 1600000000000 + ?1)) || substr({column}, 7) END"
+             ELSE unhex(printf('%012x', 1600000000000 + ?1) || hex(substr({column}, 7))) END"
         ),
         ("contents", "n") | ("groups", "content_n") => format!("{column} + ?2"),
         ("groups", "created_at" | "updated_at") => format!("{column} + 1000000 * ?1"),

@@ -38,7 +38,7 @@ pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Line> {
     let later = SystemClock.now().saturating_add(SignedDuration::from_hours(24 * 30))?;
     let group = seed::group(&user, seed::TEXT.to_owned(), seed::three_targets(), later);
     let group = engine.create_group(group).await?.id;
-    let server = site::serve(&engine).await?;
+    let server = site::serve(&engine, &dir).await?;
     let request = format!(
         "GET /postpost/api/v1/get-post/{group} HTTP/1.1\r\nHost: localhost\r\nx-api-key: {}\r\n\r\n",
         key.expose()

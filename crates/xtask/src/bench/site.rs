@@ -1,25 +1,21 @@
 //! A server in this process: the store, the engine and the API as `serve` puts them together.
 
-use std::io;
 use std::net::SocketAddr;
-use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context;
-use api::{ApiState, MediaFile, MediaFiles, MediaLinks, MediaStream};
-use async_trait::async_trait;
+use api::ApiState;
 use axum::Router;
-use bytes::Bytes;
 use connectors::http::Http;
-use connectors::{Endpoints, MediaSource, Registry};
-use domain::clock::{BoxFut, Clock};
-use domain::content::Media;
+use connectors::{Endpoints, Registry};
+use domain::clock::Clock;
+use domain::secret::SecretBytes;
+use engine::library::Library;
 use engine::points::{FailPoints, GoOn};
 use engine::{Engine, Settings};
-use futures_util::StreamExt;
-use futures_util::stream::{self, BoxStream};
+use media::{AddressPolicy, FetchLimits, Fetcher, LinkSigner, MediaStore};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use store::sqlite::{BeforeCommit, OpenOptions, SqliteStore};
@@ -73,7 +69,7 @@ pub(super) async fn open(dir: &Path, setup: Setup) -> anyhow::Result<Engine> {
         store: Arc::new(store),
         connectors: Registry::all(),
         endpoints: setup.endpoints,
-        media: Arc::new(NoMedia),
+        media: library(dir)?,
         http: Http::new(Arc::clone(&clock))?,
         rng: StdRng::seed_from_u64(SEED ^ u64::try_from(clock.now().as_microsecond())?),
         clock,
@@ -96,14 +92,16 @@ impl Drop for Listening {
 }
 
 /// Serves the API of this engine.
-pub(super) async fn serve(engine: &Engine) -> anyhow::Result<Listening> {
+pub(super) async fn serve(engine: &Engine, dir: &Path) -> anyhow::Result<Listening> {
+    let library = library(dir)?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let state = ApiState::new(api::Parts {
         engine: engine.clone(),
         public_url: Url::parse(&format!("http://{}/", listener.local_addr()?))?,
         version: env!("CARGO_PKG_VERSION"),
-        links: Arc::new(NoMedia),
-        files: Arc::new(NoMedia),
+        links: Arc::clone(&library) as _,
+        imports: Arc::clone(&library) as _,
+        files: library,
         publishes: false,
         seed: SEED,
     });
@@ -126,32 +124,11 @@ pub(super) fn log_to(file: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The posts of these measurements have no files.
-struct NoMedia;
-
-impl MediaSource for NoMedia {
-    fn open<'a>(&'a self, _: &'a Media, _: u64) -> BoxFut<'a, io::Result<BoxStream<'static, io::Result<Bytes>>>> {
-        Box::pin(async { Ok(stream::empty().boxed()) })
-    }
-
-    fn public_url(&self, _: &Media) -> Option<Url> {
-        None
-    }
-}
-
-impl MediaLinks for NoMedia {
-    fn link(&self, _: &Media) -> Option<String> {
-        None
-    }
-}
-
-#[async_trait]
-impl MediaFiles for NoMedia {
-    async fn find(&self, _: &str, _: &str) -> io::Result<Option<MediaFile>> {
-        Ok(None)
-    }
-
-    async fn read(&self, _: &str, _: &str, _: Range<u64>) -> io::Result<MediaStream> {
-        Ok(stream::empty().boxed())
-    }
+/// The files of a data directory; the posts of these measurements have none.
+fn library(dir: &Path) -> anyhow::Result<Arc<Library>> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let fetcher = Fetcher::new(AddressPolicy::public_only(), FetchLimits::default(), Arc::clone(&clock))?;
+    let signer = LinkSigner::new(SecretBytes::new(vec![7; 32]));
+    let library = Library::new(MediaStore::local(dir)?, fetcher, signer, clock, StdRng::seed_from_u64(SEED));
+    Ok(Arc::new(library))
 }

@@ -39,16 +39,22 @@ impl Word {
 /// If no whole answer came: whether the request was carried out is not known then.
 pub(crate) async fn ask(data: &Path, request: &Value) -> anyhow::Result<Word> {
     let asking = async {
-        let mut stream = UnixStream::connect(data.join("broadside.sock")).await.context("the socket")?;
+        let mut stream = UnixStream::connect(data.join("broadside.sock"))
+            .await
+            .context("the socket")?;
         stream.write_all(format!("{request}\n").as_bytes()).await?;
         let mut line = String::new();
         BufReader::new(stream).read_line(&mut line).await?;
         let answer: Value = serde_json::from_str(&line).context("the answer over the socket")?;
         let is = answer.get("is").cloned().unwrap_or_default();
         if answer.get("answer").and_then(Value::as_str) == Some("refused") {
-            return Ok(Word::Refused(is.get("message").and_then(Value::as_str).unwrap_or("?").to_owned()));
+            return Ok(Word::Refused(
+                is.get("message").and_then(Value::as_str).unwrap_or("?").to_owned(),
+            ));
         }
         Ok(Word::Done(is))
     };
-    tokio::time::timeout(ANSWERED_WITHIN, asking).await.context("the server did not answer over its socket")?
+    tokio::time::timeout(ANSWERED_WITHIN, asking)
+        .await
+        .context("the server did not answer over its socket")?
 }

@@ -85,7 +85,11 @@ impl Book {
             refused: Vec::new(),
             calls: Calls::default(),
         };
-        Self { inner: Mutex::new(inner), seed, targets }
+        Self {
+            inner: Mutex::new(inner),
+            seed,
+            targets,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -102,7 +106,12 @@ impl Book {
         let by_chance = inner.rng.random_range(0..self.targets);
         let target = inner.wanted.pop_front().unwrap_or(by_chance);
         let text = format!("chaos {} {index}", self.seed);
-        inner.entries.push(Entry { text: text.clone(), target, group: None, deletion: Deletion::None });
+        inner.entries.push(Entry {
+            text: text.clone(),
+            target,
+            group: None,
+            deletion: Deletion::None,
+        });
         Some(Job { index, text, target })
     }
 
@@ -153,7 +162,10 @@ impl Book {
             return None;
         }
         let index = rng.random_range(0..inner.entries.len());
-        let entry = inner.entries.get(index).filter(|entry| entry.deletion == Deletion::None)?;
+        let entry = inner
+            .entries
+            .get(index)
+            .filter(|entry| entry.deletion == Deletion::None)?;
         Some((index, entry.group.clone()?))
     }
 
@@ -167,8 +179,15 @@ impl Book {
     /// How many posts were deleted or are being deleted, and how many were accepted.
     pub(crate) fn deletions(&self) -> (usize, usize) {
         let inner = self.lock();
-        let deleted = inner.entries.iter().filter(|entry| entry.deletion != Deletion::None).count();
-        (deleted, inner.entries.iter().filter(|entry| entry.group.is_some()).count())
+        let deleted = inner
+            .entries
+            .iter()
+            .filter(|entry| entry.deletion != Deletion::None)
+            .count();
+        (
+            deleted,
+            inner.entries.iter().filter(|entry| entry.group.is_some()).count(),
+        )
     }
 
     /// Counts calls.
@@ -201,7 +220,9 @@ mod tests {
         let take_all = || {
             let book = Book::new(7, 5);
             book.allow(20);
-            std::iter::from_fn(|| book.take()).map(|job| (job.text, job.target)).collect::<Vec<_>>()
+            std::iter::from_fn(|| book.take())
+                .map(|job| (job.text, job.target))
+                .collect::<Vec<_>>()
         };
         assert_eq!(take_all(), take_all());
         assert_eq!(take_all().len(), 20);

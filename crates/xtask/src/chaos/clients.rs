@@ -64,7 +64,15 @@ impl Callers {
         addresses: Vec<Address>,
     ) -> anyhow::Result<Arc<Self>> {
         let base = format!("{base}/api/v1");
-        Ok(Arc::new(Self { http: http_client(ANSWERED_WITHIN)?, base, key, data, time, book, addresses }))
+        Ok(Arc::new(Self {
+            http: http_client(ANSWERED_WITHIN)?,
+            base,
+            key,
+            data,
+            time,
+            book,
+            addresses,
+        }))
     }
 
     /// Starts them all; they end when the book is over.
@@ -100,7 +108,9 @@ impl Callers {
             object.insert("mediaUrls".to_owned(), json!([url]));
         }
         let key = job.text.replace(' ', "-");
-        let (status, answer) = self.until_answered(Method::POST, "/create-post", Some(&body), Some(&key)).await?;
+        let (status, answer) = self
+            .until_answered(Method::POST, "/create-post", Some(&body), Some(&key))
+            .await?;
         match answer.get("postGroupId").and_then(Value::as_str) {
             Some(group) if status == StatusCode::OK => self.book.accepted(job.index, group.to_owned()),
             _ => self.book.refused(format!("creating '{}': {status} {answer}", job.text)),
@@ -110,7 +120,11 @@ impl Callers {
 
     /// A time some shared seconds ahead, as the dialect writes it.
     fn soon(&self, seconds: i64) -> String {
-        let at = self.time.now().saturating_add(SignedDuration::from_secs(seconds)).unwrap_or_default();
+        let at = self
+            .time
+            .now()
+            .saturating_add(SignedDuration::from_secs(seconds))
+            .unwrap_or_default();
         format!("{at:.3}")
     }
 
@@ -147,7 +161,10 @@ impl Callers {
         body: Option<&Value>,
         key: Option<&str>,
     ) -> anyhow::Result<(StatusCode, Value)> {
-        let mut request = self.http.request(method, format!("{}{path}", self.base)).header("x-api-key", &self.key);
+        let mut request = self
+            .http
+            .request(method, format!("{}{path}", self.base))
+            .header("x-api-key", &self.key);
         if let Some(key) = key {
             request = request.header("Idempotency-Key", key);
         }
@@ -163,7 +180,9 @@ impl Callers {
     async fn disturb(self: Arc<Self>, mut rng: StdRng) -> anyhow::Result<()> {
         while !self.book.is_over() {
             pause(DISTURB_EVERY).await;
-            let Some((index, group)) = self.book.any(&mut rng) else { continue };
+            let Some((index, group)) = self.book.any(&mut rng) else {
+                continue;
+            };
             match rng.random_range(0..10_u32) {
                 0..5 => self.retry(&group).await,
                 5..9 => self.edit(&group, rng.random_range(0..2_u32) == 0).await,
@@ -175,7 +194,8 @@ impl Callers {
 
     /// Asks for a retry of whatever state the post is in; an answer that is lost is not asked for again.
     async fn retry(&self, group: &str) {
-        let Ok((StatusCode::OK, shown)) = self.once(Method::GET, &format!("/get-post/{group}"), None, None).await else {
+        let Ok((StatusCode::OK, shown)) = self.once(Method::GET, &format!("/get-post/{group}"), None, None).await
+        else {
             return;
         };
         let post = shown.pointer("/posts/0/_id").and_then(Value::as_str).unwrap_or(group);
@@ -193,7 +213,9 @@ impl Callers {
     async fn edit(&self, group: &str, through_draft: bool) {
         let path = format!("/update-post/{group}");
         if through_draft {
-            let draft = self.once(Method::PUT, &path, Some(&json!({"status": "draft"})), None).await;
+            let draft = self
+                .once(Method::PUT, &path, Some(&json!({"status": "draft"})), None)
+                .await;
             if !matches!(draft, Ok((StatusCode::OK, _))) {
                 return;
             }
@@ -206,7 +228,9 @@ impl Callers {
     /// Gives a post a time close by. One that can no longer be edited stays as it is.
     pub(crate) async fn schedule(&self, group: &str) -> anyhow::Result<()> {
         let body = json!({"status": "scheduled", "scheduledTime": self.soon(2)});
-        let (_, _) = self.until_answered(Method::PUT, &format!("/update-post/{group}"), Some(&body), None).await?;
+        let (_, _) = self
+            .until_answered(Method::PUT, &format!("/update-post/{group}"), Some(&body), None)
+            .await?;
         Ok(())
     }
 
@@ -216,8 +240,9 @@ impl Callers {
             return Ok(());
         }
         self.book.deletion(index, Deletion::Asked);
-        let (status, answer) =
-            self.until_answered(Method::DELETE, &format!("/delete-post/{group}"), None, None).await?;
+        let (status, answer) = self
+            .until_answered(Method::DELETE, &format!("/delete-post/{group}"), None, None)
+            .await?;
         // A deletion whose answer was lost finds nothing the second time.
         if status == StatusCode::OK || status == StatusCode::NOT_FOUND {
             self.book.deletion(index, Deletion::Done);
@@ -231,18 +256,30 @@ impl Callers {
 /// Whether create-post takes the address of a file: a draft with one is made, looked at and deleted.
 pub(crate) async fn takes_media(base: &str, key: &str, address: &Address) -> anyhow::Result<bool> {
     let http = http_client(ANSWERED_WITHIN)?;
-    let call = |method: Method, path: &str| http.request(method, format!("{base}/api/v1{path}")).header("x-api-key", key);
+    let call = |method: Method, path: &str| {
+        http.request(method, format!("{base}/api/v1{path}"))
+            .header("x-api-key", key)
+    };
     let body = json!({"content": "draft", "platforms": [address.platform_id], "mediaUrls": [address.media_url]});
     let made = call(Method::POST, "/create-post").json(&body).send().await?;
     if !made.status().is_success() {
         return Ok(false);
     }
     let made: Value = serde_json::from_str(&made.text().await?)?;
-    let group = made.get("postGroupId").and_then(Value::as_str).context("a draft without an id")?;
+    let group = made
+        .get("postGroupId")
+        .and_then(Value::as_str)
+        .context("a draft without an id")?;
     let listed: Value = serde_json::from_str(&call(Method::GET, "/list-posts").send().await?.text().await?)?;
-    let groups = listed.get("posts").and_then(Value::as_array).context("a list without posts")?;
+    let groups = listed
+        .get("posts")
+        .and_then(Value::as_array)
+        .context("a list without posts")?;
     let has_media = groups.iter().any(|group| {
-        group.get("mediaUrls").and_then(Value::as_array).is_some_and(|urls| !urls.is_empty())
+        group
+            .get("mediaUrls")
+            .and_then(Value::as_array)
+            .is_some_and(|urls| !urls.is_empty())
     });
     call(Method::DELETE, &format!("/delete-post/{group}")).send().await?;
     Ok(has_media)

@@ -19,7 +19,11 @@ const PAGE: usize = 1_000;
 pub(crate) fn http_client(within: Duration) -> anyhow::Result<reqwest::Client> {
     // A provider that is installed already serves as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder().no_proxy().timeout(within).build().context("the HTTP client")
+    reqwest::Client::builder()
+        .no_proxy()
+        .timeout(within)
+        .build()
+        .context("the HTTP client")
 }
 
 /// Controls one sandbox.
@@ -42,7 +46,10 @@ struct RequestList {
 impl Control {
     /// Controls the sandbox at `base`, without a slash at its end.
     pub(crate) fn new(base: String) -> anyhow::Result<Self> {
-        Ok(Self { http: http_client(ANSWERED_WITHIN)?, base })
+        Ok(Self {
+            http: http_client(ANSWERED_WITHIN)?,
+            base,
+        })
     }
 
     /// Where it is.
@@ -54,25 +61,41 @@ impl Control {
         let answer = request.send().await.context("the sandbox")?;
         let status = answer.status();
         let body = answer.bytes().await.context("the sandbox")?;
-        ensure!(status.is_success(), "the sandbox answered {status}: {}", String::from_utf8_lossy(&body));
+        ensure!(
+            status.is_success(),
+            "the sandbox answered {status}: {}",
+            String::from_utf8_lossy(&body)
+        );
         serde_json::from_slice(&body).context("the sandbox's answer")
     }
 
     /// Makes an account, or gives an existing one fresh tokens.
     pub(crate) async fn add_account(&self, account: &NewSandboxAccount) -> anyhow::Result<AccountSeed> {
-        self.read(self.http.post(format!("{}/_ctl/accounts", self.base)).json(account)).await
+        self.read(self.http.post(format!("{}/_ctl/accounts", self.base)).json(account))
+            .await
     }
 
     /// Adds rules, see [`RuleSet`].
     pub(crate) async fn add_rules(&self, rules: &RuleSet) -> anyhow::Result<()> {
-        let answer = self.http.post(format!("{}/_ctl/rules", self.base)).json(rules).send().await?;
-        ensure!(answer.status().is_success(), "the sandbox refused rules: {}", answer.text().await?);
+        let answer = self
+            .http
+            .post(format!("{}/_ctl/rules", self.base))
+            .json(rules)
+            .send()
+            .await?;
+        ensure!(
+            answer.status().is_success(),
+            "the sandbox refused rules: {}",
+            answer.text().await?
+        );
         Ok(())
     }
 
     /// Everything that was ever made there.
     pub(crate) async fn published(&self) -> anyhow::Result<Vec<Published>> {
-        let list: PublishedList = self.read(self.http.get(format!("{}/_ctl/published", self.base))).await?;
+        let list: PublishedList = self
+            .read(self.http.get(format!("{}/_ctl/published", self.base)))
+            .await?;
         Ok(list.published)
     }
 
@@ -80,7 +103,9 @@ impl Control {
     pub(crate) async fn requests(&self, mut after: u64) -> anyhow::Result<Vec<RequestLine>> {
         let mut all = Vec::new();
         loop {
-            let request = self.http.get(format!("{}/_ctl/journal?after={after}&limit={PAGE}", self.base));
+            let request = self
+                .http
+                .get(format!("{}/_ctl/journal?after={after}&limit={PAGE}", self.base));
             let page: RequestList = self.read(request).await?;
             let count = page.requests.len();
             after = page.requests.last().map_or(after, |line| line.seq);

@@ -104,9 +104,17 @@ impl Database {
     pub(crate) async fn remains(&self, since: Timestamp) -> anyhow::Result<Remains> {
         self.read(move |db| {
             let cut = rows(db, CUT, [since.as_microsecond()], |row| {
-                Ok(Cut { intent: row.get(0)?, platform: row.get(1)?, account: row.get(2)?, group: row.get(3)? })
+                Ok(Cut {
+                    intent: row.get(0)?,
+                    platform: row.get(1)?,
+                    account: row.get(2)?,
+                    group: row.get(3)?,
+                })
             })?;
-            Ok(Remains { open: count(db, OPEN, [])?, cut })
+            Ok(Remains {
+                open: count(db, OPEN, [])?,
+                cut,
+            })
         })
         .await
     }
@@ -150,8 +158,15 @@ impl Database {
 
     /// Accounts whose tokens are dead.
     pub(crate) async fn dead_accounts(&self) -> anyhow::Result<Vec<DeadAccount>> {
-        self.read(|db| rows(db, DEAD_ACCOUNTS, [], |row| Ok(DeadAccount { platform: row.get(0)?, remote_id: row.get(1)? })))
-            .await
+        self.read(|db| {
+            rows(db, DEAD_ACCOUNTS, [], |row| {
+                Ok(DeadAccount {
+                    platform: row.get(0)?,
+                    remote_id: row.get(1)?,
+                })
+            })
+        })
+        .await
     }
 }
 
@@ -167,6 +182,8 @@ fn rows<T>(
     map: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
 ) -> anyhow::Result<Vec<T>> {
     let mut statement = db.prepare(sql)?;
-    let found = statement.query_map(params, map)?.collect::<rusqlite::Result<Vec<T>>>()?;
+    let found = statement
+        .query_map(params, map)?
+        .collect::<rusqlite::Result<Vec<T>>>()?;
     Ok(found)
 }

@@ -16,8 +16,13 @@ use super::processes::SandboxProcess;
 use super::time::Time;
 
 /// The platforms that have an emulator.
-const PLATFORMS: [Platform; 5] =
-    [Platform::Mastodon, Platform::Bluesky, Platform::X, Platform::Telegram, Platform::Instagram];
+const PLATFORMS: [Platform; 5] = [
+    Platform::Mastodon,
+    Platform::Bluesky,
+    Platform::X,
+    Platform::Telegram,
+    Platform::Instagram,
+];
 
 /// The platform that loses answers on request.
 const LOSES: Platform = Platform::Mastodon;
@@ -47,9 +52,22 @@ impl Emulated {
         let send_ms = time.shared_ms(SEND_TAKES);
         for platform in PLATFORMS {
             let rules = vec![Rule::always(Class::Create, Fault::Slow { ms: send_ms })];
-            control.add_rules(&RuleSet { platform: Some(platform), account: None, rules, latency_ms: None }).await?;
+            control
+                .add_rules(&RuleSet {
+                    platform: Some(platform),
+                    account: None,
+                    rules,
+                    latency_ms: None,
+                })
+                .await?;
         }
-        Ok(Self { control, send_ms, read_up_to: AtomicU64::new(0), losers: Mutex::default(), _process: process })
+        Ok(Self {
+            control,
+            send_ms,
+            read_up_to: AtomicU64::new(0),
+            losers: Mutex::default(),
+            _process: process,
+        })
     }
 
     /// The weather of an account. Every third lets a post lie around before it is made; there are lost answers, server
@@ -71,9 +89,17 @@ impl Emulated {
     }
 
     async fn account(&self, platform: Platform, handle: &str, script: Vec<Rule>) -> anyhow::Result<Target> {
-        let seed = self.control.add_account(&NewSandboxAccount::new(platform, handle).with_script(script)).await?;
+        let seed = self
+            .control
+            .add_account(&NewSandboxAccount::new(platform, handle).with_script(script))
+            .await?;
         let media_url = (platform == Platform::Instagram).then(|| format!("{}/samples/image.jpg", self.control.base()));
-        Ok(Target { platform, remote_id: seed.remote_id.clone(), media_url, credentials: credentials(&seed) })
+        Ok(Target {
+            platform,
+            remote_id: seed.remote_id.clone(),
+            media_url,
+            credentials: credentials(&seed),
+        })
     }
 }
 
@@ -120,10 +146,16 @@ impl Outside for Emulated {
         let (mut targets, mut left_out) = (Vec::new(), Vec::new());
         for platform in PLATFORMS {
             for number in 0..per_platform {
-                match self.account(platform, &handle(platform, number), self.script(platform, number)).await {
+                match self
+                    .account(platform, &handle(platform, number), self.script(platform, number))
+                    .await
+                {
                     Ok(target) => {
                         if platform == LOSES && !is_late(number) {
-                            self.losers.lock().unwrap_or_else(PoisonError::into_inner).push(target.remote_id.clone());
+                            self.losers
+                                .lock()
+                                .unwrap_or_else(PoisonError::into_inner)
+                                .push(target.remote_id.clone());
                         }
                         targets.push(target);
                     }
@@ -137,8 +169,15 @@ impl Outside for Emulated {
         Ok((targets, left_out))
     }
 
-    async fn victim(&self) -> anyhow::Result<Option<Target>> {
-        self.account(Platform::Bluesky, "victim.test", Vec::new()).await.map(Some)
+    async fn victims(&self, count: usize) -> anyhow::Result<Vec<Target>> {
+        let mut victims = Vec::new();
+        for number in 0..count {
+            victims.push(
+                self.account(Platform::Bluesky, &format!("victim{number}.test"), Vec::new())
+                    .await?,
+            );
+        }
+        Ok(victims)
     }
 
     async fn fresh_credentials(&self, target: &Target) -> anyhow::Result<Value> {
@@ -149,23 +188,29 @@ impl Outside for Emulated {
         Ok(credentials(&self.control.add_account(&known).await?))
     }
 
-    async fn provoke(&self, point: CrashPoint, victim: Option<&Target>) -> anyhow::Result<bool> {
+    async fn provoke(&self, point: CrashPoint, victim: Option<&Target>) -> anyhow::Result<()> {
         let (platform, accounts, fault) = match (point, victim) {
-            (CrashPoint::Asked, _) => {
-                (LOSES, self.losers.lock().unwrap_or_else(PoisonError::into_inner).clone(), Fault::DropAfter)
-            }
+            (CrashPoint::Asked, _) => (
+                LOSES,
+                self.losers.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+                Fault::DropAfter,
+            ),
             (CrashPoint::RefreshBegun | CrashPoint::RefreshAnswered, Some(victim)) => {
                 (victim.platform, vec![victim.remote_id.clone()], Fault::ExpiredToken)
             }
-            _ => return Ok(false),
+            _ => return Ok(()),
         };
-        let needs_post = fault == Fault::ExpiredToken;
         for account in accounts {
             let rules = vec![Rule::first(Class::Create, 1, fault.clone())];
-            let set = RuleSet { platform: Some(platform), account: Some(account), rules, latency_ms: None };
+            let set = RuleSet {
+                platform: Some(platform),
+                account: Some(account),
+                rules,
+                latency_ms: None,
+            };
             self.control.add_rules(&set).await?;
         }
-        Ok(needs_post)
+        Ok(())
     }
 
     fn can_reach(&self, _point: CrashPoint) -> bool {
@@ -189,7 +234,11 @@ impl Outside for Emulated {
             self.read_up_to.store(last.seq, Ordering::Relaxed);
         }
         let asked = lines.into_iter().filter(asks).filter_map(|line| {
-            Some(Question { platform: line.platform.word().to_owned(), account: line.account?, at: line.at })
+            Some(Question {
+                platform: line.platform.word().to_owned(),
+                account: line.account?,
+                at: line.at,
+            })
         });
         Ok(asked.collect())
     }

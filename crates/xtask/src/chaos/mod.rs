@@ -41,7 +41,7 @@ use clients::{Address, Callers};
 use database::{Cut, Database, PostRow};
 use outside::{Outside, Target};
 use processes::{SandboxProcess, Server};
-use storm::{SENDING_MIN, Storm};
+use storm::{SENDING_MIN, Storm, TRIES_MAX};
 use time::{Deadline, Time, pause};
 
 pub use report::{Details, Half, Report, Spread};
@@ -54,9 +54,12 @@ const FACTOR_REAL: f64 = 10.0;
 const POSTS_PER_ACCOUNT: usize = 50;
 const ACCOUNTS_MIN: usize = 4;
 const ACCOUNTS_MAX: usize = 40;
+/// A real server is one platform alone.
+const ACCOUNTS_REAL: usize = 12;
 /// After the last kill everything must come to its end within this shared time, and this wall time on top.
-const ENDED_WITHIN: Duration = Duration::from_secs(25 * 60);
-const ENDED_WITHIN_WALL: Duration = Duration::from_secs(45);
+const ENDED_WITHIN: Duration = Duration::from_secs(45 * 60);
+const ENDED_WITHIN_WALL: Duration = Duration::from_secs(10);
+const SABOTAGED_ENDED_WITHIN: Duration = Duration::from_secs(2 * 60);
 /// Failed posts are retried this often at the end, as a person would.
 const LAST_RETRIES: usize = 2;
 
@@ -112,7 +115,16 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { posts: 200, kills: 5, seed: 1, factor: None, against: None, sabotage: None, json: false, keep: None }
+        Self {
+            posts: 200,
+            kills: 5,
+            seed: 1,
+            factor: None,
+            against: None,
+            sabotage: None,
+            json: false,
+            keep: None,
+        }
     }
 }
 
@@ -122,11 +134,17 @@ impl Default for Options {
 /// If the product cannot be built or started, ends by itself, or leaves a request without an answer for minutes.
 pub async fn run(options: &Options, out: &mut (dyn Write + Send)) -> anyhow::Result<Report> {
     ensure!(options.posts > 0, "--posts must be at least 1");
-    let factor = options.factor.unwrap_or(if options.against.is_some() { FACTOR_REAL } else { FACTOR });
+    let factor = options
+        .factor
+        .unwrap_or(if options.against.is_some() { FACTOR_REAL } else { FACTOR });
     ensure!(factor.is_finite() && factor > 0.0, "--factor must be a positive number");
     let began = SystemClock.now();
     let binary = product::binary().await?;
-    let scratch = if options.keep.is_none() { Some(ScratchFolder::new("broadside-chaos")?) } else { None };
+    let scratch = if options.keep.is_none() {
+        Some(ScratchFolder::new("broadside-chaos")?)
+    } else {
+        None
+    };
     let folder = match (&options.keep, &scratch) {
         (Some(kept), _) => {
             std::fs::create_dir(kept).with_context(|| format!("cannot make {}", kept.display()))?;
@@ -166,24 +184,35 @@ async fn rage(
     folder: &Path,
     time: Time,
 ) -> anyhow::Result<Report> {
-    let flags = options.sabotage.map(|what| vec!["--sabotage".to_owned(), what.word().to_owned()]).unwrap_or_default();
+    let flags = options
+        .sabotage
+        .map(|what| vec!["--sabotage".to_owned(), what.word().to_owned()])
+        .unwrap_or_default();
     let mut server = Server::new(binary, folder, time, &outside.settings(), flags)?;
     server.start().await?;
     let key = first_key(&server).await?;
-    let per_platform = (options.posts / POSTS_PER_ACCOUNT).clamp(ACCOUNTS_MIN, ACCOUNTS_MAX);
+    let per_platform = match options.against {
+        None => (options.posts / POSTS_PER_ACCOUNT).clamp(ACCOUNTS_MIN, ACCOUNTS_MAX),
+        Some(_) => ACCOUNTS_REAL,
+    };
     let (targets, mut left_out) = outside.accounts(per_platform).await?;
     let mut targets = connect_all(&server, targets, &mut left_out).await?;
     leave_out_without_media(&server, &key, &mut targets, &mut left_out).await?;
-    ensure!(!targets.is_empty(), "no account could be connected: {}", left_out.join("; "));
+    ensure!(
+        !targets.is_empty(),
+        "no account could be connected: {}",
+        left_out.join("; ")
+    );
     let book = Arc::new(Book::new(options.seed, targets.len()));
     let platforms = count_platforms(&targets);
-    let room: usize = targets.iter().map(|target| usize::from(Capability::of(target.platform).pace.in_flight_max)).sum();
-    let mut victim = None;
-    if let Some(target) = outside.victim().await? {
-        let connected = connect_all(&server, vec![target], &mut left_out).await?;
-        victim = (!connected.is_empty()).then_some(targets.len());
-        targets.extend(connected);
-    }
+    let room: usize = targets
+        .iter()
+        .map(|target| usize::from(Capability::of(target.platform).pace.in_flight_max))
+        .sum();
+    let victims = outside.victims(storm::victims_for(options.kills)).await?;
+    let victims = connect_all(&server, victims, &mut left_out).await?;
+    let first_victim = targets.len();
+    targets.extend(victims);
     let callers = callers(&server, key, time, &book, &targets)?;
     let clients = callers.start(options.seed);
     let mut storm = Storm {
@@ -192,10 +221,11 @@ async fn rage(
         outside,
         book,
         time,
+        victims: (first_victim..targets.len()).collect(),
         targets,
-        victim,
         posts: options.posts,
         sending_min: SENDING_MIN.min(room),
+        tries_max: if options.sabotage.is_some() { 1 } else { TRIES_MAX },
         count_claims: options.sabotage == Some(Sabotage::SkipIntent),
         rng: storm::chances(options.seed),
         kills: Vec::new(),
@@ -206,7 +236,7 @@ async fn rage(
     eprintln!("{} accounts are connected", storm.targets.len());
     weather(&mut storm, options.kills, clients).await?;
     eprintln!("all posts are made; waiting for their ends");
-    settle_down(&mut storm, &callers).await?;
+    settle_down(&mut storm, &callers, options.sabotage.is_some()).await?;
     conclude(&storm, platforms, left_out).await
 }
 
@@ -217,7 +247,9 @@ async fn leave_out_without_media(
     targets: &mut Vec<Target>,
     left_out: &mut Vec<String>,
 ) -> anyhow::Result<()> {
-    let Some(needy) = targets.iter().find(|target| target.media_url.is_some()) else { return Ok(()) };
+    let Some(needy) = targets.iter().find(|target| target.media_url.is_some()) else {
+        return Ok(());
+    };
     if !clients::takes_media(&server.base_url(), key, &address(needy)).await? {
         left_out.push(format!("{}: create-post does not take mediaUrls", needy.platform));
         targets.retain(|target| target.media_url.is_none());
@@ -247,7 +279,11 @@ async fn weather(storm: &mut Storm, kills: usize, mut clients: JoinSet<anyhow::R
 async fn first_key(server: &Server) -> anyhow::Result<String> {
     let request = json!({"ask": "key_create", "user": null, "name": "chaos", "import": null});
     let key = admin::ask(&server.data(), &request).await?.done()?;
-    Ok(key.get("text").and_then(Value::as_str).context("a key without a text")?.to_owned())
+    Ok(key
+        .get("text")
+        .and_then(Value::as_str)
+        .context("a key without a text")?
+        .to_owned())
 }
 
 /// Connects accounts; those of a platform that the server refuses are left out.
@@ -294,14 +330,34 @@ fn address(target: &Target) -> Address {
     }
 }
 
-fn callers(server: &Server, key: String, time: Time, book: &Arc<Book>, targets: &[Target]) -> anyhow::Result<Arc<Callers>> {
+fn callers(
+    server: &Server,
+    key: String,
+    time: Time,
+    book: &Arc<Book>,
+    targets: &[Target],
+) -> anyhow::Result<Arc<Callers>> {
     let addresses = targets.iter().map(address).collect();
-    Callers::new(&server.base_url(), key, server.data(), time, Arc::clone(book), addresses)
+    Callers::new(
+        &server.base_url(),
+        key,
+        server.data(),
+        time,
+        Arc::clone(book),
+        addresses,
+    )
 }
 
 /// Waits until every post has come to its end, connecting accounts, scheduling drafts and retrying failures on the way.
-async fn settle_down(storm: &mut Storm, callers: &Callers) -> anyhow::Result<()> {
-    let deadline = Deadline::within(storm.time.wall(ENDED_WITHIN).saturating_add(ENDED_WITHIN_WALL));
+///
+/// A saboteur's posts may never end: little time is spent on them.
+async fn settle_down(storm: &mut Storm, callers: &Callers, sabotaged: bool) -> anyhow::Result<()> {
+    let patience = if sabotaged {
+        SABOTAGED_ENDED_WITHIN
+    } else {
+        ENDED_WITHIN
+    };
+    let deadline = Deadline::within(storm.time.wall(patience).saturating_add(ENDED_WITHIN_WALL));
     let mut retries = 0;
     loop {
         storm.reconnect().await?;
@@ -344,12 +400,16 @@ async fn conclude(storm: &Storm, platforms: Vec<(String, usize)>, left_out: Vec<
     let outcome = verdict::judge(&entries, &storm.targets, &rows, &seen);
     let mut questions = storm.questions.clone();
     questions.extend(storm.outside.questions().await?);
-    let texts: HashMap<&str, &str> =
-        entries.iter().filter_map(|entry| Some((entry.group.as_deref()?, entry.text.as_str()))).collect();
+    let texts: HashMap<&str, &str> = entries
+        .iter()
+        .filter_map(|entry| Some((entry.group.as_deref()?, entry.text.as_str())))
+        .collect();
     let first_seen = verdict::first_seen(&seen);
     let landed_at = |cut: &Cut| {
         let text = texts.get(cut.group.as_str())?;
-        first_seen.get(&(cut.platform.clone(), cut.account.clone(), (*text).to_owned())).copied()
+        first_seen
+            .get(&(cut.platform.clone(), cut.account.clone(), (*text).to_owned()))
+            .copied()
     };
     let verdicts = storm.database.verdicts().await?.into_iter().collect();
     let timings = timing::measure(&storm.kills, &questions, &verdicts, landed_at);
@@ -360,7 +420,12 @@ async fn conclude(storm: &Storm, platforms: Vec<(String, usize)>, left_out: Vec<
     let cannot_ask = |cut: &&Cut| cut.platform == Platform::Telegram.word();
     let calls = storm.book.calls();
     let mut wrong = outcome.wrong;
-    wrong.extend(storm.unreached.iter().map(|point| format!("the place {} was never reached", point.word())));
+    wrong.extend(
+        storm
+            .unreached
+            .iter()
+            .map(|point| format!("the place {} was never reached", point.word())),
+    );
     Ok(Report {
         posts: entries.len(),
         accepted: outcome.accepted,
@@ -374,7 +439,10 @@ async fn conclude(storm: &Storm, platforms: Vec<(String, usize)>, left_out: Vec<
         points_hit: points.len(),
         points_known,
         in_flight_no_means: kills.iter().flat_map(|kill| &kill.cut).filter(cannot_ask).count(),
-        first_look_ms: Half { p50: looks.p50, p99: looks.p99 },
+        first_look_ms: Half {
+            p50: looks.p50,
+            p99: looks.p99,
+        },
         verdict_ms: all,
         details: Details {
             platforms,

@@ -52,15 +52,15 @@ pub(crate) trait Outside: Send + Sync {
     /// Up to `per_platform` accounts on each of its platforms, and which platforms have none and why.
     async fn accounts(&self, per_platform: usize) -> anyhow::Result<(Vec<Target>, Vec<String>)>;
 
-    /// An account that [`Self::provoke`] may do something to; `None` when there is no such account.
-    async fn victim(&self) -> anyhow::Result<Option<Target>>;
+    /// Accounts of their own whose tokens [`Self::provoke`] may kill; none where tokens do not end.
+    async fn victims(&self, count: usize) -> anyhow::Result<Vec<Target>>;
 
     /// Fresh credentials of an account whose tokens are dead.
     async fn fresh_credentials(&self, target: &Target) -> anyhow::Result<Value>;
 
     /// Makes the world behave so that the server comes by this place: a lost answer must be asked for, and the
-    /// victim's dead token must be exchanged. True when the victim needs a post for that.
-    async fn provoke(&self, point: CrashPoint, victim: Option<&Target>) -> anyhow::Result<bool>;
+    /// victim's dead token must be exchanged when it is posted to.
+    async fn provoke(&self, point: CrashPoint, victim: Option<&Target>) -> anyhow::Result<()>;
 
     /// Whether the server can come by this place here at all.
     fn can_reach(&self, point: CrashPoint) -> bool;

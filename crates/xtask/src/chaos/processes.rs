@@ -19,7 +19,11 @@ const READY_WITHIN: Duration = Duration::from_secs(60);
 /// Starts a process whose output is added to the file `printed`, and which is killed when it is dropped.
 fn spawn(command: &mut Command, printed: &Path) -> anyhow::Result<Child> {
     let log = std::fs::File::options().create(true).append(true).open(printed)?;
-    command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).kill_on_drop(true);
+    command
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log)
+        .kill_on_drop(true);
     command.spawn().context("the product cannot be started")
 }
 
@@ -28,9 +32,17 @@ async fn answers(child: &mut Child, http: &reqwest::Client, url: &str, printed: 
     let deadline = Deadline::within(READY_WITHIN);
     loop {
         if let Some(status) = child.try_wait().context("cannot ask after the process")? {
-            bail!("it ended with {status} at its start; it printed:\n{}", product::end_of(printed));
+            bail!(
+                "it ended with {status} at its start; it printed:\n{}",
+                product::end_of(printed)
+            );
         }
-        if http.get(url).send().await.is_ok_and(|answer| answer.status().is_success()) {
+        if http
+            .get(url)
+            .send()
+            .await
+            .is_ok_and(|answer| answer.status().is_success())
+        {
             return Ok(());
         }
         ensure!(!deadline.passed(), "it did not answer within {READY_WITHIN:?}");
@@ -65,12 +77,24 @@ impl SandboxProcess {
         let (port, printed) = (free_port()?, folder.join("sandbox-printed"));
         let base_url = format!("http://127.0.0.1:{port}");
         let mut command = clean(binary);
-        command.args(["sandbox", "--listen", &format!("127.0.0.1:{port}"), "--seed", &seed.to_string(), "--journal"]);
+        command.args([
+            "sandbox",
+            "--listen",
+            &format!("127.0.0.1:{port}"),
+            "--seed",
+            &seed.to_string(),
+            "--journal",
+        ]);
         command.arg(folder.join("sandbox-journal.jsonl")).args(time.flags());
         let mut child = spawn(&mut command, &printed)?;
         let http = http_client(READY_WITHIN)?;
-        answers(&mut child, &http, &format!("{base_url}/_ctl/health"), &printed).await.context("the sandbox")?;
-        Ok(Self { base_url, _child: child })
+        answers(&mut child, &http, &format!("{base_url}/_ctl/health"), &printed)
+            .await
+            .context("the sandbox")?;
+        Ok(Self {
+            base_url,
+            _child: child,
+        })
     }
 
     /// Its address without a slash at the end.
@@ -94,7 +118,13 @@ pub(crate) struct Server {
 
 impl Server {
     /// A server that is not started yet, with settings in `config` (TOML) and further flags.
-    pub(crate) fn new(binary: &Path, folder: &Path, time: Time, config: &str, flags: Vec<String>) -> anyhow::Result<Self> {
+    pub(crate) fn new(
+        binary: &Path,
+        folder: &Path,
+        time: Time,
+        config: &str,
+        flags: Vec<String>,
+    ) -> anyhow::Result<Self> {
         let data = folder.join("data");
         std::fs::create_dir_all(&data)?;
         std::fs::set_permissions(&data, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
@@ -102,7 +132,16 @@ impl Server {
         // The port is free now, and the server binds it again and again.
         let port = free_port()?;
         let http = http_client(READY_WITHIN)?;
-        Ok(Self { binary: binary.to_owned(), folder: folder.to_owned(), time, port, flags, http, started: time.now(), running: None })
+        Ok(Self {
+            binary: binary.to_owned(),
+            folder: folder.to_owned(),
+            time,
+            port,
+            flags,
+            http,
+            started: time.now(),
+            running: None,
+        })
     }
 
     /// The data directory.
@@ -138,12 +177,19 @@ impl Server {
     pub(crate) async fn start(&mut self) -> anyhow::Result<Timestamp> {
         self.started = self.time.now();
         let mut command = clean(&self.binary);
-        command.args(["serve", "--data"]).arg(self.data()).args(["--listen", &format!("127.0.0.1:{}", self.port)]);
+        command
+            .args(["serve", "--data"])
+            .arg(self.data())
+            .args(["--listen", &format!("127.0.0.1:{}", self.port)]);
         command.args(self.time.flags()).args(&self.flags);
-        command.env("BROADSIDE_CRASH_FILE", self.trap()).env("BROADSIDE_CRASH_LOG", self.folder.join("crash-log"));
+        command
+            .env("BROADSIDE_CRASH_FILE", self.trap())
+            .env("BROADSIDE_CRASH_LOG", self.folder.join("crash-log"));
         let mut child = spawn(&mut command, &self.printed())?;
         let health = format!("{}/healthz", self.base_url());
-        answers(&mut child, &self.http, &health, &self.printed()).await.context("the server")?;
+        answers(&mut child, &self.http, &health, &self.printed())
+            .await
+            .context("the server")?;
         self.running = Some(child);
         Ok(self.time.now())
     }
@@ -178,11 +224,17 @@ impl Server {
     /// If it ended in any other way.
     pub(crate) async fn dies_within(&mut self, wall: Duration) -> anyhow::Result<bool> {
         let child = self.running.as_mut().context("the server does not run")?;
-        let Ok(status) = tokio::time::timeout(wall, child.wait()).await else { return Ok(false) };
+        let Ok(status) = tokio::time::timeout(wall, child.wait()).await else {
+            return Ok(false);
+        };
         let status = status.context("cannot wait for the server")?;
         self.running = None;
         let killed = std::os::unix::process::ExitStatusExt::signal(&status) == Some(9);
-        ensure!(killed, "the server ended with {status} by itself; it printed:\n{}", product::end_of(&self.printed()));
+        ensure!(
+            killed,
+            "the server ended with {status} by itself; it printed:\n{}",
+            product::end_of(&self.printed())
+        );
         Ok(true)
     }
 

@@ -135,12 +135,20 @@ impl Report {
 
     fn print_for_people(&self, out: &mut (dyn Write + Send)) -> anyhow::Result<()> {
         let d = &self.details;
-        let platforms: Vec<String> = d.platforms.iter().map(|(word, n)| format!("{word} ({n} accounts)")).collect();
+        let platforms: Vec<String> = d
+            .platforms
+            .iter()
+            .map(|(word, n)| format!("{word} ({n} accounts)"))
+            .collect();
         writeln!(out, "platforms: {}", platforms.join(", "))?;
         for why in &d.left_out {
             writeln!(out, "left out: {why}")?;
         }
-        writeln!(out, "time ran {} times as fast; the run took {:.1} s", self.factor, d.took_s)?;
+        writeln!(
+            out,
+            "time ran {} times as fast; the run took {:.1} s",
+            self.factor, d.took_s
+        )?;
         writeln!(
             out,
             "kills: {} ({} at random instants, {} at named places: {}); at least {} sends under way at each, {} kills with fewer than wanted",
@@ -151,11 +159,21 @@ impl Report {
             d.sending_at_least,
             d.thin_kills,
         )?;
-        writeln!(out, "downtime (wall): p50 {} ms, longest {} ms", d.downtime_ms.p50, d.downtime_ms.max)?;
+        writeln!(
+            out,
+            "downtime (wall): p50 {} ms, longest {} ms",
+            d.downtime_ms.p50, d.downtime_ms.max
+        )?;
         writeln!(
             out,
             "posts: {} tried, {} accepted, {} deleted, {} published, {} failed, {} unconfirmed (at most {} allowed)",
-            self.posts, self.accepted, d.deleted, self.published, self.failed, self.unconfirmed, self.in_flight_no_means
+            self.posts,
+            self.accepted,
+            d.deleted,
+            self.published,
+            self.failed,
+            self.unconfirmed,
+            self.in_flight_no_means
         )?;
         writeln!(
             out,
@@ -188,7 +206,11 @@ pub(super) fn spread(mut ms: Vec<u64>) -> Spread {
         let rank = (ms.len() * percent).div_ceil(100).max(1);
         ms.get(rank - 1).copied().unwrap_or_default()
     };
-    Spread { p50: at(50), p99: at(99), max: ms.last().copied().unwrap_or_default() }
+    Spread {
+        p50: at(50),
+        p99: at(99),
+        max: ms.last().copied().unwrap_or_default(),
+    }
 }
 
 #[cfg(test)]
@@ -196,12 +218,26 @@ mod tests {
     use super::*;
 
     fn clean() -> Report {
-        Report { accepted: 10, kills: 4, kills_on_open_intent: 2, points_hit: 8, points_known: 8, ..Report::default() }
+        Report {
+            accepted: 10,
+            kills: 4,
+            kills_on_open_intent: 2,
+            points_hit: 8,
+            points_known: 8,
+            ..Report::default()
+        }
     }
 
     #[test]
     fn a_spread_takes_the_nearest_rank() {
-        assert_eq!(spread((1..=200).collect()), Spread { p50: 100, p99: 198, max: 200 });
+        assert_eq!(
+            spread((1..=200).collect()),
+            Spread {
+                p50: 100,
+                p99: 198,
+                max: 200
+            }
+        );
         assert_eq!(spread(vec![7]), Spread { p50: 7, p99: 7, max: 7 });
         assert_eq!(spread(Vec::new()), Spread::default());
     }
@@ -209,12 +245,43 @@ mod tests {
     #[test]
     fn each_broken_promise_fails_the_run() {
         assert!(clean().is_success());
-        assert!(!Report { duplicates: 1, ..clean() }.is_success());
+        assert!(
+            !Report {
+                duplicates: 1,
+                ..clean()
+            }
+            .is_success()
+        );
         assert!(!Report { lost: 1, ..clean() }.is_success());
-        assert!(!Report { unconfirmed: 1, ..clean() }.is_success());
-        assert!(Report { unconfirmed: 1, in_flight_no_means: 1, ..clean() }.is_success());
-        assert!(!Report { kills_on_open_intent: 1, ..clean() }.is_success());
-        assert!(!Report { points_hit: 7, ..clean() }.is_success());
+        assert!(
+            !Report {
+                unconfirmed: 1,
+                ..clean()
+            }
+            .is_success()
+        );
+        assert!(
+            Report {
+                unconfirmed: 1,
+                in_flight_no_means: 1,
+                ..clean()
+            }
+            .is_success()
+        );
+        assert!(
+            !Report {
+                kills_on_open_intent: 1,
+                ..clean()
+            }
+            .is_success()
+        );
+        assert!(
+            !Report {
+                points_hit: 7,
+                ..clean()
+            }
+            .is_success()
+        );
         assert!(!Report { accepted: 0, ..clean() }.is_success());
     }
 

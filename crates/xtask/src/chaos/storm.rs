@@ -1,6 +1,6 @@
 //! The kills: half at random instants, half at named places, each while many sends are under way.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,11 +32,13 @@ const RANDOM_WITHIN_MS: u64 = 150;
 /// A named place that is not reached within this is tried again later.
 const REACHED_WITHIN: Duration = Duration::from_secs(12);
 /// How often the sends under way are counted until a trap springs.
-const LOOK_EVERY: Duration = Duration::from_millis(25);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// At most so many posts are let in besides while one trap is set.
+const TOP_UP_MAX: usize = 48;
 /// So many more than needed are kept under way then.
 const SPARE: usize = 4;
 /// How often a named place is tried.
-const TRIES_MAX: usize = 4;
+pub(super) const TRIES_MAX: usize = 4;
 /// Posts for the account whose tokens die.
 const VICTIM_POSTS: usize = 2;
 
@@ -72,12 +74,15 @@ pub(super) struct Storm {
     pub(super) book: Arc<Book>,
     pub(super) time: Time,
     pub(super) targets: Vec<Target>,
-    /// The place of the victim among the targets.
-    pub(super) victim: Option<usize>,
+    /// The places of the victims among the targets. Each is used once: a token that dies twice under one post is a
+    /// person's business.
+    pub(super) victims: VecDeque<usize>,
     /// Posts that the run is to make.
     pub(super) posts: usize,
     /// How many sends can be expected to be under way.
     pub(super) sending_min: usize,
+    /// How often a named place is tried.
+    pub(super) tries_max: usize,
     /// A saboteur may keep intents from the database: claims count as sends then.
     pub(super) count_claims: bool,
     pub(super) rng: StdRng,
@@ -101,12 +106,22 @@ impl Storm {
             let cut = self.kills.last().map_or(0, |kill| kill.cut.len());
             let place = step.point.map_or("at a random instant", CrashPoint::word);
             if done {
-                eprintln!("kill {}: {place}, {cut} sends under way; {} left", self.kills.len(), steps.len());
+                eprintln!(
+                    "kill {}: {place}, {cut} sends under way; {} left",
+                    self.kills.len(),
+                    steps.len()
+                );
             } else {
                 eprintln!("the place {place} was not reached this time");
             }
-            if !done && step.tries < TRIES_MAX {
-                steps.insert(0, Step { tries: step.tries + 1, ..step });
+            if !done && step.tries < self.tries_max {
+                steps.insert(
+                    0,
+                    Step {
+                        tries: step.tries + 1,
+                        ..step
+                    },
+                );
             } else if let (false, Some(point)) = (done, step.point) {
                 self.unreached.push(point);
             }
@@ -131,23 +146,28 @@ impl Storm {
             self.after_death(None).await?;
             return Ok(true);
         };
-        let victim = self.victim.and_then(|at| self.targets.get(at));
-        let needs_victim = self.outside.provoke(point, victim).await?;
+        let refreshes = matches!(point, CrashPoint::RefreshBegun | CrashPoint::RefreshAnswered);
+        let victim = if refreshes { self.victims.pop_front() } else { None };
+        self.outside
+            .provoke(point, victim.and_then(|at| self.targets.get(at)))
+            .await?;
         self.server.arm(point.word())?;
         self.book.allow(held_back);
-        if let (true, Some(victim)) = (needs_victim, self.victim) {
+        if let Some(victim) = victim {
             self.book.allow_for(victim, VICTIM_POSTS);
         }
         let deadline = Deadline::within(REACHED_WITHIN);
+        let mut topped_up = 0;
         while !self.server.dies_within(LOOK_EVERY).await? {
             if deadline.passed() {
                 self.server.disarm()?;
                 return Ok(false);
             }
             // A place that is off the common way may take a while: enough sends must still be under way then.
-            if self.sending().await? < self.sending_min + SPARE {
-                self.book.allow(1);
-            }
+            let missing = (self.sending_min + SPARE).saturating_sub(self.sending().await?);
+            let more = missing.min(TOP_UP_MAX - topped_up);
+            self.book.allow(more);
+            topped_up += more;
         }
         self.after_death(Some(point)).await?;
         Ok(true)
@@ -176,20 +196,34 @@ impl Storm {
     async fn after_death(&mut self, point: Option<CrashPoint>) -> anyhow::Result<()> {
         let at = self.time.now();
         self.server.disarm()?;
-        let remains = self.database.remains(self.server.started()).await.context("reading the dead directory")?;
+        let remains = self
+            .database
+            .remains(self.server.started())
+            .await
+            .context("reading the dead directory")?;
         self.questions.extend(self.outside.questions().await?);
         let ready = self.server.start().await?;
         let down = std::time::Duration::try_from(ready.duration_since(at)).unwrap_or_default();
         let down_ms = u64::try_from(self.time.wall(down).as_millis()).unwrap_or(u64::MAX);
-        self.kills.push(Kill { at, ready, down_ms, point, open: remains.open, cut: remains.cut });
+        self.kills.push(Kill {
+            at,
+            ready,
+            down_ms,
+            point,
+            open: remains.open,
+            cut: remains.cut,
+        });
         Ok(())
     }
 
     /// Does what an operator does when the server says that an account must be connected again.
     pub(super) async fn reconnect(&mut self) -> anyhow::Result<()> {
         for dead in self.database.dead_accounts().await? {
-            let is_it = |target: &&Target| target.platform.word() == dead.platform && target.remote_id == dead.remote_id;
-            let Some(target) = self.targets.iter().find(is_it) else { continue };
+            let is_it =
+                |target: &&Target| target.platform.word() == dead.platform && target.remote_id == dead.remote_id;
+            let Some(target) = self.targets.iter().find(is_it) else {
+                continue;
+            };
             let fresh = self.outside.fresh_credentials(target).await?;
             connect(&self.server, target, &fresh).await?;
             self.reconnected += 1;
@@ -200,7 +234,13 @@ impl Storm {
     /// The named places at which the server has killed itself, and those that there are.
     pub(super) fn points(&self) -> (BTreeSet<String>, usize) {
         let hit = self.server.crashes().into_iter().collect();
-        (hit, CrashPoint::ALL.iter().filter(|point| self.outside.can_reach(**point)).count())
+        (
+            hit,
+            CrashPoint::ALL
+                .iter()
+                .filter(|point| self.outside.can_reach(**point))
+                .count(),
+        )
     }
 }
 
@@ -217,13 +257,23 @@ pub(super) async fn connect(server: &Server, target: &Target, credentials: &Valu
 /// Half of the kills at random instants, the others at named places in turn, each place at least once, in an order by
 /// chance. The last is done first.
 fn plan(kills: usize, outside: &dyn Outside, rng: &mut StdRng) -> Vec<Step> {
-    let points: Vec<CrashPoint> = CrashPoint::ALL.iter().copied().filter(|point| outside.can_reach(*point)).collect();
+    let points: Vec<CrashPoint> = CrashPoint::ALL
+        .iter()
+        .copied()
+        .filter(|point| outside.can_reach(*point))
+        .collect();
     let random = kills / 2;
     let named = (kills - random).max(points.len());
     let mut steps: Vec<Option<CrashPoint>> = points.iter().copied().map(Some).cycle().take(named).collect();
     steps.extend(std::iter::repeat_n(None, random));
     steps.shuffle(rng);
     steps.into_iter().map(|point| Step { point, tries: 1 }).collect()
+}
+
+/// How many victims the kills need: one for each time that a refresh is to be reached, and as many again for a second try.
+pub(super) fn victims_for(kills: usize) -> usize {
+    let rounds = (kills - kills / 2).div_ceil(CrashPoint::ALL.len()).max(1);
+    4 * rounds
 }
 
 /// The chances of the killer, apart from those of the clients.

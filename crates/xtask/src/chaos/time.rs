@@ -17,7 +17,10 @@ pub(crate) struct Time {
 impl Time {
     /// Starts now.
     pub(crate) fn start(factor: f64) -> Self {
-        Self { epoch: SystemClock.now(), factor }
+        Self {
+            epoch: SystemClock.now(),
+            factor,
+        }
     }
 
     /// The shared time.
@@ -34,7 +37,9 @@ impl Time {
 
     /// How many shared milliseconds a wall duration is.
     pub(crate) fn shared_ms(&self, wall: Duration) -> u64 {
-        let ms = Duration::try_from_secs_f64(wall.as_secs_f64() * self.factor).unwrap_or(Duration::MAX).as_millis();
+        let ms = Duration::try_from_secs_f64(wall.as_secs_f64() * self.factor)
+            .unwrap_or(Duration::MAX)
+            .as_millis();
         u64::try_from(ms).unwrap_or(u64::MAX)
     }
 
@@ -45,14 +50,21 @@ impl Time {
 
     /// What a process is told so that it shares this time.
     pub(crate) fn flags(&self) -> [String; 4] {
-        ["--time-factor".to_owned(), self.factor.to_string(), "--time-epoch".to_owned(), self.epoch.to_string()]
+        [
+            "--time-factor".to_owned(),
+            self.factor.to_string(),
+            "--time-epoch".to_owned(),
+            self.epoch.to_string(),
+        ]
     }
 }
 
 /// Waits on the wall's clock.
 pub(crate) async fn pause(wall: Duration) {
     let by = SignedDuration::try_from(wall).unwrap_or(SignedDuration::MAX);
-    SystemClock.sleep_until(SystemClock.now().saturating_add(by).unwrap_or(Timestamp::MAX)).await;
+    SystemClock
+        .sleep_until(SystemClock.now().saturating_add(by).unwrap_or(Timestamp::MAX))
+        .await;
 }
 
 /// A wall time by which something must have happened.
@@ -78,8 +90,14 @@ mod tests {
 
     #[test]
     fn one_factor_stretches_every_duration() {
-        let time = Time { epoch: "2026-11-22T09:00:00Z".parse().unwrap(), factor: 30.0 };
-        assert_eq!(time.at_wall("2026-11-22T09:00:02Z".parse().unwrap()), "2026-11-22T09:01:00Z".parse().unwrap());
+        let time = Time {
+            epoch: "2026-11-22T09:00:00Z".parse().unwrap(),
+            factor: 30.0,
+        };
+        assert_eq!(
+            time.at_wall("2026-11-22T09:00:02Z".parse().unwrap()),
+            "2026-11-22T09:01:00Z".parse().unwrap()
+        );
         assert_eq!(time.shared_ms(Duration::from_millis(400)), 12_000);
         assert_eq!(time.wall(Duration::from_secs(60)), Duration::from_secs(2));
     }

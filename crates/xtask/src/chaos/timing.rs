@@ -42,7 +42,12 @@ pub(super) fn measure(
             let down: u64 = later.map(|later| ms(later.at, later.ready)).sum();
             let took = ms(kill.ready, *at).saturating_sub(down);
             let had_landed = landed_at(cut).is_some_and(|made| made <= kill.at);
-            if had_landed { &mut timings.landed } else { &mut timings.not_landed }.push(took);
+            if had_landed {
+                &mut timings.landed
+            } else {
+                &mut timings.not_landed
+            }
+            .push(took);
         }
     }
     timings
@@ -56,7 +61,10 @@ fn first_looks(kill: &Kill, next: Timestamp, questions: &[Question]) -> Vec<u64>
         *waiting.entry((&cut.platform, &cut.account)).or_default() += 1;
     }
     let mut looks = Vec::new();
-    for question in questions.iter().filter(|question| question.at >= kill.at && question.at < next) {
+    for question in questions
+        .iter()
+        .filter(|question| question.at >= kill.at && question.at < next)
+    {
         let left = waiting.get_mut(&(question.platform.as_str(), question.account.as_str()));
         if let Some(left) = left.filter(|left| **left > 0) {
             *left -= 1;
@@ -76,16 +84,32 @@ mod tests {
 
     fn cut(intent: &str) -> Cut {
         let text = str::to_owned;
-        Cut { intent: text(intent), platform: text("x"), account: text("7"), group: text("g") }
+        Cut {
+            intent: text(intent),
+            platform: text("x"),
+            account: text("7"),
+            group: text("g"),
+        }
     }
 
     fn kill(second: i64, ready: i64, intents: &[&str]) -> Kill {
         let cut = intents.iter().map(|intent| cut(intent)).collect();
-        Kill { at: at(second), ready: at(ready), down_ms: 0, point: None, open: intents.len(), cut }
+        Kill {
+            at: at(second),
+            ready: at(ready),
+            down_ms: 0,
+            point: None,
+            open: intents.len(),
+            cut,
+        }
     }
 
     fn question(second: i64) -> Question {
-        Question { platform: "x".to_owned(), account: "7".to_owned(), at: at(second) }
+        Question {
+            platform: "x".to_owned(),
+            account: "7".to_owned(),
+            at: at(second),
+        }
     }
 
     #[test]

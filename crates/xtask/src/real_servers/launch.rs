@@ -78,8 +78,13 @@ impl Running {
             Which::Pds => {
                 let line = std::env::var("PDS_LINE").unwrap_or_else(|_| "0.5".to_owned());
                 // The data are made in a new folder, so nothing needs to be wiped.
-                command.env("PDS_LINE", line).env("PDS_KEEP", "1").env("PDS_DATA_DIRECTORY", scratch.join("pds-data"));
-                command.env("PDS_PORT", port.to_string()).env("PLC_PORT", second.to_string());
+                command
+                    .env("PDS_LINE", line)
+                    .env("PDS_KEEP", "1")
+                    .env("PDS_DATA_DIRECTORY", scratch.join("pds-data"));
+                command
+                    .env("PDS_PORT", port.to_string())
+                    .env("PLC_PORT", second.to_string());
             }
             Which::Mastodon => {
                 command.env("MASTODON_PORT", port.to_string());
@@ -91,9 +96,20 @@ impl Running {
         let log = std::fs::File::create(&printed)?;
         command.stdout(log.try_clone()?).stderr(log);
         let started = tokio::time::timeout(STARTED_WITHIN, command.status()).await;
-        let status = started.context("the script did not end in time")?.context("bash cannot be started")?;
-        ensure!(status.success(), "{} start: {status}\n{}", script.display(), crate::product::end_of(&printed));
-        Ok(Self { which, script, base_url: format!("http://127.0.0.1:{port}") })
+        let status = started
+            .context("the script did not end in time")?
+            .context("bash cannot be started")?;
+        ensure!(
+            status.success(),
+            "{} start: {status}\n{}",
+            script.display(),
+            crate::product::end_of(&printed)
+        );
+        Ok(Self {
+            which,
+            script,
+            base_url: format!("http://127.0.0.1:{port}"),
+        })
     }
 
     /// Its address without a slash at the end.
@@ -109,9 +125,15 @@ impl Running {
     /// Ends it.
     pub(crate) async fn stop(&self) -> anyhow::Result<()> {
         let mut command = Command::new("bash");
-        command.arg(&self.script).arg("stop").stdin(Stdio::null()).stdout(Stdio::null());
+        command
+            .arg(&self.script)
+            .arg("stop")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
         let stopped = tokio::time::timeout(STOPPED_WITHIN, command.status()).await;
-        let status = stopped.context("the script did not end in time")?.context("bash cannot be started")?;
+        let status = stopped
+            .context("the script did not end in time")?
+            .context("bash cannot be started")?;
         ensure!(status.success(), "{} stop: {status}", self.script.display());
         Ok(())
     }

@@ -37,12 +37,19 @@ pub struct Options {
 /// If the product or a server cannot be started.
 pub async fn run(options: &Options, out: &mut (dyn Write + Send)) -> anyhow::Result<bool> {
     let Some(servers) = folder() else {
-        writeln!(out, "skipped: {FOLDER_VARIABLE} names no folder with servers, and there is none beside the repository")?;
+        writeln!(
+            out,
+            "skipped: {FOLDER_VARIABLE} names no folder with servers, and there is none beside the repository"
+        )?;
         return Ok(true);
     };
     let binary = product::binary().await?;
     let all = [Which::Pds, Which::Mastodon];
-    let chosen = if options.servers.is_empty() { &all[..] } else { &options.servers };
+    let chosen = if options.servers.is_empty() {
+        &all[..]
+    } else {
+        &options.servers
+    };
     let mut passed = true;
     for which in chosen {
         passed &= check(*which, &servers, &binary, out).await?;
@@ -77,10 +84,16 @@ async fn check_all(
         }
         Ok(())
     };
-    tell("a post with a link, a mention, a tag and a picture comes back as it was sent", walk.everything().await)?;
+    tell(
+        "a post with a link, a mention, a tag and a picture comes back as it was sent",
+        walk.everything().await,
+    )?;
     tell("a lost answer makes no second post", walk.lost_answer().await)?;
     for point in walk::places(world) {
-        tell(&format!("one post exists after a death at {}", point.word()), walk.death_at(point).await)?;
+        tell(
+            &format!("one post exists after a death at {}", point.word()),
+            walk.death_at(point).await,
+        )?;
     }
     Ok(passed)
 }

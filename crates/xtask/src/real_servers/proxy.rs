@@ -85,7 +85,11 @@ impl Proxy {
             notes: Mutex::default(),
         });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));
-        Ok(Self { base_url, shared, accepting })
+        Ok(Self {
+            base_url,
+            shared,
+            accepting,
+        })
     }
 
     /// Its address without a slash at the end.
@@ -121,7 +125,9 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
         tokio::spawn(async move {
             let service = service_fn(move |request| exchange(Arc::clone(&shared), request));
             // Errors are connections that were dropped on purpose, or callers that were killed.
-            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+            let _ = http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
         });
     }
 }
@@ -141,7 +147,9 @@ impl Shared {
         let author = sent.get("repo").and_then(Value::as_str).unwrap_or_default();
         if creates && lock(&self.expire).remove(author) {
             let refusal = Bytes::from_static(b"{\"error\":\"ExpiredToken\",\"message\":\"Token has expired\"}");
-            let answer = Response::builder().status(StatusCode::BAD_REQUEST).header("content-type", "application/json");
+            let answer = Response::builder()
+                .status(StatusCode::BAD_REQUEST)
+                .header("content-type", "application/json");
             return Ok(answer.body(Full::new(refusal))?);
         }
         let before = creates && self.creating.fetch_add(1, Ordering::Relaxed) % 2 == 1;
@@ -152,26 +160,41 @@ impl Shared {
         let answer = self.forward(head, body).await?;
         let made = text_of(self.which, &sent).filter(|_| creates && answer.status().is_success());
         if asked_about.is_some() || made.is_some() {
-            lock(&self.notes).push(Note { at: self.time.now(), asked_about, made });
+            lock(&self.notes).push(Note {
+                at: self.time.now(),
+                asked_about,
+                made,
+            });
         }
         if creates && !before {
             pause(self.hold).await;
         }
         let take_one = |left: usize| left.checked_sub(1);
-        let drops = creates && self.drop_answers.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take_one).is_ok();
+        let drops = creates
+            && self
+                .drop_answers
+                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, take_one)
+                .is_ok();
         anyhow::ensure!(!drops, "dropped on purpose");
         Ok(answer)
     }
 
     async fn forward(&self, head: hyper::http::request::Parts, body: Bytes) -> anyhow::Result<Response<Full<Bytes>>> {
         let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
-        let mut request = self.http.request(head.method, format!("{}{target}", self.upstream)).body(body);
+        let mut request = self
+            .http
+            .request(head.method, format!("{}{target}", self.upstream))
+            .body(body);
         for (name, value) in head.headers.iter().filter(|(name, _)| !is_of_the_hop(name.as_str())) {
             request = request.header(name, value);
         }
         let answer = request.send().await.context("the server behind")?;
         let mut response = Response::builder().status(answer.status());
-        for (name, value) in answer.headers().iter().filter(|(name, _)| !is_of_the_hop(name.as_str())) {
+        for (name, value) in answer
+            .headers()
+            .iter()
+            .filter(|(name, _)| !is_of_the_hop(name.as_str()))
+        {
             response = response.header(name, value);
         }
         let body: Result<Bytes, Infallible> = Ok(answer.bytes().await.context("the server behind")?);
@@ -182,14 +205,18 @@ impl Shared {
 
 /// Headers that belong to one connection (RFC 9110, 7.6.1), and those that the next hop sets itself.
 fn is_of_the_hop(name: &str) -> bool {
-    matches!(name, "host" | "connection" | "keep-alive" | "transfer-encoding" | "content-length" | "te" | "upgrade")
+    matches!(
+        name,
+        "host" | "connection" | "keep-alive" | "transfer-encoding" | "content-length" | "te" | "upgrade"
+    )
 }
 
 fn is_creating(which: Which, path: &str) -> bool {
     match which {
         Which::Pds => {
             let methods = ["createRecord", "putRecord", "applyWrites"];
-            path.strip_prefix("/xrpc/com.atproto.repo.").is_some_and(|method| methods.contains(&method))
+            path.strip_prefix("/xrpc/com.atproto.repo.")
+                .is_some_and(|method| methods.contains(&method))
         }
         Which::Mastodon => path == "/api/v1/statuses",
     }
@@ -203,11 +230,17 @@ fn asked_about(which: Which, method: &Method, uri: &hyper::Uri) -> Option<String
     match which {
         Which::Pds if uri.path() == "/xrpc/com.atproto.repo.getRecord" => {
             let query = url::form_urlencoded::parse(uri.query()?.as_bytes());
-            query.into_owned().find(|(name, _)| name == "repo").map(|(_, repo)| repo)
+            query
+                .into_owned()
+                .find(|(name, _)| name == "repo")
+                .map(|(_, repo)| repo)
         }
         Which::Pds => None,
         Which::Mastodon => {
-            let account = uri.path().strip_prefix("/api/v1/accounts/")?.strip_suffix("/statuses")?;
+            let account = uri
+                .path()
+                .strip_prefix("/api/v1/accounts/")?
+                .strip_suffix("/statuses")?;
             Some(account.to_owned())
         }
     }
@@ -238,7 +271,9 @@ mod tests {
 
     async fn proxy() -> (Proxy, reqwest::Client) {
         let time = Time::start(1.0);
-        let proxy = Proxy::start(Which::Mastodon, &upstream().await, time, Duration::ZERO).await.unwrap();
+        let proxy = Proxy::start(Which::Mastodon, &upstream().await, time, Duration::ZERO)
+            .await
+            .unwrap();
         (proxy, crate::chaos::control::http_client(FORWARDED_WITHIN).unwrap())
     }
 
@@ -246,7 +281,10 @@ mod tests {
     async fn a_dropped_answer_is_lost_after_the_server_has_made_the_post() {
         let (proxy, http) = proxy().await;
         proxy.drop_answers(1);
-        let post = || http.post(format!("{}/api/v1/statuses", proxy.base_url())).body(r#"{"status":"one"}"#);
+        let post = || {
+            http.post(format!("{}/api/v1/statuses", proxy.base_url()))
+                .body(r#"{"status":"one"}"#)
+        };
         assert!(post().send().await.is_err());
         assert_eq!(proxy.notes().first().unwrap().made.as_deref(), Some("one"));
         assert!(post().send().await.unwrap().status().is_success());
@@ -255,7 +293,11 @@ mod tests {
     #[tokio::test]
     async fn everything_else_passes_as_it_is_and_questions_are_noted() {
         let (proxy, http) = proxy().await;
-        let answer = http.get(format!("{}/api/v1/accounts/7/statuses?limit=40", proxy.base_url())).send().await.unwrap();
+        let answer = http
+            .get(format!("{}/api/v1/accounts/7/statuses?limit=40", proxy.base_url()))
+            .send()
+            .await
+            .unwrap();
         assert_eq!(answer.text().await.unwrap(), "GET /api/v1/accounts/7/statuses?limit=40");
         assert_eq!(proxy.notes().first().unwrap().asked_about.as_deref(), Some("7"));
     }

@@ -44,7 +44,11 @@ pub(crate) struct RealServer {
 impl RealServer {
     /// The server at `base`.
     pub(crate) fn new(which: Which, base: &str) -> anyhow::Result<Self> {
-        Ok(Self { which, http: http_client(ANSWERED_WITHIN)?, base: base.to_owned() })
+        Ok(Self {
+            which,
+            http: http_client(ANSWERED_WITHIN)?,
+            base: base.to_owned(),
+        })
     }
 
     async fn read(request: reqwest::RequestBuilder) -> anyhow::Result<Value> {
@@ -66,7 +70,11 @@ impl RealServer {
             Which::Mastodon => {
                 let path = format!("{}/api/v1/_mock/dev_user", self.base);
                 let made = Self::read(self.http.post(path).json(&json!({"username": name}))).await?;
-                Ok(Login { id: text(&made, "id")?, handle: text(&made, "username")?, secret: text(&made, "access_token")? })
+                Ok(Login {
+                    id: text(&made, "id")?,
+                    handle: text(&made, "username")?,
+                    secret: text(&made, "access_token")?,
+                })
             }
         }
     }
@@ -74,11 +82,22 @@ impl RealServer {
     async fn make_on_pds(&self, name: &str) -> anyhow::Result<Login> {
         let handle = format!("{name}.test");
         let account = json!({"email": format!("{name}@example.test"), "handle": handle, "password": "a long password"});
-        let made = Self::read(self.http.post(self.xrpc("com.atproto.server.createAccount")).json(&account)).await?;
+        let made = Self::read(
+            self.http
+                .post(self.xrpc("com.atproto.server.createAccount"))
+                .json(&account),
+        )
+        .await?;
         let request = self.http.post(self.xrpc("com.atproto.server.createAppPassword"));
-        let password = request.bearer_auth(text(&made, "accessJwt")?).json(&json!({"name": "broadside"}));
+        let password = request
+            .bearer_auth(text(&made, "accessJwt")?)
+            .json(&json!({"name": "broadside"}));
         let password = Self::read(password).await?;
-        Ok(Login { id: text(&made, "did")?, handle, secret: text(&password, "password")? })
+        Ok(Login {
+            id: text(&made, "did")?,
+            handle,
+            secret: text(&password, "password")?,
+        })
     }
 
     /// Every post of an account.
@@ -100,10 +119,21 @@ impl RealServer {
             let page = Self::read(self.http.get(self.xrpc("com.atproto.repo.listRecords")).query(&query)).await?;
             let records = page.get("records").and_then(Value::as_array).context("records")?;
             for whole in records {
-                let text = whole.pointer("/value/text").and_then(Value::as_str).unwrap_or_default().to_owned();
-                all.push(Record { text, whole: whole.clone() });
+                let text = whole
+                    .pointer("/value/text")
+                    .and_then(Value::as_str)
+                    .unwrap_or_default()
+                    .to_owned();
+                all.push(Record {
+                    text,
+                    whole: whole.clone(),
+                });
             }
-            match page.get("cursor").and_then(Value::as_str).filter(|_| !records.is_empty()) {
+            match page
+                .get("cursor")
+                .and_then(Value::as_str)
+                .filter(|_| !records.is_empty())
+            {
                 Some(next) => cursor = next.to_owned(),
                 None => return Ok(all),
             }
@@ -125,7 +155,10 @@ impl RealServer {
             let Some(last) = page.last() else { return Ok(all) };
             before = Some(text(last, "id")?);
             for whole in page {
-                all.push(Record { text: without_markup(&text(whole, "content")?), whole: whole.clone() });
+                all.push(Record {
+                    text: without_markup(&text(whole, "content")?),
+                    whole: whole.clone(),
+                });
             }
         }
         anyhow::bail!("the list of statuses has no end")
@@ -134,7 +167,8 @@ impl RealServer {
     /// The bytes of a blob of an account.
     pub(crate) async fn blob(&self, did: &str, cid: &str) -> anyhow::Result<Vec<u8>> {
         let query = [("did", did), ("cid", cid)];
-        self.bytes(self.http.get(self.xrpc("com.atproto.sync.getBlob")).query(&query)).await
+        self.bytes(self.http.get(self.xrpc("com.atproto.sync.getBlob")).query(&query))
+            .await
     }
 
     /// The bytes at an address of the server.
@@ -146,7 +180,11 @@ impl RealServer {
 
     async fn bytes(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Vec<u8>> {
         let answer = request.send().await.context("the real server")?;
-        ensure!(answer.status().is_success(), "the real server answered {}", answer.status());
+        ensure!(
+            answer.status().is_success(),
+            "the real server answered {}",
+            answer.status()
+        );
         Ok(answer.bytes().await?.to_vec())
     }
 }
@@ -168,7 +206,11 @@ fn without_markup(html: &str) -> String {
             _ => {}
         }
     }
-    text.replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">").replace("&#39;", "'").replace("&quot;", "\"")
+    text.replace("&amp;", "&")
+        .replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&#39;", "'")
+        .replace("&quot;", "\"")
 }
 
 #[cfg(test)]

@@ -46,11 +46,23 @@ impl<'a> Walk<'a> {
         server.start().await?;
         let request = json!({"ask": "key_create", "user": null, "name": "real", "import": null});
         let key = admin::ask(&server.data(), &request).await?.done()?;
-        let key = key.get("text").and_then(Value::as_str).context("a key without a text")?.to_owned();
-        let (login, friend) = (world.login("ada").await?, world.login("friend").await?);
+        let key = key
+            .get("text")
+            .and_then(Value::as_str)
+            .context("a key without a text")?
+            .to_owned();
+        let (login, friend) = (world.login("walker1").await?, world.login("walker2").await?);
         connect(binary, &server, world, &login).await?;
         let picture_url = format!("{pictures}/{PICTURE}");
-        Ok(Self { world, server, http: http_client(ENDED_WITHIN)?, key, login, friend, picture_url })
+        Ok(Self {
+            world,
+            server,
+            http: http_client(ENDED_WITHIN)?,
+            key,
+            login,
+            friend,
+            picture_url,
+        })
     }
 
     async fn create(&self, text: &str, media: &[&str]) -> anyhow::Result<String> {
@@ -61,11 +73,21 @@ impl<'a> Walk<'a> {
             object.insert("mediaUrls".to_owned(), json!(media));
         }
         let url = format!("{}/api/v1/create-post", self.server.base_url());
-        let answer = self.http.post(url).header("x-api-key", &self.key).json(&body).send().await?;
+        let answer = self
+            .http
+            .post(url)
+            .header("x-api-key", &self.key)
+            .json(&body)
+            .send()
+            .await?;
         let (status, answer) = (answer.status(), answer.text().await?);
         ensure!(status.is_success(), "create-post was answered {status}: {answer}");
         let answer: Value = serde_json::from_str(&answer)?;
-        Ok(answer.get("postGroupId").and_then(Value::as_str).context("no postGroupId")?.to_owned())
+        Ok(answer
+            .get("postGroupId")
+            .and_then(Value::as_str)
+            .context("no postGroupId")?
+            .to_owned())
     }
 
     /// Waits until the post has come to its end.
@@ -73,8 +95,16 @@ impl<'a> Walk<'a> {
         let deadline = Deadline::within(ENDED_WITHIN);
         let database = Database::of(&self.server.data());
         loop {
-            let row = database.posts().await?.into_iter().find(|row| row.group == group).context("an unknown group")?;
-            if matches!(row.state.as_str(), "published" | "failed" | "unconfirmed" | "missed" | "cancelled") {
+            let row = database
+                .posts()
+                .await?
+                .into_iter()
+                .find(|row| row.group == group)
+                .context("an unknown group")?;
+            if matches!(
+                row.state.as_str(),
+                "published" | "failed" | "unconfirmed" | "missed" | "cancelled"
+            ) {
                 return Ok(row);
             }
             if deadline.passed() {
@@ -99,7 +129,9 @@ impl<'a> Walk<'a> {
         let row = self.ended(&self.create(&text, &[&self.picture_url]).await?).await?;
         ensure!(row.state == "published", "it is {}: {}", row.state, row.data);
         let found = self.out_there(|record| record.text.contains("am Schluss")).await?;
-        let [record] = found.as_slice() else { bail!("it is out there {} times", found.len()) };
+        let [record] = found.as_slice() else {
+            bail!("it is out there {} times", found.len())
+        };
         match self.world.platform() {
             Platform::Bluesky => self.check_record(record, &text).await,
             _ => self.check_status(record).await,
@@ -109,25 +141,55 @@ impl<'a> Walk<'a> {
     async fn check_record(&self, record: &Record, text: &str) -> anyhow::Result<()> {
         ensure!(record.text == text, "the text is '{}'", record.text);
         let wanted = [
-            (format!("@{}", self.friend.handle), "mention", "did", self.friend.id.as_str()),
-            ("https://example.com/ä?b=1".to_owned(), "link", "uri", "https://example.com/ä?b=1"),
+            (
+                format!("@{}", self.friend.handle),
+                "mention",
+                "did",
+                self.friend.id.as_str(),
+            ),
+            (
+                "https://example.com/ä?b=1".to_owned(),
+                "link",
+                "uri",
+                "https://example.com/ä?b=1",
+            ),
             ("#größe".to_owned(), "tag", "tag", "größe"),
         ];
-        let facets = record.whole.pointer("/value/facets").and_then(Value::as_array).context("no facets")?;
+        let facets = record
+            .whole
+            .pointer("/value/facets")
+            .and_then(Value::as_array)
+            .context("no facets")?;
         ensure!(facets.len() == wanted.len(), "there are {} facets", facets.len());
         for (facet, (piece, kind, field, value)) in facets.iter().zip(&wanted) {
-            let at = |name: &str| facet.pointer(&format!("/index/{name}")).and_then(Value::as_u64).unwrap_or_default();
+            let at = |name: &str| {
+                facet
+                    .pointer(&format!("/index/{name}"))
+                    .and_then(Value::as_u64)
+                    .unwrap_or_default()
+            };
             let (from, to) = (usize::try_from(at("byteStart"))?, usize::try_from(at("byteEnd"))?);
             let covered = text.as_bytes().get(from..to).map(String::from_utf8_lossy);
-            ensure!(covered.as_deref() == Some(piece), "a facet covers {covered:?} and not '{piece}'");
+            ensure!(
+                covered.as_deref() == Some(piece),
+                "a facet covers {covered:?} and not '{piece}'"
+            );
             let feature = facet.pointer("/features/0").context("a facet without a feature")?;
-            let is_kind = feature.get("$type").and_then(Value::as_str) == Some(&format!("app.bsky.richtext.facet#{kind}"));
+            let is_kind =
+                feature.get("$type").and_then(Value::as_str) == Some(&format!("app.bsky.richtext.facet#{kind}"));
             let said = feature.get(field).and_then(Value::as_str).unwrap_or_default();
             let same = said == *value || (*kind == "link" && url::Url::parse(said) == url::Url::parse(value));
             ensure!(is_kind && same, "the facet of '{piece}' is {feature}");
         }
-        let cid = record.whole.pointer("/value/embed/images/0/image/ref/$link").and_then(Value::as_str);
-        let blob = self.world.server().blob(&self.login.id, cid.context("no picture")?).await?;
+        let cid = record
+            .whole
+            .pointer("/value/embed/images/0/image/ref/$link")
+            .and_then(Value::as_str);
+        let blob = self
+            .world
+            .server()
+            .blob(&self.login.id, cid.context("no picture")?)
+            .await?;
         same_picture(&blob)
     }
 
@@ -136,7 +198,11 @@ impl<'a> Walk<'a> {
         for piece in ["example.com", "größe", self.friend.handle.as_str()] {
             ensure!(html.contains(piece), "'{piece}' is not in {html}");
         }
-        let url = record.whole.pointer("/media_attachments/0/url").and_then(Value::as_str).context("no picture")?;
+        let url = record
+            .whole
+            .pointer("/media_attachments/0/url")
+            .and_then(Value::as_str)
+            .context("no picture")?;
         same_picture(&self.world.server().file(url).await?)
     }
 
@@ -168,8 +234,18 @@ impl<'a> Walk<'a> {
 
     async fn exactly_one(&self, text: &str, row: &PostRow) -> anyhow::Result<()> {
         let copies = self.out_there(|record| record.text == text).await?.len();
-        ensure!(copies == 1, "it is out there {copies} times, and the server says {}: {}", row.state, row.data);
-        ensure!(row.state == "published", "it is out there, and the server says {}: {}", row.state, row.data);
+        ensure!(
+            copies == 1,
+            "it is out there {copies} times, and the server says {}: {}",
+            row.state,
+            row.data
+        );
+        ensure!(
+            row.state == "published",
+            "it is out there, and the server says {}: {}",
+            row.state,
+            row.data
+        );
         Ok(())
     }
 }
@@ -177,7 +253,14 @@ impl<'a> Walk<'a> {
 /// `broadside account add`, with the secret in the environment.
 async fn connect(binary: &Path, server: &Server, world: &RealWorld, login: &Login) -> anyhow::Result<()> {
     let mut command = Command::new(binary);
-    command.args(["account", "add", "--platform", world.platform().word(), "--base-url", world.proxy().base_url()]);
+    command.args([
+        "account",
+        "add",
+        "--platform",
+        world.platform().word(),
+        "--base-url",
+        world.proxy().base_url(),
+    ]);
     command.arg("--data").arg(server.data()).args(server.time().flags());
     let variable = match world.platform() {
         Platform::Bluesky => {
@@ -186,16 +269,29 @@ async fn connect(binary: &Path, server: &Server, world: &RealWorld, login: &Logi
         }
         _ => "BROADSIDE_ACCOUNT_TOKEN",
     };
-    let output = command.env(variable, &login.secret).stdin(std::process::Stdio::null()).output().await?;
+    let output = command
+        .env(variable, &login.secret)
+        .stdin(std::process::Stdio::null())
+        .output()
+        .await?;
     let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "`broadside account add` ended with {}: {said}", output.status);
+    ensure!(
+        output.status.success(),
+        "`broadside account add` ended with {}: {said}",
+        output.status
+    );
     Ok(())
 }
 
 fn same_picture(bytes: &[u8]) -> anyhow::Result<()> {
     let (_, original) = sandbox::samples::by_name(PICTURE).context("no such sample")?;
     let same = Sha256::digest(bytes) == Sha256::digest(&original);
-    ensure!(same, "the picture came back with {} bytes instead of {}", bytes.len(), original.len());
+    ensure!(
+        same,
+        "the picture came back with {} bytes instead of {}",
+        bytes.len(),
+        original.len()
+    );
     Ok(())
 }
 

@@ -36,9 +36,24 @@ impl RealWorld {
     /// Starts the server with its data below `scratch`, and the proxy before it.
     pub(crate) async fn start(which: Which, servers: &Path, scratch: &Path, time: Time) -> anyhow::Result<Self> {
         let running = Running::start(which, servers, scratch).await?;
-        let server = RealServer::new(which, running.base_url())?;
-        let proxy = Proxy::start(which, running.base_url(), time, SEND_TAKES).await?;
-        Ok(Self { running, server, proxy, logins: Mutex::default(), notes_read: AtomicUsize::new(0) })
+        let parts = async {
+            let server = RealServer::new(which, running.base_url())?;
+            anyhow::Ok((server, Proxy::start(which, running.base_url(), time, SEND_TAKES).await?))
+        };
+        let (server, proxy) = match parts.await {
+            Ok(parts) => parts,
+            Err(error) => {
+                running.stop().await?;
+                return Err(error);
+            }
+        };
+        Ok(Self {
+            running,
+            server,
+            proxy,
+            logins: Mutex::default(),
+            notes_read: AtomicUsize::new(0),
+        })
     }
 
     /// Ends the server.
@@ -71,7 +86,10 @@ impl RealWorld {
     /// Makes an account.
     pub(crate) async fn login(&self, name: &str) -> anyhow::Result<Login> {
         let login = self.server.make_account(name).await?;
-        self.logins.lock().unwrap_or_else(PoisonError::into_inner).push(login.clone());
+        self.logins
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(login.clone());
         Ok(login)
     }
 
@@ -86,14 +104,23 @@ impl RealWorld {
 
     fn target(&self, login: &Login) -> Target {
         let credentials = self.credentials(login);
-        Target { platform: self.platform(), remote_id: login.id.clone(), media_url: None, credentials }
+        Target {
+            platform: self.platform(),
+            remote_id: login.id.clone(),
+            media_url: None,
+            credentials,
+        }
     }
 }
 
 #[async_trait]
 impl Outside for RealWorld {
     fn settings(&self) -> String {
-        format!("[platforms.{}]\nbase_url = \"{}\"\n", self.platform(), self.proxy.base_url())
+        format!(
+            "[platforms.{}]\nbase_url = \"{}\"\n",
+            self.platform(),
+            self.proxy.base_url()
+        )
     }
 
     async fn accounts(&self, per_platform: usize) -> anyhow::Result<(Vec<Target>, Vec<String>)> {
@@ -104,12 +131,14 @@ impl Outside for RealWorld {
         Ok((targets, Vec::new()))
     }
 
-    async fn victim(&self) -> anyhow::Result<Option<Target>> {
-        match self.running.which() {
-            Which::Pds => Ok(Some(self.target(&self.login("victim").await?))),
-            // Its tokens never end.
-            Which::Mastodon => Ok(None),
+    async fn victims(&self, count: usize) -> anyhow::Result<Vec<Target>> {
+        // Mastodon's tokens never end.
+        let count = if self.running.which() == Which::Pds { count } else { 0 };
+        let mut victims = Vec::new();
+        for number in 0..count {
+            victims.push(self.target(&self.login(&format!("victim{number}")).await?));
         }
+        Ok(victims)
     }
 
     async fn fresh_credentials(&self, target: &Target) -> anyhow::Result<Value> {
@@ -117,16 +146,15 @@ impl Outside for RealWorld {
         Ok(self.credentials(&login.context("an account that nobody made")?))
     }
 
-    async fn provoke(&self, point: CrashPoint, victim: Option<&Target>) -> anyhow::Result<bool> {
+    async fn provoke(&self, point: CrashPoint, victim: Option<&Target>) -> anyhow::Result<()> {
         match (point, victim) {
             (CrashPoint::Asked, _) => self.proxy.drop_answers(3),
             (CrashPoint::RefreshBegun | CrashPoint::RefreshAnswered, Some(victim)) => {
                 self.proxy.expire(&victim.remote_id);
-                return Ok(true);
             }
             _ => {}
         }
-        Ok(false)
+        Ok(())
     }
 
     fn can_reach(&self, point: CrashPoint) -> bool {
@@ -159,7 +187,11 @@ impl Outside for RealWorld {
         let notes = self.proxy.notes();
         let read = self.notes_read.swap(notes.len(), Ordering::Relaxed);
         let asked = notes.into_iter().skip(read).filter_map(|note| {
-            Some(Question { platform: self.platform().word().to_owned(), account: note.asked_about?, at: note.at })
+            Some(Question {
+                platform: self.platform().word().to_owned(),
+                account: note.asked_about?,
+                at: note.at,
+            })
         });
         Ok(asked.collect())
     }

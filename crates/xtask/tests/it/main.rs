@@ -1,0 +1,4 @@
+//! The checks that run against the real binary, as the default tests run them.
+
+#[cfg(test)]
+mod product;
