@@ -330,7 +330,12 @@ impl MediaLinks for TestMedia {
 
 #[async_trait::async_trait]
 impl crate::media::MediaImports for TestMedia {
-    async fn import(&self, _: domain::ids::UserId, _: &str, _: &::media::Allowance) -> Result<Media, ::media::FetchError> {
+    async fn import(
+        &self,
+        _: domain::ids::UserId,
+        _: &str,
+        _: &::media::Allowance,
+    ) -> Result<Media, ::media::FetchError> {
         Err(::media::FetchError::BlockedHost)
     }
 

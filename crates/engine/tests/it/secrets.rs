@@ -109,6 +109,28 @@ fn files_below(folder: &Path) -> Vec<(String, Vec<u8>)> {
         .collect()
 }
 
+const PANICKING_TOKEN: &str = "panic-marker-token";
+
+/// A post whose worker panics with its token at hand.
+async fn panic_in_a_send(outside: &Outside, engine: &engine::Engine) {
+    let (user, reddit) = outside.add_account(engine, Platform::Reddit, PANICKING_TOKEN).await;
+    post_now(
+        engine,
+        &user,
+        &reddit,
+        Content {
+            head: PartContent {
+                text: "boom".to_owned(),
+                media: vec![],
+            },
+            ..Content::default()
+        },
+    )
+    .await;
+    let mut publisher = engine::Publisher::new(engine.clone(), tokio_util::sync::CancellationToken::new());
+    publisher.run_until_idle().await.unwrap();
+}
+
 #[tokio::test]
 async fn no_token_is_left_in_logs_answers_history_or_files() {
     let log = Log::default();
@@ -152,25 +174,8 @@ async fn no_token_is_left_in_logs_answers_history_or_files() {
             answers += &format!("{:?}", engine.accounts(&reach).await.unwrap());
         }
     }
-    let (user, reddit) = outside
-        .add_account(&engine, Platform::Reddit, "panic-marker-token")
-        .await;
-    secrets.push("panic-marker-token".to_owned());
-    post_now(
-        &engine,
-        &user,
-        &reddit,
-        Content {
-            head: PartContent {
-                text: "boom".to_owned(),
-                media: vec![],
-            },
-            ..Content::default()
-        },
-    )
-    .await;
-    let mut publisher = engine::Publisher::new(engine.clone(), tokio_util::sync::CancellationToken::new());
-    publisher.run_until_idle().await.unwrap();
+    panic_in_a_send(&outside, &engine).await;
+    secrets.push(PANICKING_TOKEN.to_owned());
 
     let mut found = leaks("the log", &log.0.lock().unwrap(), &secrets);
     found.extend(leaks("an answer", answers.as_bytes(), &secrets));

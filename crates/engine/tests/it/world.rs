@@ -396,7 +396,7 @@ impl MediaSource for SandboxMedia {
     ) -> BoxFut<'a, std::io::Result<BoxStream<'static, std::io::Result<bytes::Bytes>>>> {
         Box::pin(async move {
             let (_, bytes) = sandbox::samples::by_name(&media.key).ok_or(std::io::ErrorKind::NotFound)?;
-            let rest = bytes::Bytes::from(bytes).slice(usize::try_from(offset).unwrap()..);
+            let rest = bytes.slice(usize::try_from(offset).unwrap()..);
             Ok(stream::iter([Ok(rest)]).boxed())
         })
     }

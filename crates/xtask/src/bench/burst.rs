@@ -115,15 +115,23 @@ impl FailPoints for Watch {
 pub(super) async fn measure(bench: &Bench, burst: Burst) -> anyhow::Result<Vec<Line>> {
     let dir = bench.folder("burst");
     seed::copy(&bench.with_many_future_posts().await?, &dir)?;
-    let sandbox = sandbox::Options { rate_limits: false, ..sandbox::Options::new(Arc::new(SystemClock)) };
+    let sandbox = sandbox::Options {
+        rate_limits: false,
+        ..sandbox::Options::new(Arc::new(SystemClock))
+    };
     let sandbox = sandbox::start(sandbox).await?;
     let watch = Arc::new(Watch::default());
     let mut endpoints = Endpoints::default();
-    endpoints.overrides.insert(Platform::Mastodon, sandbox.endpoint(Platform::Mastodon));
+    endpoints
+        .overrides
+        .insert(Platform::Mastodon, sandbox.endpoint(Platform::Mastodon));
     let setup = Setup {
         endpoints,
         points: Arc::clone(&watch) as Arc<dyn FailPoints>,
-        settings: Settings { pacing: false, ..Settings::default() },
+        settings: Settings {
+            pacing: false,
+            ..Settings::default()
+        },
         ..Setup::default()
     };
     let engine = site::open(&dir, setup).await?;
@@ -156,9 +164,14 @@ async fn connect(engine: &Engine, user: &User, sandbox: &Sandbox) -> anyhow::Res
         new.remote_id = Some(seed::remote_id(number));
         let account = sandbox.add_account(&new)?;
         let token = Some(SecretText::from(account.token.as_str()));
-        let credentials = Credentials { token, ..Credentials::default() };
+        let credentials = Credentials {
+            token,
+            ..Credentials::default()
+        };
         let base_url = account.base_url.to_string();
-        engine.connect_account(user.id, Platform::Mastodon, Some(&base_url), &credentials).await?;
+        engine
+            .connect_account(user.id, Platform::Mastodon, Some(&base_url), &credentials)
+            .await?;
     }
     Ok(())
 }
@@ -168,22 +181,36 @@ async fn sample(engine: &Engine, user: &User, burst: Burst, watch: &Watch, nth: 
     let due = SystemClock.now().saturating_add(burst.lead)?;
     let owner = user.clone();
     let single = move |number: u32| {
-        let target = Target { platform: Platform::Mastodon, remote_id: seed::remote_id(number % seed::ACCOUNTS) };
+        let target = Target {
+            platform: Platform::Mastodon,
+            remote_id: seed::remote_id(number % seed::ACCOUNTS),
+        };
         seed::group(&owner, format!("{} {nth}-{number}", seed::TEXT), vec![target], due)
     };
     watch.take();
     seed::make_groups(engine, burst.posts, single).await?;
     let ready = due.saturating_sub(SignedDuration::from_millis(500))?;
-    ensure!(SystemClock.now() < ready, "making the posts took longer than until they were due");
+    ensure!(
+        SystemClock.now() < ready,
+        "making the posts took longer than until they were due"
+    );
     let until_task = look(engine.clone(), ninety_nine_percent(burst.posts as usize), due).await?;
     let until = due.saturating_add(PATIENCE)?;
     while watch.settled() < burst.posts as usize {
-        ensure!(SystemClock.now() < until, "only {} of {} posts were sent", watch.settled(), burst.posts);
+        ensure!(
+            SystemClock.now() < until,
+            "only {} of {} posts were sent",
+            watch.settled(),
+            burst.posts
+        );
         nap(Duration::from_millis(20)).await;
     }
     let mut settled = watch.take();
     settled.sort_unstable();
-    let last = ninety_nine_percent(settled.len()).checked_sub(1).and_then(|index| settled.get(index)).copied();
+    let last = ninety_nine_percent(settled.len())
+        .checked_sub(1)
+        .and_then(|index| settled.get(index))
+        .copied();
     let last = last.context("nothing was sent")?;
     Ok((until_task, since(due, last)))
 }

@@ -13,9 +13,9 @@ use store::{ClaimAsk, Slots};
 
 use super::Bench;
 use super::report::{Line, Subject, Target as Bound};
+use super::seed;
 use super::site::{self, Setup};
 use super::stopwatch::{Stopwatch, median};
-use super::seed;
 use crate::clock::SystemClock;
 
 /// Posts in one claim.
@@ -36,7 +36,10 @@ pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Line> {
     let (many, few) = (bench.folder("many"), bench.folder("few"));
     seed::copy(&bench.with_many_future_posts().await?, &many)?;
     seed::copy(&bench.with_few_future_posts().await?, &few)?;
-    let (many, few) = (site::open(&many, Setup::default()).await?, site::open(&few, Setup::default()).await?);
+    let (many, few) = (
+        site::open(&many, Setup::default()).await?,
+        site::open(&few, Setup::default()).await?,
+    );
     let user = many.user_by_name(seed::USER).await?;
     let mut rng = StdRng::seed_from_u64(1);
     let (mut beside_many, mut beside_few) = (Vec::new(), Vec::new());
@@ -57,15 +60,24 @@ async fn sample(engine: &Engine, user: &User, rng: &mut StdRng) -> anyhow::Resul
     let mut took = Vec::new();
     for _ in 0..CLAIMS {
         let targets = (0..CLAIMED)
-            .map(|number| Target { platform: Platform::Mastodon, remote_id: seed::remote_id(number) })
+            .map(|number| Target {
+                platform: Platform::Mastodon,
+                remote_id: seed::remote_id(number),
+            })
             .collect();
         let now = SystemClock.now();
-        engine.create_group(seed::group(user, seed::TEXT.to_owned(), targets, now)).await?;
+        engine
+            .create_group(seed::group(user, seed::TEXT.to_owned(), targets, now))
+            .await?;
         let ask = ask(rng);
         let watch = Stopwatch::start();
         let claimed = engine.store().claim_due(ask).await?;
         took.push(watch.elapsed().as_secs_f64() * 1e6);
-        anyhow::ensure!(claimed.claims.len() == CLAIMED as usize, "{} were claimed", claimed.claims.len());
+        anyhow::ensure!(
+            claimed.claims.len() == CLAIMED as usize,
+            "{} were claimed",
+            claimed.claims.len()
+        );
     }
     Ok(median(&took))
 }
@@ -77,7 +89,12 @@ fn ask(rng: &mut StdRng) -> ClaimAsk {
         now,
         limit: CLAIMED as usize,
         lease: SignedDuration::from_hours(1),
-        attempts: (0..CLAIMED).map(|_| AttemptId::from_bytes(mint.next(now, rng))).collect(),
-        slots: Slots { per_account_max: u16::MAX, ..Slots::default() },
+        attempts: (0..CLAIMED)
+            .map(|_| AttemptId::from_bytes(mint.next(now, rng)))
+            .collect(),
+        slots: Slots {
+            per_account_max: u16::MAX,
+            ..Slots::default()
+        },
     }
 }

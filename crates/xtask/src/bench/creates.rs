@@ -14,9 +14,9 @@ use tokio::task::JoinSet;
 use super::Bench;
 use super::load::{Load, nap};
 use super::report::{Line, Subject, Target};
+use super::seed;
 use super::site::{self, Setup};
 use super::stopwatch::Stopwatch;
-use super::seed;
 use crate::clock::SystemClock;
 
 /// Requests under way at once.
@@ -73,14 +73,29 @@ pub(super) async fn measure(bench: &Bench, disk: Disk) -> anyhow::Result<Line> {
     let (grouped, single) = (bench.folder("grouped"), bench.folder("single"));
     seed::copy(&filled, &grouped)?;
     seed::copy(&filled, &single)?;
-    let ours = site::open(&grouped, Setup { slower_by: disk.slower_by, ..Setup::default() }).await?;
-    let baseline = Setup { commands_per_commit_max: Some(1), slower_by: disk.slower_by, ..Setup::default() };
+    let ours = site::open(
+        &grouped,
+        Setup {
+            slower_by: disk.slower_by,
+            ..Setup::default()
+        },
+    )
+    .await?;
+    let baseline = Setup {
+        commands_per_commit_max: Some(1),
+        slower_by: disk.slower_by,
+        ..Setup::default()
+    };
     let baseline = site::open(&single, baseline).await?;
     let server = site::serve(&ours, &grouped).await?;
     let user = ours.user_by_name(seed::USER).await?;
     let key = ours.create_key(user.id, "bench").await?.text;
     let later = SystemClock.now().saturating_add(SignedDuration::from_hours(24 * 30))?;
-    let load = Load { addr: server.addr, clients: CLIENTS, request: request(key.expose(), later) };
+    let load = Load {
+        addr: server.addr,
+        clients: CLIENTS,
+        request: request(key.expose(), later),
+    };
     let (mut with_group_commit, mut one_by_one) = (Vec::new(), Vec::new());
     for nth in 0..bench.sizes.samples {
         if nth % 2 == 0 {
@@ -99,7 +114,11 @@ fn request(key: &str, at: Timestamp) -> Vec<u8> {
     let targets: Vec<_> = seed::three_targets()
         .into_iter()
         .map(|target| {
-            let word = if target.platform == domain::platform::Platform::X { "twitter" } else { target.platform.word() };
+            let word = if target.platform == domain::platform::Platform::X {
+                "twitter"
+            } else {
+                target.platform.word()
+            };
             format!("{word}-{}", target.remote_id)
         })
         .collect();

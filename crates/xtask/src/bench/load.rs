@@ -53,7 +53,12 @@ impl Load {
         for _ in 0..self.clients {
             let stream = TcpStream::connect(self.addr).await.context("connecting")?;
             stream.set_nodelay(true)?;
-            clients.spawn(client(stream, Arc::clone(&request), Arc::clone(&answered), Arc::clone(&stop)));
+            clients.spawn(client(
+                stream,
+                Arc::clone(&request),
+                Arc::clone(&answered),
+                Arc::clone(&stop),
+            ));
         }
         nap(WARM_UP).await;
         let (before, watch) = (answered.load(Ordering::Relaxed), Stopwatch::start());
@@ -71,7 +76,9 @@ impl Load {
 /// Waits on the machine's clock.
 pub(super) async fn nap(by: Duration) {
     let by = SignedDuration::try_from(by).unwrap_or_default();
-    SystemClock.sleep_until(SystemClock.now().saturating_add(by).unwrap_or_default()).await;
+    SystemClock
+        .sleep_until(SystemClock.now().saturating_add(by).unwrap_or_default())
+        .await;
 }
 
 async fn client(
@@ -118,7 +125,8 @@ fn whole(answer: &[u8]) -> anyhow::Result<Option<(usize, usize)>> {
     }
     let length = head.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
+        name.eq_ignore_ascii_case("content-length")
+            .then(|| value.trim().parse::<usize>().ok())?
     });
     let length = length.context("an answer without a length")?;
     Ok(Some((end + 4, end + 4 + length)))

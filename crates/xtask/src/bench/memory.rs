@@ -96,7 +96,15 @@ async fn optimised_binary() -> anyhow::Result<PathBuf> {
     }
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let built = Command::new(cargo)
-        .args(["build", "--quiet", "--release", "--package", "broadside", "--bin", "broadside"])
+        .args([
+            "build",
+            "--quiet",
+            "--release",
+            "--package",
+            "broadside",
+            "--bin",
+            "broadside",
+        ])
         .args(["--message-format", "json-render-diagnostics"])
         .current_dir(crate::repository())
         .stderr(Stdio::inherit())
@@ -126,13 +134,21 @@ impl Server {
         let printed = dir.with_extension("printed");
         let log = std::fs::File::create(&printed).context("cannot make the file for the server's output")?;
         let mut command = Command::new(binary);
-        command.args(["serve", "--listen", &addr.to_string(), "--data"]).arg(dir);
+        command
+            .args(["serve", "--listen", &addr.to_string(), "--data"])
+            .arg(dir);
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("BROADSIDE_")) {
             command.env_remove(name);
         }
-        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).kill_on_drop(true);
+        command
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .kill_on_drop(true);
         let watch = Stopwatch::start();
-        let mut child = command.spawn().with_context(|| format!("cannot start {}", binary.display()))?;
+        let mut child = command
+            .spawn()
+            .with_context(|| format!("cannot start {}", binary.display()))?;
         loop {
             if is_ready(addr).await {
                 let took = watch.elapsed();
@@ -141,7 +157,11 @@ impl Server {
             if let Some(status) = child.try_wait()? {
                 bail!("the server ended with {status}:\n{}", end_of(&printed));
             }
-            ensure!(watch.elapsed() < READY_WITHIN, "the server was not ready in time:\n{}", end_of(&printed));
+            ensure!(
+                watch.elapsed() < READY_WITHIN,
+                "the server was not ready in time:\n{}",
+                end_of(&printed)
+            );
             nap(Duration::from_millis(1)).await;
         }
     }
@@ -151,7 +171,9 @@ impl Server {
         let id = self.child.id().context("the server has ended")?;
         let status = std::fs::read_to_string(format!("/proc/{id}/status")).context("the server's status")?;
         let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-        let kib: u32 = line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok()).context("its memory")?;
+        let kib: u32 = line
+            .and_then(|line| line.split_whitespace().nth(1)?.parse().ok())
+            .context("its memory")?;
         Ok(f64::from(kib) * 1_024.0 / 1e6)
     }
 
@@ -173,8 +195,15 @@ async fn is_ready(addr: SocketAddr) -> bool {
 async fn open_connections(addr: SocketAddr) -> anyhow::Result<Vec<TcpStream>> {
     let (mut connections, mut buffer) = (Vec::new(), Vec::new());
     for _ in 0..CONNECTIONS {
-        let mut stream = TcpStream::connect(addr).await.context("too few open files are allowed, or too few connections")?;
-        exchange(&mut stream, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", &mut buffer).await?;
+        let mut stream = TcpStream::connect(addr)
+            .await
+            .context("too few open files are allowed, or too few connections")?;
+        exchange(
+            &mut stream,
+            b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            &mut buffer,
+        )
+        .await?;
         connections.push(stream);
     }
     Ok(connections)

@@ -125,9 +125,16 @@ pub async fn run(options: &Options, out: &mut (dyn Write + Send)) -> anyhow::Res
     };
     let mut lines = Vec::new();
     for name in chosen {
-        let measured = bench.measure(name).await.with_context(|| format!("measuring {name:?}"))?;
+        let measured = bench
+            .measure(name)
+            .await
+            .with_context(|| format!("measuring {name:?}"))?;
         for line in measured {
-            let text = if options.json { serde_json::to_string(&line)? } else { line.to_string() };
+            let text = if options.json {
+                serde_json::to_string(&line)?
+            } else {
+                line.to_string()
+            };
             writeln!(out, "{text}")?;
             lines.push(line);
         }

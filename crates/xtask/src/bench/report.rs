@@ -78,7 +78,10 @@ pub(super) struct Line {
 impl Line {
     /// Ours against a baseline that was measured in turns with it.
     pub(super) fn against(subject: Subject, ours: &[f64], baseline: &[f64]) -> Self {
-        eprintln!("{}: ours {ours:.1?}, baseline {baseline:.1?} {}", subject.name, subject.unit);
+        eprintln!(
+            "{}: ours {ours:.1?}, baseline {baseline:.1?} {}",
+            subject.name, subject.unit
+        );
         Self::new(subject, median(ours), median(baseline), ours.len())
     }
 
@@ -139,12 +142,20 @@ fn machine() -> &'static str {
         let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
         let (cpu, memory) = (read("/proc/cpuinfo"), read("/proc/meminfo"));
         let model = cpu.lines().find(|line| line.starts_with("model name"));
-        let model = model.and_then(|line| line.split_once(':')).map_or("unknown", |(_, name)| name.trim());
+        let model = model
+            .and_then(|line| line.split_once(':'))
+            .map_or("unknown", |(_, name)| name.trim());
         let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
         let kib = memory.lines().find(|line| line.starts_with("MemTotal"));
-        let kib: u64 = kib.and_then(|line| line.split_whitespace().nth(1)?.parse().ok()).unwrap_or(0);
+        let kib: u64 = kib
+            .and_then(|line| line.split_whitespace().nth(1)?.parse().ok())
+            .unwrap_or(0);
         let system = read("/proc/sys/kernel/osrelease");
-        format!("{cores} cores of {model}, {} GiB, Linux {}", (kib + (1 << 19)) >> 20, system.trim())
+        format!(
+            "{cores} cores of {model}, {} GiB, Linux {}",
+            (kib + (1 << 19)) >> 20,
+            system.trim()
+        )
     })
 }
 
@@ -153,8 +164,15 @@ fn commit() -> &'static str {
     static COMMIT: OnceLock<String> = OnceLock::new();
     COMMIT.get_or_init(|| {
         let git = |args: &[&str]| {
-            let output = Command::new("git").args(args).current_dir(crate::repository()).output().ok()?;
-            output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+            let output = Command::new("git")
+                .args(args)
+                .current_dir(crate::repository())
+                .output()
+                .ok()?;
+            output
+                .status
+                .success()
+                .then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
         };
         let head = git(&["rev-parse", "--short=12", "HEAD"]).unwrap_or_else(|| "unknown".to_owned());
         let is_changed = git(&["status", "--porcelain", "--untracked-files=no"]).is_some_and(|text| !text.is_empty());
@@ -226,7 +244,10 @@ mod tests {
     fn a_line_says_whether_its_target_is_met() {
         assert!(Line::against(SUBJECT, &[50.0, 60.0, 55.0], &[11.0, 10.0, 12.0]).pass);
         assert!(!Line::against(SUBJECT, &[50.0], &[11.0]).pass);
-        let below = Subject { target: Target::Below(1.0), ..SUBJECT };
+        let below = Subject {
+            target: Target::Below(1.0),
+            ..SUBJECT
+        };
         assert!(!Line::within(below, &[100.0], 100.0).pass);
         assert!(Line::within(below, &[99.0], 100.0).pass);
     }
@@ -235,8 +256,10 @@ mod tests {
     fn the_json_object_has_the_agreed_fields() {
         let line = serde_json::to_value(Line::within(SUBJECT, &[1_234.567], 100.0)).unwrap();
         let keys: Vec<_> = line.as_object().unwrap().keys().map(String::as_str).collect();
-        let mut wanted =
-            ["name", "ours", "baseline", "ratio", "target", "pass", "samples", "machine", "commit"].to_vec();
+        let mut wanted = [
+            "name", "ours", "baseline", "ratio", "target", "pass", "samples", "machine", "commit",
+        ]
+        .to_vec();
         wanted.sort_unstable();
         let mut keys = keys;
         keys.sort_unstable();
@@ -248,7 +271,10 @@ mod tests {
     #[test]
     fn the_document_has_a_row_for_each_line() {
         let text = document(&[Line::within(SUBJECT, &[7.0], 1.0)]);
-        assert!(text.contains("| `creates` | Creates | 7.00 /s | one by one: 1.00 /s | 7.000 | >= 5 | met |"), "{text}");
+        assert!(
+            text.contains("| `creates` | Creates | 7.00 /s | one by one: 1.00 /s | 7.000 | >= 5 | met |"),
+            "{text}"
+        );
         assert!(text.contains("the median of at least 1 samples"), "{text}");
     }
 }

@@ -40,7 +40,10 @@ pub(super) const TEXT: &str = "We have just shipped the release that so many of 
 
 /// The three places that a group goes to.
 pub(super) fn three_targets() -> Vec<Target> {
-    let of = |platform, remote_id: &str| Target { platform, remote_id: remote_id.to_owned() };
+    let of = |platform, remote_id: &str| Target {
+        platform,
+        remote_id: remote_id.to_owned(),
+    };
     vec![
         of(Platform::X, "1000000000000000001"),
         of(Platform::Mastodon, "109000000000000001"),
@@ -57,7 +60,13 @@ pub(super) fn remote_id(number: u32) -> String {
 pub(super) fn group(owner: &User, text: String, targets: Vec<Target>, planned_at: Timestamp) -> CreateGroup {
     CreateGroup {
         owner: owner.id,
-        content: Content { head: PartContent { text, media: Vec::new() }, ..Content::default() },
+        content: Content {
+            head: PartContent {
+                text,
+                media: Vec::new(),
+            },
+            ..Content::default()
+        },
         targets,
         draft: false,
         planned_at: Some(planned_at),
@@ -94,7 +103,11 @@ pub(super) async fn make_groups(
 
 /// Connects an account without asking its platform.
 async fn add_account(engine: &Engine, owner: &User, target: Target) -> anyhow::Result<()> {
-    let tokens = Tokens { access: SecretText::from("a token of the bench"), refresh: None, expires_at: None };
+    let tokens = Tokens {
+        access: SecretText::from("a token of the bench"),
+        refresh: None,
+        expires_at: None,
+    };
     let account = AddAccount {
         owner: owner.id,
         platform: target.platform,
@@ -114,7 +127,9 @@ impl Bench {
     /// A folder of its own.
     pub(super) fn folder(&self, name: &str) -> PathBuf {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        self.scratch.path().join(format!("{name}-{}", NEXT.fetch_add(1, Ordering::Relaxed)))
+        self.scratch
+            .path()
+            .join(format!("{name}-{}", NEXT.fetch_add(1, Ordering::Relaxed)))
     }
 
     /// A database with groups of three posts; made once a run.
@@ -146,12 +161,18 @@ impl Bench {
         let engine = site::open(&dir, Setup::default()).await?;
         let user = engine.create_user(USER, Plan::default()).await?;
         for number in 0..ACCOUNTS {
-            let target = Target { platform: Platform::Mastodon, remote_id: remote_id(number) };
+            let target = Target {
+                platform: Platform::Mastodon,
+                remote_id: remote_id(number),
+            };
             add_account(&engine, &user, target).await?;
         }
         let tomorrow = SystemClock.now().saturating_add(SignedDuration::from_hours(24))?;
         let single = move |number: u32| {
-            let target = Target { platform: Platform::Mastodon, remote_id: remote_id(number % ACCOUNTS) };
+            let target = Target {
+                platform: Platform::Mastodon,
+                remote_id: remote_id(number % ACCOUNTS),
+            };
             let later = SignedDuration::from_mins(4 * i64::from(number));
             let at = tomorrow.saturating_add(later).unwrap_or(tomorrow);
             group(&user, format!("{TEXT} {number}"), vec![target], at)
@@ -197,7 +218,11 @@ fn multiply(dir: &Path, times: u32) -> anyhow::Result<()> {
     for table in TABLES {
         db.execute_batch(&format!(
             "CREATE TEMP TABLE template_{table} AS SELECT * FROM {table} {};",
-            if table == "log_entries" { "WHERE group_id IS NOT NULL" } else { "" }
+            if table == "log_entries" {
+                "WHERE group_id IS NOT NULL"
+            } else {
+                ""
+            }
         ))?;
         statements.push(copy_statement(&db, table)?);
     }
@@ -233,10 +258,17 @@ fn copy_statement(db: &Connection, table: &str) -> anyhow::Result<String> {
         _ => column.clone(),
     };
     // A log entry's number is given by the table.
-    let copied: Vec<_> = columns.iter().filter(|column| (table, column.as_str()) != ("log_entries", "n")).collect();
+    let copied: Vec<_> = columns
+        .iter()
+        .filter(|column| (table, column.as_str()) != ("log_entries", "n"))
+        .collect();
     let values: Vec<_> = copied.iter().map(|column| value(column)).collect();
     let names: Vec<_> = copied.iter().map(|column| column.as_str()).collect();
-    let order = if names.contains(&"id") { "ORDER BY substr(id, 7)" } else { "" };
+    let order = if names.contains(&"id") {
+        "ORDER BY substr(id, 7)"
+    } else {
+        ""
+    };
     // Both parameters are named in each statement, so that all are called alike.
     Ok(format!(
         "INSERT INTO {table} ({}) SELECT {} FROM template_{table} WHERE ?1 >= 0 AND ?2 >= 0 {order}",
@@ -272,7 +304,11 @@ mod tests {
         let reach = Reach { owner: user.id };
         let page = engine.list_groups(&reach, every(100)).await.unwrap();
         assert_eq!(page.total, 100);
-        assert!(page.groups.iter().all(|group| group.posts.len() == 3 && group.content.head.text == TEXT));
+        assert!(
+            page.groups
+                .iter()
+                .all(|group| group.posts.len() == 3 && group.content.head.text == TEXT)
+        );
         let counts = engine.store().post_counts().await.unwrap();
         assert_eq!(counts.iter().map(|count| count.count).sum::<u64>(), 300);
         let first = page.groups.first().unwrap();

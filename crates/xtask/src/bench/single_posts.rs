@@ -45,7 +45,11 @@ pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Line> {
     )
     .into_bytes();
     let constant = constant(answer(&server, &request).await?).await?;
-    let load = |addr| Load { addr, clients: creates::CLIENTS, request: request.clone() };
+    let load = |addr| Load {
+        addr,
+        clients: creates::CLIENTS,
+        request: request.clone(),
+    };
     let (ours, least) = (load(server.addr), load(constant.addr));
     let span: Duration = bench.sizes.span;
     let (mut read, mut constants) = (Vec::new(), Vec::new());
@@ -67,7 +71,11 @@ async fn answer(server: &Listening, request: &[u8]) -> anyhow::Result<Bytes> {
     let mut buffer = Vec::new();
     let begin = exchange(&mut stream, request, &mut buffer).await?;
     let body = buffer.get(begin..).context("an answer without a body")?;
-    ensure!(body.len() > 100, "the answer is no group: {}", String::from_utf8_lossy(body));
+    ensure!(
+        body.len() > 100,
+        "the answer is no group: {}",
+        String::from_utf8_lossy(body)
+    );
     Ok(Bytes::copy_from_slice(body))
 }
 

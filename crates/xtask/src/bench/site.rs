@@ -111,7 +111,12 @@ pub(super) async fn serve(engine: &Engine, dir: &Path) -> anyhow::Result<Listeni
 /// Serves these routes by the server's own means.
 pub(super) fn serve_routes(listener: TcpListener, router: Router) -> anyhow::Result<Listening> {
     let (addr, stop) = (listener.local_addr()?, CancellationToken::new());
-    tokio::spawn(api::serve(listener, router, api::Limits::default(), stop.clone().cancelled_owned()));
+    tokio::spawn(api::serve(
+        listener,
+        router,
+        api::Limits::default(),
+        stop.clone().cancelled_owned(),
+    ));
     Ok(Listening { addr, stop })
 }
 
@@ -120,7 +125,11 @@ pub(super) fn log_to(file: &Path) -> anyhow::Result<()> {
     let file = std::fs::File::create(file).context("cannot make the log")?;
     let filter = EnvFilter::builder().parse("info")?;
     // A second run in one process goes on with the first one's log.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(Mutex::new(file)).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(false)
+        .with_writer(Mutex::new(file))
+        .try_init();
     Ok(())
 }
 
@@ -129,6 +138,12 @@ fn library(dir: &Path) -> anyhow::Result<Arc<Library>> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let fetcher = Fetcher::new(AddressPolicy::public_only(), FetchLimits::default(), Arc::clone(&clock))?;
     let signer = LinkSigner::new(SecretBytes::new(vec![7; 32]));
-    let library = Library::new(MediaStore::local(dir)?, fetcher, signer, clock, StdRng::seed_from_u64(SEED));
+    let library = Library::new(
+        MediaStore::local(dir)?,
+        fetcher,
+        signer,
+        clock,
+        StdRng::seed_from_u64(SEED),
+    );
     Ok(Arc::new(library))
 }

@@ -27,7 +27,11 @@ pub(super) fn median(values: &[f64]) -> f64 {
     let half = sorted.len() / 2;
     let upper = sorted.get(half).copied().unwrap_or_default();
     if sorted.len().is_multiple_of(2) {
-        let lower = half.checked_sub(1).and_then(|index| sorted.get(index)).copied().unwrap_or(upper);
+        let lower = half
+            .checked_sub(1)
+            .and_then(|index| sorted.get(index))
+            .copied()
+            .unwrap_or(upper);
         return f64::midpoint(lower, upper);
     }
     upper

@@ -20,8 +20,15 @@ fn xtask(arguments: &[&str]) -> Output {
 
 fn passes(arguments: &[&str]) -> String {
     let output = xtask(arguments);
-    let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "cargo xtask {}:\n{said}\n{complained}", arguments.join(" "));
+    let (said, complained) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(
+        output.status.success(),
+        "cargo xtask {}:\n{said}\n{complained}",
+        arguments.join(" ")
+    );
     said.into_owned()
 }
 
@@ -41,8 +48,23 @@ fn killing_the_server_over_and_over_makes_no_duplicate_and_loses_nothing() {
 
 #[test]
 fn a_server_that_forgets_its_intents_does_not_get_away_with_it() {
-    let output = xtask(&["chaos", "--posts", "200", "--kills", "5", "--seed", "1", "--sabotage", "skip-intent"]);
-    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stdout));
+    let output = xtask(&[
+        "chaos",
+        "--posts",
+        "200",
+        "--kills",
+        "5",
+        "--seed",
+        "1",
+        "--sabotage",
+        "skip-intent",
+    ]);
+    assert_eq!(
+        output.status.code(),
+        Some(1),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
 }
 
 #[test]

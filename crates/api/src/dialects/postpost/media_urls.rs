@@ -62,7 +62,12 @@ pub(super) async fn import(api: &ApiState, owner: UserId, urls: Vec<String>) -> 
                 }
             },
         };
-        results.push(MediaResult { url, success: code.is_none(), code, error });
+        results.push(MediaResult {
+            url,
+            success: code.is_none(),
+            code,
+            error,
+        });
     }
     if failure.is_none() {
         return Ok(imported);
@@ -91,7 +96,10 @@ mod tests {
 
     #[test]
     fn a_list_of_one_to_ten_texts_is_taken() {
-        assert_eq!(parsed(r#"["https://example.com/a.jpg"]"#), Ok(vec!["https://example.com/a.jpg".to_owned()]));
+        assert_eq!(
+            parsed(r#"["https://example.com/a.jpg"]"#),
+            Ok(vec!["https://example.com/a.jpg".to_owned()])
+        );
         assert_eq!(parse(Js::Missing).unwrap(), Vec::<String>::new());
     }
 
@@ -99,7 +107,10 @@ mod tests {
     fn everything_else_is_refused_in_the_documented_words() {
         let eleven = format!("[{}]", vec![r#""https://example.com/a""#; 11].join(","));
         for (json, words) in [
-            (r#""https://example.com/a""#, "mediaUrls must be an array of public https URLs"),
+            (
+                r#""https://example.com/a""#,
+                "mediaUrls must be an array of public https URLs",
+            ),
             ("[]", "mediaUrls must contain at least one URL when provided"),
             (r#"[""]"#, "Every mediaUrls entry must be a non-empty string"),
             ("[7]", "Every mediaUrls entry must be a non-empty string"),

@@ -150,6 +150,9 @@ fn only_a_429_waits_for_the_end_of_the_rate_window_which_every_answer_names() {
         answer.headers.insert("ratelimit-reset", "1795345200".parse().unwrap());
         classify(Stage::Prepare, &answer).retry.when
     };
-    assert_eq!(with_reset(429), When::NotBefore(Timestamp::from_second(1_795_345_200).unwrap()));
+    assert_eq!(
+        with_reset(429),
+        When::NotBefore(Timestamp::from_second(1_795_345_200).unwrap())
+    );
     assert_eq!(with_reset(503), When::Backoff);
 }
