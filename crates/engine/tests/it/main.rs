@@ -7,6 +7,4 @@ mod readme;
 #[cfg(test)]
 mod scenarios;
 #[cfg(test)]
-mod secrets;
-#[cfg(test)]
 mod world;

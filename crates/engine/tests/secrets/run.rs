@@ -135,11 +135,10 @@ async fn panic_in_a_send(outside: &Outside, engine: &engine::Engine) {
 async fn no_token_is_left_in_logs_answers_history_or_files() {
     let log = Log::default();
     let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
+    tracing_subscriber::fmt()
         .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
         .with_writer(move || writer.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+        .init();
 
     let outside = Outside::new().await;
     let shelf = Shelf::sqlite();

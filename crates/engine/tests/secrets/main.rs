@@ -1,0 +1,8 @@
+//! Secrets, in a program of their own: the subscriber that listens to everything is the whole process's.
+#![expect(dead_code, reason = "the world has more in it than this program needs")]
+
+#[cfg(test)]
+mod run;
+#[cfg(test)]
+#[path = "../it/world.rs"]
+mod world;
