@@ -126,7 +126,7 @@ impl Store for SqliteStore {
     }
 
     async fn user(&self, user: UserId) -> Result<Option<User>> {
-        self.readers.call(move |db| users::one(db, user)).await
+        self.readers.quick(|db| users::one(db, user))
     }
 
     async fn user_by_name(&self, name: &str) -> Result<Option<User>> {
@@ -153,7 +153,7 @@ impl Store for SqliteStore {
     }
 
     async fn authenticate(&self, hash: [u8; 32]) -> Result<Option<KeyOwner>> {
-        self.readers.call(move |db| users::authenticate(db, hash)).await
+        self.readers.quick(|db| users::authenticate(db, hash))
     }
 
     async fn touch_keys(&self, used: Vec<(ApiKeyId, Timestamp)>) -> Result<()> {
@@ -170,7 +170,7 @@ impl Store for SqliteStore {
     }
 
     async fn account(&self, account: AccountId) -> Result<Option<Account>> {
-        self.readers.call(move |db| accounts::one(db, account)).await
+        self.readers.quick(|db| accounts::one(db, account))
     }
 
     async fn tokens(&self, account: AccountId) -> Result<Option<Tokens>> {
@@ -216,8 +216,7 @@ impl Store for SqliteStore {
     }
 
     async fn group(&self, reach: &Reach, group: GroupId) -> Result<Option<Group>> {
-        let reach = *reach;
-        self.readers.call(move |db| groups::one(db, &reach, group)).await
+        self.readers.quick(|db| groups::one(db, reach, group))
     }
 
     async fn list_groups(&self, reach: &Reach, query: GroupQuery) -> Result<GroupPage> {
@@ -275,12 +274,12 @@ impl Store for SqliteStore {
     }
 
     async fn next_wake(&self) -> Result<Option<Timestamp>> {
-        self.readers.call(claims::next_wake).await
+        self.readers.quick(claims::next_wake)
     }
 
     async fn work(&self, claim: &Claim) -> Result<Work> {
         let (post, attempt) = (claim.post, claim.attempt);
-        self.readers.call(move |db| claims::work(db, post, attempt)).await
+        self.readers.quick(|db| claims::work(db, post, attempt))
     }
 
     async fn checkpoint(&self, claim: &Claim, resume: Option<SecretBytes>, lease_until: Timestamp) -> Result<()> {

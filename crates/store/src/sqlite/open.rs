@@ -10,6 +10,7 @@ use domain::secret::SecretBytes;
 use jiff::Timestamp;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::lock::{DirLock, LockError, make_dir};
@@ -163,23 +164,22 @@ impl SqliteStore {
             Some(seed) => StdRng::seed_from_u64(seed),
             None => os_rng()?,
         };
-        let readers: Result<Vec<_>, OpenError> = (0..READERS)
-            .map(|_| {
+        let reading = || -> Result<Vec<Db>, OpenError> {
+            let connection = |_| {
                 let conn = connect(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
                 conn.pragma_update(None, "query_only", true)?;
-                Ok(Db {
-                    conn,
-                    vault: Arc::clone(&vault),
-                })
-            })
-            .collect();
+                let vault = Arc::clone(&vault);
+                Ok(Db { conn, vault })
+            };
+            (0..READERS).map(connection).collect()
+        };
         let habits = Habits {
             batch_max: options.commands_per_commit_max.max(1),
             before_commit: options.before_commit,
             fatal: options.fatal,
         };
         Ok(Self {
-            readers: Readers::start(readers?).map_err(io("start a reading thread"))?,
+            readers: Readers::start(reading()?, reading()?).map_err(io("start a reading thread"))?,
             writer: Writer::start(Tx::new(conn, Arc::clone(&vault), rng), habits)
                 .map_err(io("start the writing thread"))?,
             vault,
@@ -214,6 +214,8 @@ fn open_vault(dir: &Path, options: &OpenOptions, is_new: bool) -> Result<Vault, 
 fn connect(path: &Path, mode: OpenFlags) -> Result<Connection, OpenError> {
     let conn = Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
+    // Without this SQLite plans a cached statement anew whenever its parameters change, which costs more than to run it.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     conn.busy_timeout(std::time::Duration::from_secs(5))?;
     if mode.contains(OpenFlags::SQLITE_OPEN_READ_WRITE) {
         conn.pragma_update(None, "journal_mode", "wal")?;

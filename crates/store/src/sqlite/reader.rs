@@ -1,5 +1,9 @@
-//! Threads that read, each with its own connection that cannot write.
+//! Reads, on connections that cannot write: short ones on the spot, longer ones on threads of their own.
+//!
+//! A look-up by key takes tens of microseconds from the page cache, less than handing it to another thread and back
+//! would cost. Lists and counts may take milliseconds and must not hold up whoever shares the caller's thread.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -51,16 +55,36 @@ impl Db {
     }
 }
 
-/// The way to the reading threads.
-#[derive(Debug)]
+/// The way to the reading connections.
 pub(super) struct Readers {
     queue: Option<mpsc::Sender<Read>>,
     threads: Vec<JoinHandle<()>>,
+    quick: Vec<Mutex<Db>>,
+    next: AtomicUsize,
+}
+
+impl std::fmt::Debug for Readers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Readers")
+            .field("threads", &self.threads.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Runs a read; a panic in it is an error, and leaves no transaction open.
+fn run<T>(db: &Db, read: impl FnOnce(&Db) -> Result<T>) -> Result<T> {
+    let read = std::panic::AssertUnwindSafe(|| read(db));
+    let found =
+        std::panic::catch_unwind(read).unwrap_or_else(|_| Err(Error::Unavailable("the verb has a bug".to_owned())));
+    if !db.conn.is_autocommit() {
+        drop(rows::run(&db.conn, sql::ROLLBACK));
+    }
+    found
 }
 
 impl Readers {
-    /// Starts one thread a connection.
-    pub(super) fn start(connections: Vec<Db>) -> std::io::Result<Self> {
+    /// Starts one thread for each of `connections`; those of `quick`, at least one, serve short reads.
+    pub(super) fn start(connections: Vec<Db>, quick: Vec<Db>) -> std::io::Result<Self> {
         let (queue, reads) = mpsc::channel::<Read>(QUEUE_MAX);
         let reads = Arc::new(Mutex::new(reads));
         let mut threads = Vec::new();
@@ -78,10 +102,27 @@ impl Readers {
         Ok(Self {
             queue: Some(queue),
             threads,
+            quick: quick.into_iter().map(Mutex::new).collect(),
+            next: AtomicUsize::new(0),
         })
     }
 
-    /// Runs a read and returns what it found.
+    /// Runs a look-up by key on the caller's own thread.
+    pub(super) fn quick<T>(&self, read: impl FnOnce(&Db) -> Result<T>) -> Result<T> {
+        let free = self.quick.iter().find_map(|slot| slot.try_lock().ok());
+        let db = match free {
+            Some(db) => db,
+            None => {
+                let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.quick.len().max(1);
+                let slot = self.quick.get(turn);
+                let slot = slot.ok_or_else(|| Error::Unavailable("there is no connection to read with".to_owned()))?;
+                slot.lock().unwrap_or_else(PoisonError::into_inner)
+            }
+        };
+        run(&db, read)
+    }
+
+    /// Runs a read that may take long and returns what it found.
     pub(super) async fn call<T, F>(&self, read: F) -> Result<T>
     where
         T: Send + 'static,
@@ -89,16 +130,7 @@ impl Readers {
     {
         let stopped = || Error::Unavailable("the readers have stopped".to_owned());
         let (reply, answer) = oneshot::channel();
-        let job: Read = Box::new(move |db| {
-            let read = std::panic::AssertUnwindSafe(|| read(db));
-            let found = std::panic::catch_unwind(read)
-                .unwrap_or_else(|_| Err(Error::Unavailable("the verb has a bug".to_owned())));
-            // A read that broke off may have left its transaction open.
-            if !db.conn.is_autocommit() {
-                drop(rows::run(&db.conn, sql::ROLLBACK));
-            }
-            drop(reply.send(found));
-        });
+        let job: Read = Box::new(move |db| drop(reply.send(run(db, read))));
         self.queue
             .as_ref()
             .ok_or_else(stopped)?

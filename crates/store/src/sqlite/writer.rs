@@ -198,10 +198,7 @@ impl Loop {
 
     fn transaction(&mut self, batch: &mut [Box<dyn Command>]) -> std::result::Result<(), Failure> {
         // Nothing has been done yet when this fails: the callers may try again.
-        self.tx
-            .conn
-            .execute_batch(sql::BEGIN)
-            .map_err(|error| Failure::harmless(&error))?;
+        self.tx.run(sql::BEGIN).map_err(|error| Failure::harmless(&error))?;
         self.tx.start();
         let done = batch.iter_mut().try_for_each(|command| self.command(&mut **command));
         let done = done
