@@ -90,6 +90,8 @@ pub struct Inner {
     pub(crate) wake: Notify,
     /// Sends under way at once, over all accounts.
     pub(crate) sending: Semaphore,
+    /// Questions under way at once, over all accounts.
+    pub(crate) asking: Semaphore,
     chance: Mutex<Chance>,
     /// How many of an account's posts run at once, and whose refresh is under way.
     pub(crate) accounts: Mutex<HashMap<AccountId, Arc<AccountGate>>>,
@@ -100,6 +102,7 @@ pub struct Inner {
 /// What keeps the work on one account in bounds.
 pub struct AccountGate {
     pub(crate) sending: Arc<Semaphore>,
+    pub(crate) asking: Arc<Semaphore>,
     pub(crate) refreshing: tokio::sync::Mutex<()>,
 }
 
@@ -123,6 +126,7 @@ impl Engine {
     pub async fn new(parts: Parts) -> Result<Self, Error> {
         let installation = parts.store.installation().await?;
         let sending = Semaphore::new(parts.settings.sends_max);
+        let asking = Semaphore::new(parts.settings.sends_max);
         Ok(Self(Arc::new(Inner {
             store: parts.store,
             connectors: parts.connectors,
@@ -137,6 +141,7 @@ impl Engine {
             keys: KeyCache::default(),
             wake: Notify::new(),
             sending,
+            asking,
             chance: Mutex::new(Chance {
                 mint: IdMint::default(),
                 rng: parts.rng,
@@ -232,6 +237,7 @@ impl Inner {
         let gate = gates.entry(account).or_insert_with(|| {
             Arc::new(AccountGate {
                 sending: Arc::new(Semaphore::new(usize::from(permits.max(1)))),
+                asking: Arc::new(Semaphore::new(usize::from(permits.max(1)))),
                 refreshing: tokio::sync::Mutex::new(()),
             })
         });

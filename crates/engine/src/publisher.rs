@@ -302,11 +302,16 @@ async fn work(engine: &Engine, claim: Claim, stop: &CancellationToken) {
     let post = claim.post;
     let pace = &Capability::of(claim.platform).pace;
     let gate = claim.account.map(|account| engine.gate(account, pace.in_flight_max));
+    // A question does not wait behind sends, which may take their time: whoever restarts a server wants to know at once
+    // what became of the posts that it was sending.
+    let asks = matches!(claim.job, Job::Reconcile | Job::Look);
     let _account_slot = match &gate {
+        Some(gate) if asks => gate.asking.acquire().await.ok(),
         Some(gate) => gate.sending.acquire().await.ok(),
         None => None,
     };
-    let _slot = engine.sending.acquire().await.ok();
+    let slots = if asks { &engine.asking } else { &engine.sending };
+    let _slot = slots.acquire().await.ok();
     let outcome = if stop.is_cancelled() && claim.job == Job::Publish {
         let now = engine.clock.now();
         let back = unsent(Event::Returned { at: now }, now, Vec::new());

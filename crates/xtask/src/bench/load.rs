@@ -103,10 +103,10 @@ pub(super) async fn exchange(stream: &mut TcpStream, request: &[u8], buffer: &mu
         if stream.read_buf(buffer).await.context("receiving")? == 0 {
             bail!("the server closed the connection");
         }
-        if let Some((body, end)) = whole(buffer)? {
-            if buffer.len() >= end {
-                return Ok(body);
-            }
+        if let Some((body, end)) = whole(buffer)?
+            && buffer.len() >= end
+        {
+            return Ok(body);
         }
         if buffer.len() > ANSWER_BYTES_MAX {
             bail!("the answer is too long");

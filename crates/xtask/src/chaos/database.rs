@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
+use domain::platform::Platform;
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, Params, Row};
 use serde_json::Value;
@@ -11,7 +12,7 @@ use serde_json::Value;
 /// How long a read waits for a writer.
 const BUSY_WAIT: Duration = Duration::from_secs(5);
 
-/// A send that was under way.
+/// A send that was under way: its intent is open, and its post was being published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Cut {
     /// The intent's id in hex.
@@ -24,13 +25,11 @@ pub(crate) struct Cut {
     pub(crate) group: String,
 }
 
-/// What a dead directory tells.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Remains {
-    /// Intents without a verdict, whatever state their posts are in.
-    pub(crate) open: usize,
-    /// Those of them whose send was under way.
-    pub(crate) cut: Vec<Cut>,
+impl Cut {
+    /// Whether nobody can tell what became of it: a bot of Telegram cannot read what it sent.
+    pub(crate) fn has_no_means(&self) -> bool {
+        self.platform == Platform::Telegram.word()
+    }
 }
 
 /// A target as it stands.
@@ -63,7 +62,6 @@ pub(crate) struct Database(PathBuf);
 const SENDING: &str = "SELECT count(*) FROM intents i JOIN posts p ON p.id = i.post_id
     WHERE i.state = 'open' AND p.state = 'publishing' AND p.claim IS NOT NULL AND i.recorded_at >= ?1";
 const CLAIMED: &str = "SELECT count(*) FROM posts WHERE state = 'publishing' AND claim IS NOT NULL AND ?1 >= 0";
-const OPEN: &str = "SELECT count(*) FROM intents WHERE state = 'open'";
 const CUT: &str = "SELECT lower(hex(i.id)), p.platform, p.target, lower(hex(p.group_id))
     FROM intents i JOIN posts p ON p.id = i.post_id
     WHERE i.state = 'open' AND p.state = 'publishing' AND p.claim IS NOT NULL AND i.recorded_at >= ?1";
@@ -100,20 +98,16 @@ impl Database {
         self.read(move |db| count(db, sql, [since.as_microsecond()])).await
     }
 
-    /// What a server that was started then and killed left.
-    pub(crate) async fn remains(&self, since: Timestamp) -> anyhow::Result<Remains> {
+    /// The sends that were cut off when a server that was started then was killed.
+    pub(crate) async fn cut_off(&self, since: Timestamp) -> anyhow::Result<Vec<Cut>> {
         self.read(move |db| {
-            let cut = rows(db, CUT, [since.as_microsecond()], |row| {
+            rows(db, CUT, [since.as_microsecond()], |row| {
                 Ok(Cut {
                     intent: row.get(0)?,
                     platform: row.get(1)?,
                     account: row.get(2)?,
                     group: row.get(3)?,
                 })
-            })?;
-            Ok(Remains {
-                open: count(db, OPEN, [])?,
-                cut,
             })
         })
         .await

@@ -2,7 +2,6 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::platform::Platform;
@@ -32,9 +31,6 @@ const fn is_late(number: usize) -> bool {
     number % 3 == 2
 }
 
-/// How long a creating request takes, so that many are under way at once.
-const SEND_TAKES: Duration = Duration::from_millis(400);
-
 /// The sandbox in its process.
 pub(crate) struct Emulated {
     control: Control,
@@ -49,7 +45,7 @@ impl Emulated {
     /// The world of this process.
     pub(crate) async fn new(process: SandboxProcess, time: &Time) -> anyhow::Result<Self> {
         let control = Control::new(process.base_url().to_owned())?;
-        let send_ms = time.shared_ms(SEND_TAKES);
+        let send_ms = time.shared_ms(time.send_takes());
         for platform in PLATFORMS {
             let rules = vec![Rule::always(Class::Create, Fault::Slow { ms: send_ms })];
             control

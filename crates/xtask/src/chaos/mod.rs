@@ -4,7 +4,6 @@
 //! The server is the product's own binary with `serve`'s own defaults; the world outside is a process that is never
 //! killed. Clients make, retry, edit and delete posts meanwhile, and send a request again when its answer is lost.
 
-use std::collections::HashMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,6 +24,7 @@ use crate::real_servers::{self, Which};
 pub(crate) mod admin;
 mod book;
 mod clients;
+mod conclude;
 pub(crate) mod control;
 pub(crate) mod database;
 mod emulated;
@@ -38,7 +38,7 @@ mod verdict;
 
 use book::{Book, Deletion};
 use clients::{Address, Callers};
-use database::{Cut, Database, PostRow};
+use database::{Database, PostRow};
 use outside::{Outside, Target};
 use processes::{SandboxProcess, Server};
 use storm::{SENDING_MIN, Storm, TRIES_MAX};
@@ -237,7 +237,7 @@ async fn rage(
     weather(&mut storm, options.kills, clients).await?;
     eprintln!("all posts are made; waiting for their ends");
     settle_down(&mut storm, &callers, options.sabotage.is_some()).await?;
-    conclude(&storm, platforms, left_out).await
+    conclude::conclude(&storm, platforms, left_out).await
 }
 
 /// Leaves out the targets whose posts need a file when create-post does not take one by its address.
@@ -391,79 +391,4 @@ async fn pending(storm: &Storm) -> anyhow::Result<Vec<PostRow>> {
     let mut rows = storm.database.posts().await?;
     rows.retain(|row| groups.contains(row.group.as_str()));
     Ok(rows)
-}
-
-async fn conclude(storm: &Storm, platforms: Vec<(String, usize)>, left_out: Vec<String>) -> anyhow::Result<Report> {
-    let entries = storm.book.entries();
-    let rows = storm.database.posts().await?;
-    let seen = storm.outside.posts().await?;
-    let outcome = verdict::judge(&entries, &storm.targets, &rows, &seen);
-    let mut questions = storm.questions.clone();
-    questions.extend(storm.outside.questions().await?);
-    let texts: HashMap<&str, &str> = entries
-        .iter()
-        .filter_map(|entry| Some((entry.group.as_deref()?, entry.text.as_str())))
-        .collect();
-    let first_seen = verdict::first_seen(&seen);
-    let landed_at = |cut: &Cut| {
-        let text = texts.get(cut.group.as_str())?;
-        first_seen
-            .get(&(cut.platform.clone(), cut.account.clone(), (*text).to_owned()))
-            .copied()
-    };
-    let verdicts = storm.database.verdicts().await?.into_iter().collect();
-    let timings = timing::measure(&storm.kills, &questions, &verdicts, landed_at);
-    let looks = report::spread(timings.first_looks);
-    let all = report::spread(timings.landed.iter().chain(&timings.not_landed).copied().collect());
-    let (points, points_known) = storm.points();
-    let kills = &storm.kills;
-    let cannot_ask = |cut: &&Cut| cut.platform == Platform::Telegram.word();
-    let calls = storm.book.calls();
-    let mut wrong = outcome.wrong;
-    wrong.extend(
-        storm
-            .unreached
-            .iter()
-            .map(|point| format!("the place {} was never reached", point.word())),
-    );
-    Ok(Report {
-        posts: entries.len(),
-        accepted: outcome.accepted,
-        published: outcome.published,
-        failed: outcome.failed,
-        unconfirmed: outcome.unconfirmed,
-        duplicates: outcome.duplicates,
-        lost: outcome.lost,
-        kills: kills.len(),
-        kills_on_open_intent: kills.iter().filter(|kill| kill.open > 0).count(),
-        points_hit: points.len(),
-        points_known,
-        in_flight_no_means: kills.iter().flat_map(|kill| &kill.cut).filter(cannot_ask).count(),
-        first_look_ms: Half {
-            p50: looks.p50,
-            p99: looks.p99,
-        },
-        verdict_ms: all,
-        details: Details {
-            platforms,
-            left_out,
-            random_kills: kills.iter().filter(|kill| kill.point.is_none()).count(),
-            sending_at_least: kills.iter().map(|kill| kill.cut.len()).min().unwrap_or_default(),
-            thin_kills: kills.iter().filter(|kill| kill.cut.len() < storm.sending_min).count(),
-            points,
-            cut_off: kills.iter().map(|kill| kill.cut.len()).sum(),
-            landed: (timings.landed.len(), report::spread(timings.landed)),
-            not_landed: (timings.not_landed.len(), report::spread(timings.not_landed)),
-            downtime_ms: report::spread(kills.iter().map(|kill| kill.down_ms).collect()),
-            retried: calls.retried,
-            edited: calls.edited,
-            deleted: calls.deleted,
-            reconnected: storm.reconnected,
-            sent_again: calls.sent_again,
-            refused: storm.book.refusals(),
-            wrong,
-            took_s: 0.0,
-        },
-        ..Report::default()
-    })
 }

@@ -84,6 +84,8 @@ pub struct Details {
     pub cut_off: usize,
     /// Verdicts on sends whose post was out there at the kill, their number and spread.
     pub landed: (usize, Spread),
+    /// Verdicts on platforms that cannot be asked.
+    pub no_means: (usize, Spread),
     /// Verdicts on the others.
     pub not_landed: (usize, Spread),
     /// Downtimes in milliseconds of the wall's clock.
@@ -180,11 +182,14 @@ impl Report {
             "clients: {} requests sent again, {} retries, {} edits, {} deletions, {} accounts connected again",
             d.sent_again, d.retried, d.edited, d.deleted, d.reconnected
         )?;
-        let (landed, not) = (&d.landed, &d.not_landed);
+        let told = |(count, times): &(usize, Spread)| format!("{count} (p50 {} ms, p99 {} ms)", times.p50, times.p99);
         writeln!(
             out,
-            "verdicts on {} sends that were cut off: {} had landed (p50 {} ms, p99 {} ms), {} had not (p50 {} ms, p99 {} ms)",
-            d.cut_off, landed.0, landed.1.p50, landed.1.p99, not.0, not.1.p50, not.1.p99
+            "verdicts on {} sends that were cut off: had landed {}, had not {}, cannot be asked for {}",
+            d.cut_off,
+            told(&d.landed),
+            told(&d.not_landed),
+            told(&d.no_means)
         )?;
         for (title, list) in [("refused", &d.refused), ("WRONG", &d.wrong)] {
             for line in list.iter().take(SHOWN_MAX) {

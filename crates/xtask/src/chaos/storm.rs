@@ -53,8 +53,6 @@ pub(super) struct Kill {
     pub(super) down_ms: u64,
     /// The named place, if it was one.
     pub(super) point: Option<CrashPoint>,
-    /// Intents that were open.
-    pub(super) open: usize,
     /// Sends that were under way.
     pub(super) cut: Vec<Cut>,
 }
@@ -157,13 +155,18 @@ impl Storm {
             self.book.allow_for(victim, VICTIM_POSTS);
         }
         let deadline = Deadline::within(REACHED_WITHIN);
-        let mut topped_up = 0;
+        let (mut topped_up, mut top_up) = (0, Deadline::within(Duration::ZERO));
         while !self.server.dies_within(LOOK_EVERY).await? {
             if deadline.passed() {
                 self.server.disarm()?;
                 return Ok(false);
             }
-            // A place that is off the common way may take a while: enough sends must still be under way then.
+            if !top_up.passed() {
+                continue;
+            }
+            // A place that is off the common way may take a while: enough sends must still be under way then. A post is
+            // sent a shared second after it is made.
+            top_up = Deadline::within(self.time.wall(Duration::from_millis(1_500)));
             let missing = (self.sending_min + SPARE).saturating_sub(self.sending().await?);
             let more = missing.min(TOP_UP_MAX - topped_up);
             self.book.allow(more);
@@ -196,11 +199,8 @@ impl Storm {
     async fn after_death(&mut self, point: Option<CrashPoint>) -> anyhow::Result<()> {
         let at = self.time.now();
         self.server.disarm()?;
-        let remains = self
-            .database
-            .remains(self.server.started())
-            .await
-            .context("reading the dead directory")?;
+        let cut = self.database.cut_off(self.server.started()).await;
+        let cut = cut.context("reading the dead directory")?;
         self.questions.extend(self.outside.questions().await?);
         let ready = self.server.start().await?;
         let down = std::time::Duration::try_from(ready.duration_since(at)).unwrap_or_default();
@@ -210,8 +210,7 @@ impl Storm {
             ready,
             down_ms,
             point,
-            open: remains.open,
-            cut: remains.cut,
+            cut,
         });
         Ok(())
     }

@@ -48,6 +48,13 @@ impl Time {
         Duration::try_from_secs_f64(shared.as_secs_f64() / self.factor).unwrap_or(Duration::MAX)
     }
 
+    /// How long the world lets a creating request take on the wall, so that many are under way at once: well within the
+    /// 30 shared seconds that the product waits for an answer.
+    pub(crate) fn send_takes(&self) -> Duration {
+        self.wall(Duration::from_secs(12))
+            .clamp(Duration::from_millis(250), Duration::from_secs(3))
+    }
+
     /// What a process is told so that it shares this time.
     pub(crate) fn flags(&self) -> [String; 4] {
         [

@@ -13,6 +13,8 @@ use super::storm::Kill;
 pub(super) struct Timings {
     /// To the first question about each cut-off send that was asked for before the next kill.
     pub(super) first_looks: Vec<u64>,
+    /// To the verdict that nobody can tell, on platforms that cannot be asked.
+    pub(super) no_means: Vec<u64>,
     /// To the verdict, where the post had been made by the time of the kill.
     pub(super) landed: Vec<u64>,
     /// To the verdict on the others.
@@ -42,12 +44,12 @@ pub(super) fn measure(
             let down: u64 = later.map(|later| ms(later.at, later.ready)).sum();
             let took = ms(kill.ready, *at).saturating_sub(down);
             let had_landed = landed_at(cut).is_some_and(|made| made <= kill.at);
-            if had_landed {
-                &mut timings.landed
-            } else {
-                &mut timings.not_landed
-            }
-            .push(took);
+            let times = match (cut.has_no_means(), had_landed) {
+                (true, _) => &mut timings.no_means,
+                (false, true) => &mut timings.landed,
+                (false, false) => &mut timings.not_landed,
+            };
+            times.push(took);
         }
     }
     timings
@@ -99,7 +101,6 @@ mod tests {
             ready: at(ready),
             down_ms: 0,
             point: None,
-            open: intents.len(),
             cut,
         }
     }

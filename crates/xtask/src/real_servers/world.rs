@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use anyhow::Context;
 use async_trait::async_trait;
@@ -19,9 +18,6 @@ use super::proxy::Proxy;
 use super::server::{Login, RealServer};
 use crate::chaos::outside::{Outside, Question, Seen, Target};
 use crate::chaos::time::Time;
-
-/// How long a creating request takes, so that many are under way at once.
-const SEND_TAKES: Duration = Duration::from_millis(400);
 
 /// A real server behind our proxy, and the accounts on it.
 pub(crate) struct RealWorld {
@@ -38,7 +34,10 @@ impl RealWorld {
         let running = Running::start(which, servers, scratch).await?;
         let parts = async {
             let server = RealServer::new(which, running.base_url())?;
-            anyhow::Ok((server, Proxy::start(which, running.base_url(), time, SEND_TAKES).await?))
+            anyhow::Ok((
+                server,
+                Proxy::start(which, running.base_url(), time, time.send_takes()).await?,
+            ))
         };
         let (server, proxy) = match parts.await {
             Ok(parts) => parts,
