@@ -1,5 +1,6 @@
 //! Claims: who gets what, and how they end.
 
+use domain::group::StateMask;
 use domain::intent::Job;
 use domain::platform::Platform;
 use domain::post::{Event, Phase, PostState};
@@ -266,6 +267,24 @@ pub(super) async fn a_checkpoint_keeps_the_lease_and_what_prepare_left(bench: Be
     end.resume = Resume::Clear;
     bench.release(claim, end).await?;
     assert_eq!(bench.work(&bench.claim_one(7).await?).await?.resume, None);
+    Ok(())
+}
+
+pub(super) async fn a_group_shows_the_state_of_a_post_that_is_prepared_in_steps(bench: Bench) -> Outcome {
+    let ann = bench.owner("ann").await?;
+    let group = bench.grouped(&ann, &[(Platform::X, "1")], Some(0)).await?;
+    let parked = Event::Parked {
+        phase: Phase::BeforeSend,
+        next_check: at(10),
+        give_up_at: at(900),
+    };
+    bench.release(bench.claim_one(1).await?, release(parked, 2)).await?;
+    for now in [3, 10] {
+        drop(bench.claim(now).await?);
+        let read = bench.read(&ann, group.id).await?;
+        let states = read.posts.iter().map(|post| &post.state);
+        assert_eq!(read.mask, StateMask::of(false, states), "after {now} s");
+    }
     Ok(())
 }
 

@@ -80,6 +80,7 @@ scenarios! {
         a_crowd_that_is_passed_over_is_put_off,
         a_target_is_looked_up_again_at_the_claim,
         a_checkpoint_keeps_the_lease_and_what_prepare_left,
+        a_group_shows_the_state_of_a_post_that_is_prepared_in_steps,
         a_lost_lease_changes_nothing,
         a_release_counts_attempts_and_retries,
         an_illegal_move_is_refused_as_a_whole,

@@ -224,6 +224,8 @@ fn connect(path: &Path, mode: OpenFlags) -> Result<Connection, OpenError> {
     conn.pragma_update(None, "synchronous", "full")?;
     conn.pragma_update(None, "foreign_keys", true)?;
     conn.pragma_update(None, "trusted_schema", false)?;
+    // What a command's savepoint would take back stays in memory: beyond 64 KiB it would be written to a file.
+    conn.pragma_update(None, "temp_store", "memory")?;
     // 16 MiB of pages at most, taken as needed.
     conn.pragma_update(None, "cache_size", -16_384)?;
     // The log is folded back when the writer idles; these bound it when it never does: 32 MiB of pages, 64 MiB of file.

@@ -411,6 +411,12 @@ impl Tx {
                 let account = account.as_ref().map(AccountId::as_bytes);
                 self.exec(sql::SET_POST_ACCOUNT, params![row.id.as_bytes(), account])?;
             }
+            // Most posts were waiting and still are, as their group sees it; one that was processing no longer is.
+            if bit(&found) != bit(&state) {
+                let mut head = self.head(row.group)?;
+                self.fold(&mut head, bit(&state))?;
+                self.save(&head)?;
+            }
         }
         Ok(Claim {
             post: row.id,

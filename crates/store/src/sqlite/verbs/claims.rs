@@ -202,10 +202,12 @@ pub(in crate::sqlite) fn release(tx: &mut Tx, post: PostId, attempt: AttemptId, 
 }
 
 pub(in crate::sqlite) fn recover_orphans(tx: &mut Tx, which: Orphans, now: Timestamp) -> Result<u64> {
-    let orphans = match which {
+    let mut orphans = match which {
         Orphans::All => tx.all(sql::CLAIMED, [], PostRow::read)?,
         Orphans::Expired => tx.all(sql::CLAIMED_UNTIL, [micros(now)], PostRow::read)?,
     };
+    // In an order that does not depend on the index, so that histories read alike on every back end.
+    orphans.sort_unstable_by_key(|row| row.id);
     let count = u64::try_from(orphans.len()).unwrap_or(u64::MAX);
     for mut row in orphans {
         let state = match rules::orphaned(&row.state, tx.has_open_intent(row.id)?, now) {
