@@ -30,6 +30,10 @@ pub struct NewSandboxAccount {
     /// What goes wrong for this account.
     #[serde(default)]
     pub script: Vec<Rule>,
+    /// What its token may do, in the platform's own words; the platform's most usual grant when absent. Only platforms
+    /// whose refusals depend on it look at it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<Vec<String>>,
 }
 
 impl NewSandboxAccount {
@@ -42,7 +46,15 @@ impl NewSandboxAccount {
             remote_id: None,
             stand_in: false,
             script: Vec::new(),
+            scopes: None,
         }
+    }
+
+    /// The same account, whose token may do just this.
+    #[must_use]
+    pub fn with_scopes(mut self, scopes: &[&str]) -> Self {
+        self.scopes = Some(scopes.iter().map(|scope| (*scope).to_owned()).collect());
+        self
     }
 
     /// The same account with this script.
@@ -92,6 +104,44 @@ pub(crate) enum TokenUse {
     Access,
     Refresh,
     Password,
+    /// An authorization code on its way to the token endpoint.
+    Code,
+    /// The secret in the address that a file is uploaded to.
+    Upload,
+}
+
+/// What somebody allowed an app to do. All tokens of one sign-in share it.
+#[derive(Debug)]
+pub(crate) struct Grant {
+    pub(crate) serial: u64,
+    /// The app's client id.
+    pub(crate) app: String,
+    pub(crate) scopes: Vec<String>,
+    /// The scopes that were asked for and refused.
+    pub(crate) declined: Vec<String>,
+    /// What else the tokens may act for: a person's pages, a member's organizations, the locations of a business.
+    pub(crate) targets: Vec<Arc<Account>>,
+    /// The thumbprint of the key that the tokens are bound to (RFC 9449).
+    pub(crate) proof_key: Option<String>,
+}
+
+impl Grant {
+    /// The same, bound to this key.
+    pub(crate) fn bound_to(&self, proof_key: Option<String>) -> Self {
+        Self {
+            serial: self.serial,
+            app: self.app.clone(),
+            scopes: self.scopes.clone(),
+            declined: self.declined.clone(),
+            targets: self.targets.clone(),
+            proof_key,
+        }
+    }
+
+    /// Whether one of these scopes was granted.
+    pub(crate) fn has_any(&self, scopes: &[&str]) -> bool {
+        self.scopes.iter().any(|granted| scopes.contains(&granted.as_str()))
+    }
 }
 
 /// An account.
@@ -101,6 +151,8 @@ pub(crate) struct Account {
     pub(crate) remote_id: String,
     pub(crate) handle: String,
     pub(crate) stand_in: bool,
+    /// Whether this is somebody who owns accounts rather than an account that posts.
+    pub(crate) is_person: bool,
     pub(crate) since: Timestamp,
     inner: Mutex<Inner>,
 }
@@ -108,8 +160,12 @@ pub(crate) struct Account {
 #[derive(Debug)]
 struct Inner {
     script: Script,
+    scopes: Option<Vec<String>>,
     requests: Window,
     posts: Window,
+    /// Requests by resource, with the UTC day that they are of.
+    of_day: HashMap<&'static str, (i64, u64)>,
+    fresh_since: Timestamp,
 }
 
 impl Account {
@@ -119,13 +175,32 @@ impl Account {
             remote_id,
             handle: new.handle.clone(),
             stand_in,
+            is_person: false,
             since,
             inner: Mutex::new(Inner {
                 script: Script::new(new.script.clone()),
+                scopes: new.scopes.clone(),
                 requests: Window::requests(),
                 posts: Window::posts(),
+                of_day: HashMap::new(),
+                fresh_since: since,
             }),
         }
+    }
+
+    /// Somebody who owns accounts of a platform without being one of them, such as the user behind a Facebook page.
+    pub(crate) fn person(platform: Platform, name: &str, remote_id: String, since: Timestamp) -> Self {
+        let person = Self::new(&NewSandboxAccount::new(platform, name), remote_id, false, since);
+        Self {
+            is_person: true,
+            ..person
+        }
+    }
+
+    /// The name of the person whose account this is: the handle up to its first `.`, `-`, `_` or space.
+    pub(crate) fn owner(&self) -> String {
+        let first = self.handle.split(['.', '-', '_', ' ']).next();
+        first.unwrap_or_default().to_lowercase()
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -136,13 +211,45 @@ impl Account {
         self.inner().script.extend(rules);
     }
 
+    /// Whether a token of the account may do this; `usual` is what tokens may do of which nothing was said.
+    pub(crate) fn may(&self, scope: &str, usual: &[&str]) -> bool {
+        match &self.inner().scopes {
+            Some(scopes) => scopes.iter().any(|granted| granted == scope),
+            None => usual.contains(&scope),
+        }
+    }
+
+    /// Sets what the account's tokens may do from now on; none means the platform's most usual grant.
+    pub(crate) fn set_scopes(&self, scopes: Option<Vec<String>>) {
+        self.inner().scopes = scopes;
+    }
+
     /// A fresh start: this script, and windows of which nothing is used. Owners who connect the same account one after
     /// the other do not use up each other's windows.
-    pub(crate) fn start_anew(&self, rules: Vec<Rule>) {
+    pub(crate) fn start_anew(&self, rules: Vec<Rule>, now: Timestamp) {
         let mut inner = self.inner();
         inner.script.clear();
         inner.script.extend(rules);
         (inner.requests, inner.posts) = (Window::requests(), Window::posts());
+        inner.of_day.clear();
+        inner.fresh_since = now;
+    }
+
+    /// When the account was made or last connected anew: what counts against its quotas begins there.
+    pub(crate) fn fresh_since(&self) -> Timestamp {
+        self.inner().fresh_since
+    }
+
+    /// Counts a request against what a resource allows in a UTC day; the answer is whether it was within.
+    pub(crate) fn take_of_day(&self, resource: &'static str, max: u64, now: Timestamp) -> bool {
+        let today = now.as_second().div_euclid(24 * 3_600);
+        let mut inner = self.inner();
+        let (day, used) = inner.of_day.entry(resource).or_default();
+        if *day != today {
+            (*day, *used) = (today, 0);
+        }
+        *used += 1;
+        *used <= max
     }
 
     pub(crate) fn pick(&self, class: Class, text: &str, picked: &mut Picked) {
@@ -167,6 +274,7 @@ struct Token {
     usage: TokenUse,
     issued_at: Timestamp,
     expires_at: Option<Timestamp>,
+    grant: Option<Arc<Grant>>,
     dead: bool,
 }
 
@@ -196,6 +304,7 @@ impl Holder {
 pub(crate) struct Accounts {
     by_id: HashMap<(Platform, String), Arc<Account>>,
     by_handle: HashMap<(Platform, String), Arc<Account>>,
+    people: HashMap<(Platform, String), Arc<Account>>,
     tokens: HashMap<String, Token>,
     /// The tokens of an account, so that the ended ones can be dropped when a new one is issued.
     issued: HashMap<(Platform, String), Vec<String>>,
@@ -210,6 +319,23 @@ impl Accounts {
             .insert((account.platform, account.handle.to_lowercase()), Arc::clone(&account));
         self.by_id
             .insert((account.platform, account.remote_id.clone()), account);
+    }
+
+    /// The accounts of a platform, by handle; people are none.
+    pub(crate) fn of_platform(&self, platform: Platform) -> Vec<Arc<Account>> {
+        let of_platform = self.by_id.values().filter(|account| account.platform == platform);
+        let mut found: Vec<_> = of_platform.filter(|account| !account.is_person).cloned().collect();
+        found.sort_by(|one, other| (&one.handle, &one.remote_id).cmp(&(&other.handle, &other.remote_id)));
+        found
+    }
+
+    /// The person of this name, made by `make` when there is none yet.
+    pub(crate) fn person(&mut self, platform: Platform, name: &str, make: impl FnOnce() -> Account) -> Arc<Account> {
+        let known = self.people.entry((platform, name.to_owned()));
+        let person = Arc::clone(known.or_insert_with(|| Arc::new(make())));
+        self.by_id
+            .insert((platform, person.remote_id.clone()), Arc::clone(&person));
+        person
     }
 
     pub(crate) fn by_id(&self, platform: Platform, remote_id: &str) -> Option<Arc<Account>> {
@@ -228,6 +354,7 @@ impl Accounts {
         usage: TokenUse,
         expires_at: Option<Timestamp>,
         now: Timestamp,
+        grant: Option<Arc<Grant>>,
     ) {
         let key = (account.platform, account.remote_id.clone());
         let issued = self.issued.entry(key).or_default();
@@ -252,6 +379,7 @@ impl Accounts {
                 usage,
                 issued_at: now,
                 expires_at,
+                grant,
                 dead: false,
             },
         );
@@ -282,6 +410,64 @@ impl Accounts {
             token.dead = true;
             token.expires_at = Some(token.expires_at.map_or(now, |at| at.min(now)));
         }
+    }
+
+    /// What a token was granted for; none for those that came with the account.
+    pub(crate) fn grant_of(&self, secret: &str) -> Option<Arc<Grant>> {
+        self.tokens.get(secret)?.grant.clone()
+    }
+
+    /// Whether this is a refresh token.
+    pub(crate) fn is_refresh(&self, secret: &str) -> bool {
+        let known = self.tokens.get(secret);
+        known.is_some_and(|token| token.usage == TokenUse::Refresh)
+    }
+
+    /// Whether the app has a living refresh token of this account.
+    pub(crate) fn has_refresh(&self, account: &Account, app: &str, now: Timestamp) -> bool {
+        let of_app = |grant: &Arc<Grant>| grant.app == app;
+        self.tokens.values().any(|token| {
+            token.usage == TokenUse::Refresh
+                && token.account.platform == account.platform
+                && token.account.remote_id == account.remote_id
+                && !token.dead
+                && token.expires_at.is_none_or(|at| at > now)
+                && token.grant.as_ref().is_some_and(of_app)
+        })
+    }
+
+    /// Every token and password that is known, those that ended lately included.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        self.tokens.keys().cloned().collect()
+    }
+
+    /// The accounts that tokens stand for, with what the tokens were granted for.
+    pub(crate) fn holders(&self) -> impl Iterator<Item = (Arc<Account>, Option<Arc<Grant>>)> {
+        let tokens = self.tokens.values();
+        tokens.map(|token| (Arc::clone(&token.account), token.grant.clone()))
+    }
+
+    /// When a token ends, if it does.
+    pub(crate) fn ends_at(&self, secret: &str) -> Option<Timestamp> {
+        self.tokens.get(secret)?.expires_at
+    }
+
+    /// Ends the living tokens that `chosen` picks, and says how many.
+    pub(crate) fn end_all(
+        &mut self,
+        now: Timestamp,
+        chosen: impl Fn(&Account, TokenUse, Option<&Grant>) -> bool,
+    ) -> usize {
+        let mut ended = 0;
+        for token in self.tokens.values_mut() {
+            let lives = !token.dead && token.expires_at.is_none_or(|at| at > now);
+            if lives && chosen(&token.account, token.usage, token.grant.as_deref()) {
+                token.dead = true;
+                token.expires_at = Some(now);
+                ended += 1;
+            }
+        }
+        ended
     }
 
     /// Lets a token end at `at`, if it would have lived longer.

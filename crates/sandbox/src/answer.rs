@@ -77,10 +77,11 @@ impl Answer {
         self.response_with(Body::from(body))
     }
 
-    /// Promises the whole body, sends half of it and ends the connection.
+    /// Promises the whole body, sends half of it and ends the connection. A body that should be empty is promised as one
+    /// byte, which never comes.
     pub(crate) fn into_truncated(self) -> Response {
-        let whole = self.body.len();
-        let half = self.body.slice(..whole / 2);
+        let whole = self.body.len().max(1);
+        let half = self.body.slice(..self.body.len() / 2);
         let broken = futures_util::stream::unfold(Some(half), |half| async move {
             match half {
                 Some(half) => Some((Ok(half), None)),

@@ -3,8 +3,11 @@
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse as _, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http_body_util::{BodyExt as _, Limited};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
+use hyper::http::request::Parts;
 use hyper::{HeaderMap, StatusCode};
 
 /// The largest body that is read; a one-shot video upload of Bluesky fits.
@@ -21,6 +24,24 @@ pub(crate) struct Call {
 }
 
 impl Call {
+    /// A request whose body is `body`, or is read by somebody else.
+    pub(crate) fn of(parts: Parts, body: Bytes) -> Self {
+        let path = parts
+            .extensions
+            .get::<axum::extract::OriginalUri>()
+            .map_or_else(|| parts.uri.path().to_owned(), |original| original.0.path().to_owned());
+        let query = url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes())
+            .map(|(key, value)| (key.into_owned(), value.into_owned()))
+            .collect();
+        Self {
+            method: parts.method.to_string(),
+            path,
+            query,
+            headers: parts.headers,
+            body,
+        }
+    }
+
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
@@ -32,11 +53,24 @@ impl Call {
             .unwrap_or_default()
     }
 
-    /// The token of `Authorization: Bearer`.
+    /// The token of `Authorization: Bearer`, or of `Authorization: DPoP` where tokens are bound to a key.
     pub(crate) fn bearer(&self) -> Option<&str> {
+        self.authorization("bearer").or_else(|| self.authorization("dpop"))
+    }
+
+    /// What follows this scheme, written in lower case, in `Authorization`.
+    pub(crate) fn authorization(&self, wanted: &str) -> Option<&str> {
         let value = self.headers.get(AUTHORIZATION)?.to_str().ok()?;
-        let (scheme, token) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+        let (scheme, rest) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case(wanted).then(|| rest.trim())
+    }
+
+    /// Id and secret of `Authorization: Basic`, form-decoded as RFC 6749 has it.
+    pub(crate) fn basic(&self) -> Option<(String, String)> {
+        let bytes = STANDARD.decode(self.authorization("basic")?).ok()?;
+        let text = String::from_utf8(bytes).ok()?;
+        let (id, secret) = text.split_once(':')?;
+        Some((form_decoded(id), form_decoded(secret)))
     }
 
     pub(crate) fn query(&self, name: &str) -> Option<&str> {
@@ -54,28 +88,21 @@ impl Call {
     }
 }
 
+fn form_decoded(text: &str) -> String {
+    let pair = format!("v={text}");
+    let decoded = url::form_urlencoded::parse(pair.as_bytes()).next();
+    decoded.map_or_else(|| text.to_owned(), |(_, value)| value.into_owned())
+}
+
 impl<S: Sync> FromRequest<S> for Call {
     type Rejection = Response;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, Response> {
         let (parts, body) = request.into_parts();
-        let path = parts
-            .extensions
-            .get::<axum::extract::OriginalUri>()
-            .map_or_else(|| parts.uri.path().to_owned(), |original| original.0.path().to_owned());
-        let query = url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes())
-            .map(|(key, value)| (key.into_owned(), value.into_owned()))
-            .collect();
         let body = match Limited::new(body, BODY_BYTES_MAX).collect().await {
             Ok(body) => body.to_bytes(),
             Err(_) => return Err(StatusCode::PAYLOAD_TOO_LARGE.into_response()),
         };
-        Ok(Self {
-            method: parts.method.to_string(),
-            path,
-            query,
-            headers: parts.headers,
-            body,
-        })
+        Ok(Self::of(parts, body))
     }
 }

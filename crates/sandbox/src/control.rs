@@ -58,7 +58,7 @@ struct RequestList {
     requests: Vec<RequestLine>,
 }
 
-struct Refusal(StatusCode, String);
+pub(crate) struct Refusal(StatusCode, String);
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
@@ -80,11 +80,12 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/published", get(published))
         .route("/journal", get(journal))
         .route("/reset", post(reset))
+        .route("/telegram", post(crate::telegram::control))
         .layer(axum::middleware::from_fn(no_browsers))
 }
 
 /// Keeps web pages that the operator has open away from the control surface: browsers name the page's origin.
-async fn no_browsers(request: Request, next: Next) -> Response {
+pub(crate) async fn no_browsers(request: Request, next: Next) -> Response {
     if request.headers().contains_key(hyper::header::ORIGIN) {
         return Refusal(StatusCode::FORBIDDEN, "not for web pages".to_owned()).into_response();
     }
@@ -152,7 +153,7 @@ pub(crate) fn clear(world: &Shared, platform: Option<Platform>, account: Option<
             let account = world.accounts().by_id(platform, &remote_id);
             account
                 .ok_or(crate::Error::NoSuchAccount { platform, remote_id })?
-                .start_anew(Vec::new());
+                .start_anew(Vec::new(), world.now());
         }
         (None, Some(_)) => return Err(crate::Error::NoPlatform),
         (platform, None) => world.clear_global_rules(platform),

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use domain::platform::Platform;
 use jiff::Timestamp;
 
-use crate::account::{Account, Holder, TokenUse};
+use crate::account::{Account, Grant, Holder, TokenUse};
 use crate::answer::Answer;
 use crate::call::Call;
 use crate::fault::{Class, Fault, Picked};
@@ -43,8 +43,24 @@ pub(crate) trait Dialect: Copy + Send + Sync {
     fn can_refresh(&self) -> bool {
         false
     }
+    /// The scopes of which an app's token needs at least one for requests of this class; none for those it always may.
+    fn scopes_for(&self, _class: Class) -> &'static [&'static str] {
+        &[]
+    }
+    /// A token that was not granted what the request needs.
+    fn missing_scope(&self) -> Answer {
+        self.unauthorized()
+    }
+    /// Checks the caller's proof that a token bound to a key is his (RFC 9449).
+    fn check_proof(&self, _world: &World, _call: &Call, _secret: &str, _grant: Option<&Grant>) -> Result<(), Answer> {
+        Ok(())
+    }
     /// Adds the headers that all its answers carry.
     fn stamp(&self, answer: &mut Answer, window: &WindowView, now: Timestamp);
+    /// The same, for a platform whose headers name the account.
+    fn stamp_for(&self, answer: &mut Answer, window: &WindowView, now: Timestamp, _account: Option<&str>) {
+        self.stamp(answer, window, now);
+    }
 }
 
 /// What an endpoint needs to know about its caller.
@@ -75,6 +91,8 @@ pub(crate) struct Turn<D> {
     pub(crate) dialect: D,
     pub(crate) now: Timestamp,
     pub(crate) holder: Holder,
+    /// What the presented token was granted for; none for tokens that came with the account, which may do everything.
+    pub(crate) grant: Option<Arc<Grant>>,
     pub(crate) picked: Picked,
     window: WindowView,
     line: RequestLine,
@@ -108,39 +126,68 @@ pub(crate) async fn open<D: Dialect>(
     class: Class,
     text: &str,
 ) -> Result<Turn<D>, Finished> {
+    let turn = open_in_part(world, dialect, call, credential, class, text).await?;
+    if cut_after(&turn.picked).is_some() {
+        return Err(turn.hang_up().into());
+    }
+    Ok(turn)
+}
+
+/// How many bytes of the body a script lets through, when it cuts the connection in the middle of it.
+pub(crate) fn cut_after(picked: &Picked) -> Option<u64> {
+    match picked.fault {
+        Some(Fault::Cut { bytes }) => Some(bytes),
+        _ => None,
+    }
+}
+
+/// As [`open`], for a handler that reads the body itself and keeps what came before the connection is cut.
+pub(crate) async fn open_in_part<D: Dialect>(
+    world: &Shared,
+    dialect: D,
+    call: &Call,
+    credential: Credential<'_>,
+    class: Class,
+    text: &str,
+) -> Result<Turn<D>, Finished> {
     let platform = dialect.platform();
     let holder = match credential.secret() {
         Some((secret, usage)) => world.accounts().holder(platform, secret, usage, world.now()),
         None => Holder::Unknown,
     };
-    let picked = world.pick(platform, holder.account().map(AsRef::as_ref), class, text);
+    let grant = credential
+        .secret()
+        .and_then(|(secret, _)| world.accounts().grant_of(secret));
+    // Before scripts are asked, so that a proof without the server's nonce does not use up a rule.
+    let unproven = match (&credential, &holder) {
+        (Credential::Access(Some(secret)), Holder::Good(_)) => {
+            dialect.check_proof(world, call, secret, grant.as_deref()).err()
+        }
+        _ => None,
+    };
+    let picked = match unproven {
+        Some(_) => Picked::default(),
+        None => world.pick(platform, holder.account().map(AsRef::as_ref), class, text),
+    };
     world.pause(picked.latency_ms).await;
     let now = world.now();
     let (window, granted) = match holder.account() {
         Some(account) if world.rate_limits => account.take(class, now),
         _ => (Window::untouched(now), true),
     };
-    let line = RequestLine {
-        seq: 0,
-        at: now,
-        platform,
-        account: holder.account().map(|account| account.remote_id.clone()),
-        class,
-        method: call.method.clone(),
-        path: call.path.clone(),
-        status: None,
-        fault: picked.fault.as_ref().map(|fault| fault.word().to_owned()),
-        commit: None,
-    };
     let mut turn = Turn {
         world: Arc::clone(world),
         dialect,
         now,
+        line: line_of(call, platform, class, &holder, &picked, now),
         holder,
+        grant,
         picked,
         window,
-        line,
     };
+    if let Some(refusal) = unproven {
+        return Err(turn.finish(refusal).into());
+    }
     if !granted {
         let refusal = dialect.rate_limited(window.retry_after_s(now), now);
         return Err(turn.finish(refusal).into());
@@ -157,7 +204,35 @@ pub(crate) async fn open<D: Dialect>(
         (Credential::Access(Some(_)), Holder::Unknown) => Err(turn.finish(dialect.unknown_token()).into()),
         (Credential::Access(None), Holder::Unknown) => Err(turn.finish(dialect.unauthorized()).into()),
         (Credential::Access(_), Holder::Expired(_)) => Err(turn.finish(dialect.expired()).into()),
+        (Credential::Access(_), Holder::Good(_)) => match turn.check_scope(class) {
+            Ok(()) => Ok(turn),
+            Err(refusal) => Err(turn.finish(refusal).into()),
+        },
         _ => Ok(turn),
+    }
+}
+
+/// What the journal will say about a request, as far as it is known at its beginning.
+fn line_of(
+    call: &Call,
+    platform: Platform,
+    class: Class,
+    holder: &Holder,
+    picked: &Picked,
+    now: Timestamp,
+) -> RequestLine {
+    RequestLine {
+        seq: 0,
+        at: now,
+        platform,
+        account: holder.account().map(|account| account.remote_id.clone()),
+        class,
+        method: call.method.clone(),
+        path: call.path.clone(),
+        status: None,
+        fault: picked.fault.as_ref().map(|fault| fault.word().to_owned()),
+        commit: None,
+        violation: None,
     }
 }
 
@@ -181,6 +256,7 @@ fn acts_before(fault: &Fault) -> bool {
         | Fault::ProcessingFails
         | Fault::Malformed
         | Fault::Truncated
+        | Fault::Cut { .. }
         | Fault::ReadLag { .. } => false,
     }
 }
@@ -198,6 +274,51 @@ impl<D: Dialect> Turn<D> {
             Holder::Expired(_) => Err(self.dialect.expired()),
             Holder::Unknown => Err(self.dialect.unauthorized()),
         }
+    }
+
+    fn check_scope(&self, class: Class) -> Result<(), Answer> {
+        let wanted = self.dialect.scopes_for(class);
+        let account = self.account()?;
+        if wanted.is_empty() || self.may(&account, wanted, wanted) {
+            Ok(())
+        } else {
+            Err(self.dialect.missing_scope())
+        }
+    }
+
+    /// Whether the token may do one of these: by its grant, or by what its account came with; `usual` is what tokens
+    /// may do of which nothing was said.
+    pub(crate) fn may(&self, account: &Account, scopes: &[&str], usual: &[&str]) -> bool {
+        match &self.grant {
+            Some(grant) => grant.has_any(scopes),
+            None => scopes.iter().any(|scope| account.may(scope, usual)),
+        }
+    }
+
+    /// Goes on as another account that the token may act for: one that was chosen in the sign-in, or, for a token that
+    /// came with its account, one of the same owner. Says whether it may.
+    pub(crate) fn act_as(&mut self, remote_id: &str) -> bool {
+        let Holder::Good(account) = &self.holder else {
+            return false;
+        };
+        if account.remote_id == remote_id {
+            return true;
+        }
+        let other = match &self.grant {
+            Some(grant) => {
+                let mut targets = grant.targets.iter();
+                targets.find(|target| target.remote_id == remote_id).cloned()
+            }
+            None => {
+                let known = self.world.accounts().by_id(account.platform, remote_id);
+                known.filter(|known| known.owner() == account.owner())
+            }
+        };
+        let may = other.is_some();
+        if let Some(other) = other {
+            self.holder = Holder::Good(other);
+        }
+        may
     }
 
     /// Makes a post; a journal that cannot be written makes it a 503.
@@ -226,6 +347,11 @@ impl<D: Dialect> Turn<D> {
         ledger
             .delete(post.seq, self.now)
             .map_err(|_| self.dialect.server_error(503))
+    }
+
+    /// Notes that the request breaks the platform's contract in a way that a client's author must hear of.
+    pub(crate) fn violates(&mut self, what: &str) {
+        self.line.violation = Some(format!("CONTRACT_VIOLATION: {what}"));
     }
 
     /// Whether reads show the post by now.
@@ -275,7 +401,7 @@ impl<D: Dialect> Turn<D> {
         let answer = answer.unwrap_or_else(|refusal| refusal);
         let dialect = self.dialect;
         match self.picked.fault.take() {
-            Some(Fault::DropAfter) => self.hang_up(),
+            Some(Fault::DropAfter | Fault::Cut { .. }) => self.hang_up(),
             Some(Fault::ErrorAfter { status }) => self.finish(dialect.server_error(status)),
             Some(Fault::Slow { ms }) => {
                 self.world.pause(ms).await;
@@ -301,7 +427,8 @@ impl<D: Dialect> Turn<D> {
     }
 
     fn stamped(&self, mut answer: Answer) -> Answer {
-        self.dialect.stamp(&mut answer, &self.window, self.now);
+        let account = self.line.account.as_deref();
+        self.dialect.stamp_for(&mut answer, &self.window, self.now, account);
         dated(answer, self.world.now())
     }
 
@@ -321,7 +448,7 @@ impl<D: Dialect> Turn<D> {
         answer.into_response()
     }
 
-    fn hang_up(self) -> Response {
+    pub(crate) fn hang_up(self) -> Response {
         self.note(None);
         Answer::hang_up()
     }

@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 pub enum Class {
     /// The request that makes a post visible (a status, a message, a record, `media_publish`).
     Create,
-    /// Uploading or preparing media, Instagram's container creation included.
+    /// Uploading or preparing what nobody can see yet: media, containers of Instagram and Threads, drafts of Facebook;
+    /// and changing what is there.
     Upload,
     /// Reading posts back: lists, look-ups, and Telegram's edits, which serve as probes.
     Read,
@@ -121,6 +122,12 @@ pub enum Fault {
         /// For so many seconds of the sandbox's clock.
         s: u64,
     },
+    /// So many bytes of the body are taken, then the connection is closed. Uploads that can be resumed within a request
+    /// keep what they took; everywhere else nothing was made.
+    Cut {
+        /// Bytes of the body.
+        bytes: u64,
+    },
     /// The refresh token is refused.
     RefreshRefused,
     /// This very answer. Nothing is made unless `after` is set.
@@ -159,6 +166,7 @@ impl Fault {
             Self::Redirect307 { .. } => "redirect_307",
             Self::RejectContent => "reject_content",
             Self::ReadLag { .. } => "read_lag",
+            Self::Cut { .. } => "cut",
             Self::RefreshRefused => "refresh_refused",
             Self::Custom { .. } => "custom",
         }

@@ -1,4 +1,4 @@
-//! Fetching media the way Instagram and Telegram do: the platform comes and gets it.
+//! Fetching media the way the Meta platforms and Telegram do: the platform comes and gets it.
 
 use std::sync::Arc;
 
@@ -11,6 +11,8 @@ use hyper_util::rt::TokioIo;
 use jiff::{SignedDuration, Timestamp};
 use url::Url;
 
+use crate::spool::Spool;
+
 /// How long a fetch may take.
 const DEADLINE: SignedDuration = SignedDuration::from_secs(20);
 
@@ -22,18 +24,47 @@ pub(crate) struct Unfetchable;
 ///
 /// There is no TLS here: the sandbox serves and fetches on the loopback, where nobody has a certificate.
 pub(crate) async fn fetch(clock: &Arc<dyn Clock>, address: &str, bytes_max: usize) -> Result<Bytes, Unfetchable> {
+    let mut bytes = Vec::new();
+    fetch_pieces(clock, address, bytes_max, |piece| {
+        bytes.extend_from_slice(piece);
+        Ok(())
+    })
+    .await?;
+    Ok(bytes.into())
+}
+
+/// The same for large files: what comes is added to `spool`.
+pub(crate) async fn fetch_to(
+    clock: &Arc<dyn Clock>,
+    address: &str,
+    bytes_max: usize,
+    spool: &mut Spool,
+) -> Result<(), Unfetchable> {
+    fetch_pieces(clock, address, bytes_max, |piece| spool.append(piece)).await
+}
+
+async fn fetch_pieces(
+    clock: &Arc<dyn Clock>,
+    address: &str,
+    bytes_max: usize,
+    take: impl FnMut(&[u8]) -> std::io::Result<()>,
+) -> Result<(), Unfetchable> {
     let url = Url::parse(address).map_err(|_| Unfetchable)?;
     if url.scheme() != "http" {
         return Err(Unfetchable);
     }
     let ends = clock.now().saturating_add(DEADLINE).unwrap_or(Timestamp::MAX);
     tokio::select! {
-        got = get(&url, bytes_max) => got,
+        got = get(&url, bytes_max, take) => got,
         () = clock.sleep_until(ends) => Err(Unfetchable),
     }
 }
 
-async fn get(url: &Url, bytes_max: usize) -> Result<Bytes, Unfetchable> {
+async fn get(
+    url: &Url,
+    bytes_max: usize,
+    mut take: impl FnMut(&[u8]) -> std::io::Result<()>,
+) -> Result<(), Unfetchable> {
     let host = url.host_str().ok_or(Unfetchable)?;
     let port = url.port_or_known_default().ok_or(Unfetchable)?;
     let bare = host.trim_start_matches('[').trim_end_matches(']');
@@ -57,11 +88,13 @@ async fn get(url: &Url, bytes_max: usize) -> Result<Bytes, Unfetchable> {
         if response.status() != hyper::StatusCode::OK {
             return Err(Unfetchable);
         }
-        let body = Limited::new(response.into_body(), bytes_max)
-            .collect()
-            .await
-            .map_err(|_| Unfetchable)?;
-        Ok(body.to_bytes())
+        let mut body = Limited::new(response.into_body(), bytes_max);
+        while let Some(frame) = body.frame().await {
+            if let Ok(piece) = frame.map_err(|_| Unfetchable)?.into_data() {
+                take(&piece).map_err(|_| Unfetchable)?;
+            }
+        }
+        Ok(())
     }
     .await;
     driver.abort();

@@ -87,6 +87,11 @@ impl Fields {
         Ok(())
     }
 
+    /// Sets a field, whatever came.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.values.push((name.to_owned(), Value::String(value.to_owned())));
+    }
+
     /// The value of a field as it came.
     pub(crate) fn raw(&self, name: &str) -> Option<&Value> {
         self.values
@@ -130,21 +135,22 @@ impl Fields {
             .is_some_and(|value| matches!(value.to_ascii_lowercase().as_str(), "true" | "1" | "on" | "yes"))
     }
 
-    /// All values of a list: a JSON array, or `name[]`, `name[0]` of a form.
+    /// All values of a list: a JSON array, or `name[]`, `name[0]` of a form, whose numbers say the order.
     pub(crate) fn list(&self, name: &str) -> Vec<String> {
-        let indexed = |key: &str| {
-            key.strip_prefix(name)
-                .is_some_and(|rest| rest.starts_with('[') && rest.ends_with(']'))
+        let index = |key: &str| {
+            let rest = key.strip_prefix(name)?.strip_prefix('[')?;
+            Some(rest.strip_suffix(']')?.parse::<usize>().ok())
         };
-        let mut list = Vec::new();
+        let mut list: Vec<(Option<usize>, String)> = Vec::new();
         for (key, value) in &self.values {
-            match value {
-                Value::Array(items) if key == name => list.extend(items.iter().map(plain)),
-                value if indexed(key) => list.push(plain(value)),
+            match (index(key), value) {
+                (None, Value::Array(items)) if key == name => list.extend(items.iter().map(|item| (None, plain(item)))),
+                (Some(at), value) => list.push((at, plain(value))),
                 _ => {}
             }
         }
-        list
+        list.sort_by_key(|(at, _)| *at);
+        list.into_iter().map(|(_, value)| value).collect()
     }
 
     /// The file of this name.

@@ -90,6 +90,9 @@ pub struct RequestLine {
     pub fault: Option<String>,
     /// The post that it made.
     pub commit: Option<u64>,
+    /// What the request did that the platform's contract forbids, after `CONTRACT_VIOLATION: `. Such requests are refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub violation: Option<String>,
 }
 
 /// Which posts are asked for; an absent field matches everything.

@@ -1,12 +1,17 @@
 //! Emulated platforms with a fault script and a durable journal.
 //!
-//! One listener on the loopback serves Mastodon, Telegram, Bluesky, X and Instagram below a path each, a simple
-//! stand-in protocol for every other platform, sample media, and its own control surface. The emulators speak the
-//! platforms' own protocols with their limits and their error bodies; a script says which requests go wrong; the
-//! journal says what was really made, and is the oracle for duplicates and losses.
+//! One listener on the loopback serves Mastodon, Telegram, Bluesky, X, Instagram, LinkedIn, Facebook and Threads below a
+//! path each, a simple stand-in protocol for every other platform, sample media, and its own control surface. The
+//! emulators speak the platforms' own protocols with their limits and their error bodies; a script says which requests go
+//! wrong; the journal says what was really made, and is the oracle for duplicates and losses.
+//!
+//! Signing in works as on the platforms themselves: authorize pages with a consent form, token endpoints that rotate and
+//! refuse as the real ones do, and the endpoints that say who somebody is. Each has its real path below the platform's
+//! word, so an app finds them by exchanging origins; [`app`] has the ids and secrets that the platforms know.
 //!
 //! ```text
 //! {base}/mastodon  {base}/telegram  {base}/bluesky  {base}/x  {base}/instagram
+//! {base}/linkedin  {base}/facebook  {base}/threads
 //! {base}/standin/{platform}/publish   {base}/samples/{file}   {base}/_ctl/{verb}
 //! ```
 
@@ -16,21 +21,28 @@ mod bluesky;
 mod call;
 mod control;
 mod exchange;
+mod facebook;
 mod fault;
 mod fetch;
 mod form;
+mod graph;
 mod instagram;
 mod journal;
 mod limits;
+mod linkedin;
 mod mastodon;
 mod medium;
+mod processing;
 pub mod samples;
 mod server;
+mod signin;
+mod spool;
 mod standin;
 mod telegram;
 #[cfg(test)]
 mod testing;
 mod text;
+mod threads;
 mod world;
 mod x;
 
@@ -48,6 +60,8 @@ pub use control::RuleSet;
 pub use fault::{Class, Fault, Match, Rule};
 pub use journal::{Filter, PAGE_MAX, Published, RequestLine};
 pub use limits::{POSTS_PER_HOUR, REQUESTS_PER_MINUTE};
+pub use signin::{App, TokenVerb, app};
+pub use telegram::{TelegramEvent, TelegramUpdate, TelegramVerb};
 
 /// Why the sandbox refuses or cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -193,6 +207,29 @@ impl Sandbox {
     /// [`Error::NoSuchAccount`], and [`Error::NoPlatform`] for an account without one.
     pub fn clear_rules(&self, platform: Option<Platform>, account: Option<String>) -> Result<(), Error> {
         control::clear(&self.world, platform, account)
+    }
+
+    /// Ends or spoils the tokens of an account, and says how many it touched. For a page, an organization or a location
+    /// these are the tokens that can use it.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchAccount`].
+    pub fn tokens(&self, platform: Platform, remote_id: &str, verb: TokenVerb) -> Result<usize, Error> {
+        signin::apply(&self.world, platform, remote_id, verb)
+    }
+
+    /// Every token and password that the sandbox has given out and not forgotten: what must be in nobody's log.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<String> {
+        self.world.accounts().secrets()
+    }
+
+    /// Lets somebody add a bot of Telegram to a channel, post there, or write to it, so that the bot hears of it.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchAccount`] for a channel that is not there.
+    pub fn telegram(&self, event: &TelegramEvent) -> Result<TelegramUpdate, Error> {
+        telegram::happen(&self.world, event)
     }
 
     /// The posts that were really made, oldest first, deleted ones included.

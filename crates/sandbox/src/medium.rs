@@ -1,9 +1,11 @@
 //! What the emulators look at in a file: its kind, its size, its frame.
 
 use std::fmt::Write as _;
-use std::io::Cursor;
+use std::io::{self, BufReader, Cursor, Read, Seek};
 
 use sha2::{Digest as _, Sha256};
+
+use crate::spool::Spool;
 
 /// The kinds of file that are told apart by their first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +15,11 @@ pub(crate) enum Kind {
     Gif,
     Webp,
     Mp4,
+    Bmp,
+    Tiff,
+    Pdf,
+    /// A file of an office program, in its old form or in its new one, which is a ZIP archive.
+    Office,
     Other,
 }
 
@@ -28,6 +35,14 @@ impl Kind {
             Self::Webp
         } else if bytes.get(4..8) == Some(b"ftyp") {
             Self::Mp4
+        } else if bytes.starts_with(b"BM") {
+            Self::Bmp
+        } else if bytes.starts_with(b"II*\0") || bytes.starts_with(b"MM\0*") {
+            Self::Tiff
+        } else if bytes.starts_with(b"%PDF-") {
+            Self::Pdf
+        } else if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"\xd0\xcf\x11\xe0") {
+            Self::Office
         } else {
             Self::Other
         }
@@ -40,7 +55,10 @@ impl Kind {
             Self::Gif => "image/gif",
             Self::Webp => "image/webp",
             Self::Mp4 => "video/mp4",
-            Self::Other => "application/octet-stream",
+            Self::Bmp => "image/bmp",
+            Self::Tiff => "image/tiff",
+            Self::Pdf => "application/pdf",
+            Self::Office | Self::Other => "application/octet-stream",
         }
     }
 
@@ -72,16 +90,7 @@ pub(crate) struct Medium {
 impl Medium {
     pub(crate) fn of(bytes: &[u8]) -> Self {
         let kind = Kind::of(bytes);
-        let mut medium = Self {
-            kind,
-            sha256: sha256_hex(bytes),
-            size: bytes.len(),
-            width: 0,
-            height: 0,
-            readable: false,
-            fps: 0.0,
-            duration_s: 0.0,
-        };
+        let mut medium = Self::unread(kind, sha256_hex(bytes), bytes.len());
         if kind.is_image()
             && let Ok(size) = imagesize::blob_size(bytes)
         {
@@ -90,14 +99,44 @@ impl Medium {
             medium.readable = size.width > 0 && size.height > 0;
         }
         if kind.is_video() {
-            medium.read_video(bytes);
+            medium.read_video(Cursor::new(bytes));
         }
         medium
     }
 
-    fn read_video(&mut self, bytes: &[u8]) {
-        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        let Ok(file) = re_mp4::Mp4::read(Cursor::new(bytes), length) else {
+    /// The same of a file on disk, of which no more than a piece is ever in memory. Frames of images are not looked at.
+    pub(crate) fn of_spool(spool: &mut Spool) -> io::Result<Self> {
+        let mut hash = Sha256::new();
+        let mut kind = None;
+        spool.for_each_piece(|piece| {
+            kind.get_or_insert_with(|| Kind::of(piece));
+            hash.update(piece);
+        })?;
+        let kind = kind.unwrap_or(Kind::Other);
+        let size = usize::try_from(spool.len()).unwrap_or(usize::MAX);
+        let mut medium = Self::unread(kind, hex(&hash.finalize()), size);
+        if kind.is_video() {
+            medium.read_video(BufReader::new(spool.rewound()?));
+        }
+        Ok(medium)
+    }
+
+    fn unread(kind: Kind, sha256: String, size: usize) -> Self {
+        Self {
+            kind,
+            sha256,
+            size,
+            width: 0,
+            height: 0,
+            readable: false,
+            fps: 0.0,
+            duration_s: 0.0,
+        }
+    }
+
+    fn read_video(&mut self, file: impl Read + Seek) {
+        let length = u64::try_from(self.size).unwrap_or(u64::MAX);
+        let Ok(file) = re_mp4::Mp4::read(file, length) else {
             return;
         };
         let video = file
@@ -132,11 +171,27 @@ fn to_f64(number: u64) -> f64 {
 
 /// SHA-256 in lower-case hex.
 pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .fold(String::with_capacity(64), |mut hex, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+    hex(&Sha256::digest(bytes))
+}
+
+fn hex(digest: &[u8]) -> String {
+    digest.iter().fold(String::with_capacity(64), |mut hex, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::{VideoShape, mp4};
+
+    #[test]
+    fn a_file_on_disk_is_judged_like_one_in_memory() {
+        let bytes = mp4(VideoShape::default(), 1);
+        let mut spool = Spool::new().unwrap();
+        spool.append(&bytes).unwrap();
+        assert_eq!(Medium::of_spool(&mut spool).unwrap(), Medium::of(&bytes));
+    }
 }

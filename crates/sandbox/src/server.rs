@@ -17,7 +17,9 @@ use tower::ServiceExt as _;
 
 use crate::answer::HangUp;
 use crate::world::Shared;
-use crate::{bluesky, control, instagram, mastodon, samples, standin, telegram, x};
+use crate::{
+    bluesky, control, facebook, instagram, linkedin, mastodon, samples, signin, standin, telegram, threads, x,
+};
 
 /// The connection ends here without an answer.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +37,9 @@ pub(crate) fn routes(world: Shared) -> Router {
         .nest("/bluesky", bluesky::routes())
         .nest("/x", x::routes())
         .nest("/instagram", instagram::routes())
+        .nest("/linkedin", linkedin::routes())
+        .nest("/facebook", facebook::routes())
+        .nest("/threads", threads::routes())
         .layer(DefaultBodyLimit::disable())
         .with_state(world)
 }
@@ -81,5 +86,5 @@ async fn exchange(router: Router, request: Request<Incoming>) -> Result<Response
 
 /// The world and its routes, as one.
 pub(crate) fn assemble(world: &Shared) -> Router {
-    routes(Arc::clone(world))
+    signin::routes(world, routes(Arc::clone(world)))
 }

@@ -1,7 +1,8 @@
 //! A simple protocol that stands in for platforms without an emulator of their own.
 //!
 //! - `POST /standin/{platform}/publish`, `Authorization: Bearer`, JSON `{"text", "media": [address or hash...],
-//!   "reply_to"?, ...}`, optional `Idempotency-Key`: 201 `{"id", "url"}`. The same key again is the same id, 200.
+//!   "reply_to"?, "account"? (another that the token may act for), ...}`, optional `Idempotency-Key`: 201
+//!   `{"id", "url"}`. The same key again is the same id, 200.
 //! - `POST /standin/{platform}/refresh`, form `refresh_token=`: `{"access_token", "refresh_token", "expires_in"}`.
 //!   Refresh tokens are single use.
 //! - `GET /standin/{platform}/lookup?key=`: the post made with that key as `{"id", "url"}`, or 404.
@@ -27,7 +28,7 @@ use crate::form::Fields;
 use crate::journal::NewPost;
 use crate::limits::WindowView;
 use crate::medium::sha256_hex;
-use crate::world::{Shared, World};
+use crate::world::{Shared, World, later};
 
 /// How long an access token lives.
 const ACCESS_LIFE: SignedDuration = SignedDuration::from_hours(24 * 60);
@@ -42,7 +43,14 @@ const TEXT_CHARS_MAX: usize = 100_000;
 pub(crate) const fn has_emulator(platform: Platform) -> bool {
     matches!(
         platform,
-        Platform::Mastodon | Platform::Telegram | Platform::Bluesky | Platform::X | Platform::Instagram
+        Platform::Mastodon
+            | Platform::Telegram
+            | Platform::Bluesky
+            | Platform::X
+            | Platform::Instagram
+            | Platform::LinkedIn
+            | Platform::Facebook
+            | Platform::Threads
     )
 }
 
@@ -104,10 +112,6 @@ pub(crate) struct Pair {
     pub(crate) expires_at: Timestamp,
 }
 
-fn later(now: Timestamp, by: SignedDuration) -> Timestamp {
-    now.saturating_add(by).unwrap_or(Timestamp::MAX)
-}
-
 /// Issues a pair of tokens.
 pub(crate) fn new_pair(world: &World, account: &Arc<Account>, now: Timestamp) -> Pair {
     let pair = Pair {
@@ -164,6 +168,9 @@ async fn publish(State(world): State<Shared>, Path(word): Path<String>, call: Ca
 }
 
 fn create(turn: &mut Turn<StandIn>, fields: &Fields, text: String, key: Option<&str>) -> Result<Answer, Answer> {
+    if fields.text("account").is_some_and(|other| !turn.act_as(&other)) {
+        return Err(refusal(403, "not_allowed", "The token is not for this account."));
+    }
     let account = turn.account()?;
     let world = Arc::clone(&turn.world);
     let media: Vec<String> = fields.list("media").iter().map(|medium| medium_hash(medium)).collect();
@@ -182,7 +189,7 @@ fn create(turn: &mut Turn<StandIn>, fields: &Fields, text: String, key: Option<&
     let body = json!({ "id": id, "url": url });
     let settings: serde_json::Map<String, Value> = fields
         .names()
-        .filter(|name| !matches!(*name, "text" | "media" | "reply_to"))
+        .filter(|name| !matches!(*name, "text" | "media" | "reply_to" | "account"))
         .filter_map(|name| Some((name.to_owned(), fields.raw(name)?.clone())))
         .collect();
     turn.commit(

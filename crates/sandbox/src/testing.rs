@@ -93,6 +93,7 @@ pub(crate) fn creation_faults() -> Vec<(Fault, bool)> {
     vec![
         (Fault::DropBefore, false),
         (Fault::DropAfter, true),
+        (Fault::Cut { bytes: 3 }, false),
         (Fault::ErrorBefore { status: 503 }, false),
         (Fault::ErrorAfter { status: 500 }, true),
         (Fault::HtmlError { status: 502 }, false),
@@ -153,14 +154,15 @@ pub(crate) async fn see(request: reqwest::RequestBuilder) -> Seen {
 /// Checks that `seen` is what the fault promises.
 pub(crate) fn assert_seen(fault: &Fault, seen: &Seen) {
     let ok = match (fault, seen) {
-        (Fault::DropBefore | Fault::DropAfter, Seen::NoAnswer) => true,
+        (Fault::DropBefore | Fault::DropAfter | Fault::Cut { .. }, Seen::NoAnswer) => true,
         (Fault::Truncated, Seen::HalfAnAnswer(status)) => *status < 300,
         (Fault::ErrorBefore { status } | Fault::ErrorAfter { status }, Seen::Answer(seen, body)) => {
             seen == status && serde_json::from_str::<Value>(body).is_ok()
         }
         (Fault::HtmlError { status }, Seen::Answer(seen, body)) => seen == status && body.starts_with("<html>"),
         (Fault::Slow { .. } | Fault::SlowBefore { .. } | Fault::ReadLag { .. }, Seen::Answer(seen, body)) => {
-            *seen < 300 && serde_json::from_str::<Value>(body).is_ok()
+            // Some platforms answer a success with headers alone.
+            *seen < 300 && (body.is_empty() || serde_json::from_str::<Value>(body).is_ok())
         }
         (Fault::Malformed, Seen::Answer(seen, body)) => *seen < 300 && serde_json::from_str::<Value>(body).is_err(),
         (Fault::Redirect307 { .. }, Seen::Answer(307, _)) => true,

@@ -12,10 +12,10 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use url::Url;
 
-use crate::account::{Account, AccountSeed, Accounts, NewSandboxAccount, TokenUse};
+use crate::account::{Account, AccountSeed, Accounts, Grant, NewSandboxAccount, TokenUse};
 use crate::fault::{Class, Picked, Rule, Script};
 use crate::journal::Ledger;
-use crate::{Error, Options, bluesky, instagram, mastodon, standin, telegram, x};
+use crate::{Error, Options, bluesky, facebook, instagram, linkedin, mastodon, signin, standin, telegram, threads, x};
 
 /// The world as handlers hold it.
 pub(crate) type Shared = Arc<World>;
@@ -33,17 +33,26 @@ pub(crate) struct World {
     ledger: Mutex<Ledger>,
     last_ids: Mutex<HashMap<Platform, u64>>,
     serial: AtomicU64,
+    pub(crate) signin: signin::State,
     pub(crate) mastodon: mastodon::State,
     pub(crate) telegram: telegram::State,
     pub(crate) bluesky: bluesky::State,
     pub(crate) x: x::State,
     pub(crate) instagram: instagram::State,
+    pub(crate) linkedin: linkedin::State,
+    pub(crate) facebook: facebook::State,
+    pub(crate) threads: threads::State,
 }
 
 #[derive(Debug, Default)]
 struct Global {
     script: Script,
     latency_ms: u64,
+}
+
+/// The time so long after `now`, or the last time there is.
+pub(crate) fn later(now: Timestamp, by: SignedDuration) -> Timestamp {
+    now.saturating_add(by).unwrap_or(Timestamp::MAX)
 }
 
 /// Locks without minding a panic elsewhere: the sandbox's state is whole between any two statements that change it.
@@ -65,11 +74,15 @@ impl World {
             ledger: Mutex::new(ledger),
             last_ids: Mutex::default(),
             serial: AtomicU64::new(1),
+            signin: signin::State::default(),
             mastodon: mastodon::State::default(),
             telegram: telegram::State::default(),
             bluesky: bluesky::State::default(),
             x: x::State::default(),
             instagram: instagram::State::default(),
+            linkedin: linkedin::State::default(),
+            facebook: facebook::State::default(),
+            threads: threads::State::default(),
         };
         world.resume();
         Ok(world)
@@ -80,7 +93,10 @@ impl World {
         let ledger = self.ledger();
         let mut last = lock(&self.last_ids);
         for post in ledger.posts() {
-            if let Ok(id) = post.remote_id.parse::<u64>() {
+            // The number may stand at the end of a longer name, such as `urn:li:share:1` or `page_1`.
+            let mut numbers = post.remote_id.rsplit(|letter: char| !letter.is_ascii_digit());
+            let last_number = numbers.find(|digits| !digits.is_empty());
+            if let Some(Ok(id)) = last_number.map(str::parse::<u64>) {
                 let known = last.entry(post.platform).or_default();
                 *known = (*known).max(id);
             }
@@ -197,7 +213,8 @@ impl World {
             .filter(|known| known.stand_in == stand_in);
         let account = match known {
             Some(known) => {
-                known.start_anew(new.script.clone());
+                known.start_anew(new.script.clone(), now);
+                known.set_scopes(new.scopes.clone());
                 known
             }
             None => {
@@ -226,8 +243,18 @@ impl World {
             Platform::Bluesky if !stand_in => bluesky::made_up_did(&self.random_text(24)),
             Platform::Instagram => format!("17841{}", self.random_digits(12)),
             Platform::Mastodon => format!("1{}", self.random_digits(17)),
+            // A member; organizations, whose ids are numbers, are made with theirs.
+            Platform::LinkedIn => format!("L{}", self.random_text(9)),
+            Platform::YouTube => format!("UC{}", self.random_text(22)),
             _ => self.random_digits(10),
         }
+    }
+
+    /// A token with which a bot reaches this channel.
+    pub(crate) fn new_bot_token(&self, account: &Arc<Account>) -> String {
+        let token = format!("{}:AA{}", self.random_digits(10), self.random_text(33));
+        self.issue(&token, account, TokenUse::Access, None, self.now());
+        token
     }
 
     fn issue_first_tokens(&self, account: &Arc<Account>, seed: &mut AccountSeed, now: Timestamp) {
@@ -240,12 +267,14 @@ impl World {
         }
         match account.platform {
             Platform::Telegram => {
-                seed.token = format!("{}:AA{}", self.random_digits(10), self.random_text(33));
-                self.issue(&seed.token, account, TokenUse::Access, None, now);
+                seed.token = self.new_bot_token(account);
             }
             Platform::Bluesky => bluesky::first_session(self, account, seed, now),
             Platform::X => x::first_tokens(self, account, seed, now),
             Platform::Instagram => instagram::first_token(self, account, seed, now),
+            Platform::LinkedIn => linkedin::first_token(self, account, seed, now),
+            Platform::Facebook => facebook::first_token(self, account, seed, now),
+            Platform::Threads => threads::first_token(self, account, seed, now),
             _ => {
                 seed.token = self.random_text(43);
                 self.issue(&seed.token, account, TokenUse::Access, None, now);
@@ -261,8 +290,21 @@ impl World {
         expires_at: Option<Timestamp>,
         now: Timestamp,
     ) {
+        self.issue_granted(secret, account, usage, expires_at, now, None);
+    }
+
+    /// Lets `secret` stand for `account` as far as `grant` goes.
+    pub(crate) fn issue_granted(
+        &self,
+        secret: &str,
+        account: &Arc<Account>,
+        usage: TokenUse,
+        expires_at: Option<Timestamp>,
+        now: Timestamp,
+        grant: Option<Arc<Grant>>,
+    ) {
         self.accounts()
-            .issue(secret.to_owned(), Arc::clone(account), usage, expires_at, now);
+            .issue(secret.to_owned(), Arc::clone(account), usage, expires_at, now, grant);
     }
 
     pub(crate) fn add_global_rules(&self, platform: Platform, rules: Vec<Rule>) {
@@ -302,11 +344,15 @@ impl World {
         self.accounts().clear();
         lock(&self.global).clear();
         *lock(&self.rng) = StdRng::seed_from_u64(self.seed);
+        self.signin.clear();
         self.mastodon.clear();
         self.telegram.clear();
         self.bluesky.clear();
         self.x.clear();
         self.instagram.clear();
+        self.linkedin.clear();
+        self.facebook.clear();
+        self.threads.clear();
         Ok(())
     }
 }

@@ -20,14 +20,15 @@ use domain::platform::Platform;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-pub(crate) use session::first_session;
+pub(crate) use session::{did_doc, first_session, signed};
 
-use crate::account::Account;
+use crate::account::{Account, Grant};
 use crate::answer::Answer;
 use crate::call::Call;
 use crate::exchange::{Credential, Dialect, Handled, open};
 use crate::fault::Class;
 use crate::limits::WindowView;
+use crate::signin;
 use crate::world::{Shared, World, lock};
 
 /// The emulator's own state.
@@ -114,7 +115,26 @@ impl Dialect for Bluesky {
         true
     }
 
-    fn stamp(&self, answer: &mut Answer, window: &WindowView, _now: Timestamp) {
+    fn scopes_for(&self, class: Class) -> &'static [&'static str] {
+        match class {
+            Class::Create | Class::Upload | Class::Delete => &["transition:generic"],
+            _ => &[],
+        }
+    }
+
+    fn missing_scope(&self) -> Answer {
+        let message = "Missing required scope \"repo:app.bsky.feed.post?action=create\"";
+        refusal(403, "ScopeMissingError", message)
+    }
+
+    fn check_proof(&self, world: &World, call: &Call, secret: &str, grant: Option<&Grant>) -> Result<(), Answer> {
+        signin::check_bound(world, call, secret, grant)
+    }
+
+    fn stamp(&self, answer: &mut Answer, window: &WindowView, now: Timestamp) {
+        if !answer.headers.iter().any(|(name, _)| *name == "dpop-nonce") {
+            answer.headers.push(("dpop-nonce", signin::nonce(now)));
+        }
         if answer.headers.iter().any(|(name, _)| *name == "ratelimit-reset") {
             return;
         }
@@ -150,7 +170,7 @@ pub(crate) fn routes() -> Router<Shared> {
 }
 
 /// The account that `repo` names, by DID or handle.
-fn repo(world: &World, name: &str) -> Option<Arc<Account>> {
+pub(crate) fn repo(world: &World, name: &str) -> Option<Arc<Account>> {
     let accounts = world.accounts();
     let found = if name.starts_with("did:") {
         accounts.by_id(Platform::Bluesky, name)

@@ -16,7 +16,7 @@ use crate::call::Call;
 use crate::exchange::{Credential, Handled, open};
 use crate::fault::Class;
 use crate::form::Fields;
-use crate::world::{Shared, World};
+use crate::world::{Shared, World, later};
 
 /// How long an access token lives (read from real tokens).
 const ACCESS_LIFE: SignedDuration = SignedDuration::from_hours(2);
@@ -24,10 +24,6 @@ const ACCESS_LIFE: SignedDuration = SignedDuration::from_hours(2);
 const REFRESH_LIFE: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// How long a used refresh token still works.
 const REFRESH_GRACE: SignedDuration = SignedDuration::from_hours(2);
-
-fn later(now: Timestamp, by: SignedDuration) -> Timestamp {
-    now.saturating_add(by).unwrap_or(Timestamp::MAX)
-}
 
 /// Makes the account's app password and a first session.
 pub(crate) fn first_session(world: &World, account: &Arc<Account>, seed: &mut AccountSeed, now: Timestamp) {
@@ -56,9 +52,7 @@ fn new_pair(world: &World, account: &Arc<Account>, now: Timestamp) -> (String, S
     (access, refresh)
 }
 
-/// A token that decodes like a real one; its signature is noise, since it is known by its whole text.
 fn jwt(world: &World, account: &Account, scope: &str, kind: &str, now: Timestamp, life: SignedDuration) -> String {
-    let head = json!({ "typ": kind, "alg": "ES256K" });
     let claims = json!({
         "scope": scope,
         "sub": account.remote_id,
@@ -67,11 +61,18 @@ fn jwt(world: &World, account: &Account, scope: &str, kind: &str, now: Timestamp
         "aud": "did:web:localhost",
         "jti": world.random_text(32),
     });
-    let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    format!("{}.{}.{}", encode(&head), encode(&claims), world.random_text(86))
+    signed(world, kind, &claims)
 }
 
-fn did_doc(world: &World, account: &Account) -> Value {
+/// A token that decodes like a real one; its signature is noise, since it is known by its whole text.
+pub(crate) fn signed(world: &World, kind: &str, claims: &Value) -> String {
+    let head = json!({ "typ": kind, "alg": "ES256K" });
+    let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    format!("{}.{}.{}", encode(&head), encode(claims), world.random_text(86))
+}
+
+/// The account's DID document.
+pub(crate) fn did_doc(world: &World, account: &Account) -> Value {
     json!({
         "@context": ["https://www.w3.org/ns/did/v1"],
         "id": account.remote_id,
@@ -127,6 +128,8 @@ pub(super) async fn refresh(State(world): State<Shared>, call: Call) -> Handled 
     let credential = Credential::Other(call.bearer(), TokenUse::Refresh);
     let turn = open(&world, Bluesky, &call, credential, Class::Refresh, "").await?;
     let answer = match (&turn.holder, call.bearer()) {
+        // A refresh token of a sign-in is for the token endpoint.
+        (Holder::Good(_), Some(_)) if turn.grant.is_some() => Err(refusal(400, "InvalidToken", "Invalid token type")),
         (Holder::Good(account), Some(token)) => {
             world.accounts().end_at(token, later(turn.now, REFRESH_GRACE));
             Ok(Answer::ok(&with_pair(

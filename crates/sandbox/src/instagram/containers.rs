@@ -1,10 +1,9 @@
 //! Containers: media that Instagram fetched and is preparing.
 
 use axum::extract::{Path, State};
-use jiff::{SignedDuration, Timestamp};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::{Asked, Instagram, graph_error, invalid, new_id, own_user, refusal};
+use super::{Instagram, new_id};
 use crate::account::Account;
 use crate::answer::Answer;
 use crate::call::Call;
@@ -12,11 +11,10 @@ use crate::exchange::{Handled, Turn, open};
 use crate::fault::Class;
 use crate::fetch::fetch;
 use crate::form::Fields;
+use crate::graph::{self, Asked, Preparation, Progress, invalid, own_user, refusal};
 use crate::medium::{Kind, Medium};
 use crate::world::{Shared, lock};
 
-/// How long a container can be published.
-const LIFE: SignedDuration = SignedDuration::from_hours(24);
 /// Status polls that an image needs.
 const IMAGE_POLLS: u32 = 1;
 /// Status polls that a video needs.
@@ -59,41 +57,12 @@ pub(super) struct Container {
     pub(super) media: Vec<String>,
     pub(super) alt: Vec<String>,
     pub(super) settings: Value,
-    created: Timestamp,
-    polls_left: u32,
-    /// The error that processing ends with.
-    fails: Option<u32>,
-}
-
-/// Where a container stands, unless it was published.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Progress {
-    Working,
-    Finished,
-    Failed(u32),
-    Expired,
-}
-
-impl Container {
-    pub(super) fn progress(&self, now: Timestamp) -> Progress {
-        match self.fails {
-            _ if now.duration_since(self.created) >= LIFE => Progress::Expired,
-            _ if self.polls_left > 0 => Progress::Working,
-            Some(code) => Progress::Failed(code),
-            None => Progress::Finished,
-        }
-    }
-
-    /// Where it stands, for a client who asks, which brings it on.
-    pub(super) fn poll(&mut self, now: Timestamp) -> Progress {
-        let progress = self.progress(now);
-        self.polls_left = self.polls_left.saturating_sub(1);
-        progress
-    }
+    /// How far it is; a failure is the code of the error.
+    pub(super) preparation: Preparation<u32>,
 }
 
 /// `status_code` and `status` of a container.
-pub(super) fn status_words(progress: Progress) -> (&'static str, String) {
+pub(super) fn status_words(progress: &Progress<u32>) -> (&'static str, String) {
     match progress {
         Progress::Working => ("IN_PROGRESS", "In Progress: Media is still being processed.".to_owned()),
         Progress::Finished => (
@@ -141,27 +110,26 @@ async fn make(turn: &Turn<Instagram>, account: &Account, fields: &Fields, captio
         caption,
         media: Vec::new(),
         alt: Vec::new(),
-        settings: settings(fields),
-        created: turn.now,
-        polls_left: IMAGE_POLLS,
-        fails: None,
+        settings: graph::settings(fields, &["caption", "image_url", "video_url", "alt_text", "children"]),
+        preparation: Preparation::new(turn.now, 0, None),
     };
+    let (mut polls, mut fails) = (IMAGE_POLLS, None);
     if product == Product::Carousel {
         gather(turn, fields, &mut container)?;
     } else {
         let medium = get_medium(turn, fields, product).await?;
         container.is_video = medium.kind.is_video();
-        container.fails = judge(&medium, product)?;
+        fails = judge(&medium, product)?;
         if container.is_video {
-            container.polls_left = VIDEO_POLLS;
+            polls = VIDEO_POLLS;
         }
         container.media.push(medium.sha256);
         container.alt.push(alt);
     }
-    container.polls_left = turn.picked.polls.unwrap_or(container.polls_left);
     if turn.picked.processing_fails {
-        container.fails = Some(2_207_026);
+        fails = Some(2_207_026);
     }
+    container.preparation = Preparation::new(turn.now, turn.picked.polls.unwrap_or(polls), fails);
     let id = new_id(turn);
     container.id.clone_from(&id);
     lock(&turn.world.instagram.containers).insert(id.clone(), container);
@@ -198,29 +166,6 @@ fn check_caption(caption: &str) -> Result<(), Answer> {
         return Err(refusal(100, 2_207_040, "Too many tags in the caption."));
     }
     Ok(())
-}
-
-fn settings(fields: &Fields) -> Value {
-    let plain = [
-        "access_token",
-        "caption",
-        "image_url",
-        "video_url",
-        "alt_text",
-        "children",
-        "fields",
-    ];
-    let rest: Map<String, Value> = fields
-        .names()
-        .filter(|name| !plain.contains(name) && !name.starts_with("children["))
-        .filter_map(|name| {
-            Some((
-                name.to_owned(),
-                fields.json(name).or_else(|| fields.raw(name).cloned())?,
-            ))
-        })
-        .collect();
-    Value::Object(rest)
 }
 
 async fn get_medium(turn: &Turn<Instagram>, fields: &Fields, product: Product) -> Result<Medium, Answer> {
@@ -281,19 +226,7 @@ fn judge_video(medium: &Medium, product: Product) -> bool {
 
 /// Takes the children of a carousel into its container.
 fn gather(turn: &Turn<Instagram>, fields: &Fields, container: &mut Container) -> Result<(), Answer> {
-    let mut ids = fields.list("children");
-    if ids.is_empty() {
-        ids = match fields.json("children") {
-            Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-            _ => {
-                let text = fields.text("children").unwrap_or_default();
-                text.split(',')
-                    .map(|id| id.trim().to_owned())
-                    .filter(|id| !id.is_empty())
-                    .collect()
-            }
-        };
-    }
+    let ids = graph::ids(fields, "children");
     if !CHILDREN.contains(&ids.len()) {
         return Err(refusal(100, 2_207_028, "A carousel needs from 2 to 10 items."));
     }
@@ -303,7 +236,7 @@ fn gather(turn: &Turn<Instagram>, fields: &Fields, container: &mut Container) ->
             .get(id)
             .filter(|child| child.account == container.account && child.product == Product::Item)
             .ok_or_else(|| refusal(24, 2_207_006, "The media builder of a child was not found."))?;
-        if child.progress(turn.now) != Progress::Finished {
+        if child.preparation.progress(turn.now) != Progress::Finished {
             return Err(not_ready());
         }
         container.media.extend(child.media.iter().cloned());
@@ -314,13 +247,7 @@ fn gather(turn: &Turn<Instagram>, fields: &Fields, container: &mut Container) ->
 
 /// "Media ID is not available".
 pub(super) fn not_ready() -> Answer {
-    let answer = graph_error(400, 9_007, Some(2_207_027), "Media ID is not available", false);
-    let text = String::from_utf8_lossy(&answer.body).replace(
-        r#""error_user_msg":"Media ID is not available""#,
-        r#""error_user_msg":"The media is not ready for publishing, please wait for a moment""#,
-    );
-    Answer {
-        body: text.into(),
-        ..answer
-    }
+    let message = "Media ID is not available";
+    let words = "The media is not ready for publishing, please wait for a moment";
+    graph::explained(9_007, 2_207_027, message, message, words)
 }

@@ -4,36 +4,26 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use domain::platform::Platform;
-use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use super::containers::{Container, Product, Progress, not_ready, status_words};
-use super::{Asked, Instagram, graph_error, invalid, new_id, no_such_object, own_user, refusal, selected};
+use super::containers::{Container, Product, not_ready, status_words};
+use super::{Instagram, new_id};
 use crate::account::Account;
 use crate::answer::Answer;
 use crate::call::Call;
 use crate::exchange::{Handled, Turn, open};
 use crate::fault::Class;
+use crate::graph::{self, Asked, DAY, PAGE_MAX, Progress, invalid, no_such_object, note, own_user, refusal};
 use crate::journal::{Ledger, NewPost, Published};
 use crate::world::{Shared, lock};
 
 /// Publishes in a day.
 const PUBLISHES_MAX: usize = 100;
-/// The day in which they count, and in which a story is shown.
-const DAY: SignedDuration = SignedDuration::from_hours(24);
-/// Media of one page when the caller does not say.
-const PAGE_DEFAULT: usize = 25;
-/// Media of one page at most.
-const PAGE_MAX: usize = 100;
 
 type VersionAndId = Path<(String, String)>;
 
 fn is_comment(post: &Published) -> bool {
-    post.settings.get("kind").and_then(Value::as_str) == Some("comment")
-}
-
-fn note<'p>(post: &'p Published, name: &str) -> &'p str {
-    post.notes.get(name).and_then(Value::as_str).unwrap_or_default()
+    graph::kind(post) == "comment"
 }
 
 pub(super) async fn publish(State(world): State<Shared>, Path((_version, user)): VersionAndId, call: Call) -> Handled {
@@ -75,7 +65,7 @@ fn publish_container(turn: &mut Turn<Instagram>, account: &Account, id: &str) ->
             "A carousel item cannot be published by itself.",
         ));
     }
-    match container.progress(turn.now) {
+    match container.preparation.progress(turn.now) {
         Progress::Finished => {}
         Progress::Working | Progress::Failed(_) => return Err(not_ready()),
         Progress::Expired => {
@@ -87,7 +77,7 @@ fn publish_container(turn: &mut Turn<Instagram>, account: &Account, id: &str) ->
         }
     }
     if world.rate_limits && published_today(turn, &ledger, account) >= PUBLISHES_MAX {
-        return Err(graph_error(
+        return Err(graph::error(
             403,
             9,
             Some(2_207_042),
@@ -102,16 +92,11 @@ fn publish_container(turn: &mut Turn<Instagram>, account: &Account, id: &str) ->
 }
 
 fn published_today(turn: &Turn<Instagram>, ledger: &Ledger, account: &Account) -> usize {
-    ledger
-        .of_account(Platform::Instagram, &account.remote_id)
-        .take_while(|post| turn.now.duration_since(post.at) < DAY)
-        .filter(|post| !is_comment(post))
-        .take(PUBLISHES_MAX)
-        .count()
+    graph::made_today(turn.now, ledger, account, |post| !is_comment(post)).min(PUBLISHES_MAX)
 }
 
 fn post_of(container: &Container, account: &Account, media_id: &str) -> NewPost {
-    let shortcode = shortcode(media_id);
+    let shortcode = graph::shortcode('C', media_id);
     let (product_type, permalink) = match container.product {
         Product::Reel => ("REELS", format!("https://www.instagram.com/reel/{shortcode}/")),
         Product::Story => (
@@ -151,15 +136,6 @@ fn post_of(container: &Container, account: &Account, media_id: &str) -> NewPost 
     }
 }
 
-/// Letters that stand for an id; a real one cannot be computed from the id, and no client should.
-fn shortcode(media_id: &str) -> String {
-    let letters = media_id
-        .bytes()
-        .rev()
-        .map(|digit| char::from(b'a' + digit.wrapping_sub(b'0') % 10));
-    format!("C{}", letters.take(10).collect::<String>())
-}
-
 fn media_json(post: &Published) -> Value {
     let or_null = |text: &str| {
         if text.is_empty() {
@@ -176,8 +152,7 @@ fn media_json(post: &Published) -> Value {
         "media_product_type": note(post, "product_type"),
         "media_type": note(post, "media_type"),
         "username": note(post, "username"),
-        // The offset has no colon.
-        "timestamp": post.at.strftime("%Y-%m-%dT%H:%M:%S+0000").to_string(),
+        "timestamp": graph::timestamp(post.at),
         "like_count": 0,
         "comments_count": 0,
         "is_comment_enabled": true,
@@ -195,14 +170,14 @@ pub(super) async fn node(State(world): State<Shared>, Path((_version, id)): Vers
     };
     let turn = open(&world, Instagram, &call, asked.credential(), class, "").await?;
     let answer = if is_user {
-        user(&turn, &id, &call)
+        user(&turn, &id, &asked)
     } else {
-        object(&turn, &id, &call)
+        object(&turn, &id, &asked)
     };
     Ok(turn.close(answer).await)
 }
 
-fn user(turn: &Turn<Instagram>, id: &str, call: &Call) -> Result<Answer, Answer> {
+fn user(turn: &Turn<Instagram>, id: &str, asked: &Asked) -> Result<Answer, Answer> {
     let account = own_user(turn, id)?;
     let all = json!({
         "id": account.remote_id,
@@ -215,11 +190,11 @@ fn user(turn: &Turn<Instagram>, id: &str, call: &Call) -> Result<Answer, Answer>
         "follows_count": 0,
         "media_count": turn.world.ledger().count_of_account(Platform::Instagram, &account.remote_id),
     });
-    Ok(Answer::ok(&selected(call, &all)))
+    Ok(Answer::ok(&asked.selected(&all)))
 }
 
 /// A container or a medium of the token's account.
-fn object(turn: &Turn<Instagram>, id: &str, call: &Call) -> Result<Answer, Answer> {
+fn object(turn: &Turn<Instagram>, id: &str, asked: &Asked) -> Result<Answer, Answer> {
     let account = turn.account()?;
     let ledger = turn.world.ledger();
     let published = ledger.by_key(Platform::Instagram, &account.remote_id, id).is_some();
@@ -232,16 +207,16 @@ fn object(turn: &Turn<Instagram>, id: &str, call: &Call) -> Result<Answer, Answe
             "PUBLISHED",
             "Published: Media has been successfully published.".to_owned(),
         )),
-        Some(container) => Some(status_words(container.poll(turn.now))),
+        Some(container) => Some(status_words(&container.preparation.poll(turn.now))),
         None => None,
     };
     if let Some((code, text)) = words {
         let all = json!({ "id": id, "status_code": code, "status": text });
-        return Ok(Answer::ok(&selected(call, &all)));
+        return Ok(Answer::ok(&asked.selected(&all)));
     }
     let post = ledger.by_remote(Platform::Instagram, id);
     let post = post.filter(|post| post.account == account.remote_id && turn.shows(post) && !is_comment(post));
-    post.map(|post| Answer::ok(&selected(call, &media_json(&post))))
+    post.map(|post| Answer::ok(&asked.selected(&media_json(&post))))
         .ok_or_else(|| no_such_object(id))
 }
 
@@ -266,9 +241,8 @@ fn own_medium(turn: &Turn<Instagram>, id: &str) -> Result<Arc<Published>, Answer
 pub(super) async fn list(State(world): State<Shared>, Path((_version, id)): VersionAndId, call: Call) -> Handled {
     let asked = Asked::read(&call);
     let turn = open(&world, Instagram, &call, asked.credential(), Class::Read, "").await?;
-    let answer = page(&turn, &id, &call, |post| {
-        note(post, "product_type") != "STORY" && !is_comment(post)
-    });
+    let wanted = |post: &Published| note(post, "product_type") != "STORY" && !is_comment(post);
+    let answer = own_user(&turn, &id).map(|account| graph::page(&turn, &account, &asked, wanted, media_json));
     Ok(turn.close(answer).await)
 }
 
@@ -276,44 +250,9 @@ pub(super) async fn stories(State(world): State<Shared>, Path((_version, id)): V
     let asked = Asked::read(&call);
     let turn = open(&world, Instagram, &call, asked.credential(), Class::Read, "").await?;
     let now = turn.now;
-    let answer = page(&turn, &id, &call, |post| {
-        note(post, "product_type") == "STORY" && now.duration_since(post.at) < DAY
-    });
+    let wanted = |post: &Published| note(post, "product_type") == "STORY" && now.duration_since(post.at) < DAY;
+    let answer = own_user(&turn, &id).map(|account| graph::page(&turn, &account, &asked, wanted, media_json));
     Ok(turn.close(answer).await)
-}
-
-/// The account's media, newest first.
-fn page(
-    turn: &Turn<Instagram>,
-    user: &str,
-    call: &Call,
-    wanted: impl Fn(&Published) -> bool,
-) -> Result<Answer, Answer> {
-    let account = own_user(turn, user)?;
-    let limit = call.query_number("limit", PAGE_DEFAULT, PAGE_MAX).max(1);
-    let second = |name: &str| call.query(name).and_then(|second| second.parse::<i64>().ok());
-    let (since, until) = (second("since"), second("until"));
-    let after = call.query("after").and_then(|id| id.parse::<u64>().ok());
-    let inside = |post: &&Arc<Published>| {
-        until.is_none_or(|until| post.at.as_second() <= until)
-            && after.is_none_or(|after| post.remote_id.parse::<u64>().is_ok_and(|id| id < after))
-            && wanted(post)
-            && turn.shows(post)
-    };
-    let ledger = turn.world.ledger();
-    let posts: Vec<&Arc<Published>> = ledger
-        .of_account(Platform::Instagram, &account.remote_id)
-        .take_while(|post| since.is_none_or(|since| post.at.as_second() >= since))
-        .filter(inside)
-        .take(limit)
-        .collect();
-    let data: Vec<Value> = posts.iter().map(|post| selected(call, &media_json(post))).collect();
-    let mut body = json!({ "data": data });
-    if let (Some(object), Some(first), Some(last)) = (body.as_object_mut(), posts.first(), posts.last()) {
-        let cursors = json!({ "cursors": { "before": first.remote_id, "after": last.remote_id } });
-        object.insert("paging".to_owned(), cursors);
-    }
-    Ok(Answer::ok(&body))
 }
 
 pub(super) async fn publishing_limit(
@@ -335,7 +274,7 @@ pub(super) async fn publishing_limit(
             "quota_usage": used,
             "config": { "quota_total": PUBLISHES_MAX, "quota_duration": DAY.as_secs() },
         });
-        Answer::ok(&json!({ "data": [selected(&call, &all)] }))
+        Answer::ok(&json!({ "data": [asked.selected(&all)] }))
     });
     Ok(turn.close(answer).await)
 }
@@ -376,10 +315,7 @@ pub(super) async fn comments(State(world): State<Shared>, Path((_version, id)): 
             .take_while(|post| post.at >= medium.at)
             .filter(|post| post.reply_to.as_deref() == Some(&medium.remote_id) && turn.shows(post))
             .take(PAGE_MAX)
-            .map(|post| {
-                let at = post.at.strftime("%Y-%m-%dT%H:%M:%S+0000").to_string();
-                json!({ "id": post.remote_id, "text": post.text, "timestamp": at })
-            })
+            .map(|post| json!({ "id": post.remote_id, "text": post.text, "timestamp": graph::timestamp(post.at) }))
             .collect();
         Answer::ok(&json!({ "data": data }))
     });

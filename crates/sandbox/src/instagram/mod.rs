@@ -12,29 +12,32 @@ mod containers;
 mod media;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::extract::State as FromWorld;
 use axum::routing::{get, post};
 use domain::platform::Platform;
-use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
+use jiff::Timestamp;
+use serde_json::json;
 
-use crate::account::{Account, AccountSeed, Holder, TokenUse};
+use crate::account::{Account, AccountSeed, TokenUse};
 use crate::answer::Answer;
 use crate::call::Call;
 use crate::exchange::{Credential, Dialect, Handled, Turn, open};
 use crate::fault::Class;
-use crate::form::Fields;
+use crate::graph::{self, Asked, refusal};
 use crate::limits::WindowView;
 use crate::world::{Shared, World, lock};
 
-/// How long a token lives.
-const TOKEN_LIFE: SignedDuration = SignedDuration::from_hours(60 * 24);
-/// How old a token must be before it can be refreshed.
-const REFRESH_AGE: SignedDuration = SignedDuration::from_hours(24);
+/// What its access tokens begin with.
+const TOKEN_LETTERS: &str = "IGAA";
+/// Its word for itself in usage headers.
+const KIND: &str = "instagram";
+
+/// What the usual token may do.
+const PERMISSIONS: &str =
+    "instagram_business_basic,instagram_business_content_publish,instagram_business_manage_comments";
 
 /// The emulator's own state.
 #[derive(Debug, Default)]
@@ -51,81 +54,26 @@ impl State {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Instagram;
 
-/// A Graph error with its subcode, which Instagram gives most of its errors.
-fn refusal(code: i64, subcode: u64, message: &str) -> Answer {
-    graph_error(400, code, Some(subcode), message, false)
-}
-
-fn graph_error(status: u16, code: i64, subcode: Option<u64>, message: &str, is_transient: bool) -> Answer {
-    static TRACES: AtomicU64 = AtomicU64::new(1);
-    let trace = format!("A{:010}x", TRACES.fetch_add(1, Ordering::Relaxed));
-    let mut error = json!({
-        "message": message,
-        "type": "OAuthException",
-        "code": code,
-        "is_transient": is_transient,
-        "fbtrace_id": trace,
-    });
-    if let (Some(object), Some(subcode)) = (error.as_object_mut(), subcode) {
-        object.insert("error_subcode".to_owned(), json!(subcode));
-        object.insert("error_user_title".to_owned(), json!(message));
-        object.insert("error_user_msg".to_owned(), json!(message));
-    }
-    Answer::json(status, &json!({ "error": error })).with("x-fb-trace-id", trace)
-}
-
-/// An object that is not there, or not yet.
-fn no_such_object(id: &str) -> Answer {
-    let message = format!(
-        "Unsupported get request. Object with ID '{id}' does not exist, cannot be loaded due to missing permissions, \
-         or does not support this operation"
-    );
-    refusal(100, 33, &message)
-}
-
-fn invalid(message: &str) -> Answer {
-    graph_error(400, 100, None, &format!("(#100) {message}"), false)
-}
-
-fn usage(call_count: u64, regain_minutes: u64) -> String {
-    json!({ "17841400000000000": [{
-        "type": "instagram",
-        "call_count": call_count,
-        "total_cputime": 1,
-        "total_time": 1,
-        "estimated_time_to_regain_access": regain_minutes,
-    }]})
-    .to_string()
-}
-
 impl Dialect for Instagram {
     fn platform(&self) -> Platform {
         Platform::Instagram
     }
 
     fn server_error(&self, status: u16) -> Answer {
-        let message = "An unexpected error has occurred. Please retry your request later.";
-        graph_error(status, 2, None, message, true)
+        graph::server_error(status)
     }
 
     fn rate_limited(&self, retry_after_s: u64, _now: Timestamp) -> Answer {
-        let answer = graph_error(403, 4, None, "(#4) Application request limit reached", true);
-        answer.with("x-business-use-case-usage", usage(100, retry_after_s.div_ceil(60)))
+        let answer = graph::error(403, 4, None, "(#4) Application request limit reached", true);
+        graph::throttled(answer, KIND, retry_after_s)
     }
 
     fn unauthorized(&self) -> Answer {
-        graph_error(
-            400,
-            190,
-            None,
-            "Invalid OAuth access token - Cannot parse access token",
-            false,
-        )
+        graph::unauthorized()
     }
 
     fn expired(&self) -> Answer {
-        let message = "Error validating access token: Session has expired. The current time is later.";
-        graph_error(400, 190, Some(463), message, false)
+        graph::expired()
     }
 
     fn rejected(&self) -> Answer {
@@ -140,32 +88,30 @@ impl Dialect for Instagram {
         self.expired()
     }
 
-    fn stamp(&self, answer: &mut Answer, window: &WindowView, _now: Timestamp) {
-        answer.headers.push(("facebook-api-version", "v25.0".to_owned()));
-        if answer
-            .headers
-            .iter()
-            .any(|(name, _)| *name == "x-business-use-case-usage")
-        {
-            return;
+    fn scopes_for(&self, class: Class) -> &'static [&'static str] {
+        match class {
+            Class::Create | Class::Upload => &["instagram_business_content_publish"],
+            _ => &[],
         }
-        let used = (window.limit - window.remaining) * 100 / window.limit.max(1);
-        answer.headers.push(("x-business-use-case-usage", usage(used, 0)));
+    }
+
+    fn missing_scope(&self) -> Answer {
+        let message = "(#10) Application does not have permission for this action";
+        graph::error(403, 10, None, message, false)
+    }
+
+    fn stamp(&self, answer: &mut Answer, window: &WindowView, now: Timestamp) {
+        self.stamp_for(answer, window, now, None);
+    }
+
+    fn stamp_for(&self, answer: &mut Answer, window: &WindowView, _now: Timestamp, account: Option<&str>) {
+        graph::stamp(answer, window, account, KIND, "v25.0");
     }
 }
 
 /// Issues the account's first long-lived token.
 pub(crate) fn first_token(world: &World, account: &Arc<Account>, seed: &mut AccountSeed, now: Timestamp) {
-    let (token, expires_at) = new_token(world, account, now);
-    seed.token = token;
-    seed.expires_at = Some(expires_at);
-}
-
-fn new_token(world: &World, account: &Arc<Account>, now: Timestamp) -> (String, Timestamp) {
-    let token = format!("IGAA{}", world.random_text(150));
-    let expires_at = now.saturating_add(TOKEN_LIFE).unwrap_or(Timestamp::MAX);
-    world.issue(&token, account, TokenUse::Access, Some(expires_at), now);
-    (token, expires_at)
+    graph::first_token(world, account, seed, now, TOKEN_LETTERS);
 }
 
 pub(crate) fn routes() -> Router<Shared> {
@@ -183,87 +129,20 @@ pub(crate) fn routes() -> Router<Shared> {
 /// The next id of any Instagram object. Containers and media share one sequence, so that a restart, which knows the
 /// media only, never repeats a published container's id.
 fn new_id(turn: &Turn<Instagram>) -> String {
-    const FLOOR: u64 = 17_900_000_000_000_000;
-    let since = u64::try_from(turn.now.as_millisecond()).unwrap_or_default();
-    turn.world.next_id(Platform::Instagram, FLOOR + since).to_string()
-}
-
-/// A request's fields with the token among them.
-struct Asked {
-    fields: Fields,
-    token: Option<String>,
-}
-
-impl Asked {
-    /// Unreadable bodies count as empty: what is missing is then told by name.
-    fn read(call: &Call) -> Self {
-        let fields = Fields::of(call).unwrap_or_default();
-        let token = call.bearer().map(str::to_owned).or_else(|| fields.text("access_token"));
-        Self { fields, token }
-    }
-
-    fn credential(&self) -> Credential<'_> {
-        Credential::Access(self.token.as_deref())
-    }
-}
-
-/// Whether `id` is the account of the token, by number or as `me`.
-fn own_user(turn: &Turn<Instagram>, id: &str) -> Result<Arc<Account>, Answer> {
-    let account = turn.account()?;
-    if id == account.remote_id || id == "me" {
-        Ok(account)
-    } else {
-        Err(no_such_object(id))
-    }
+    graph::new_id(turn, 17_900_000_000_000_000)
 }
 
 async fn refresh(FromWorld(world): FromWorld<Shared>, call: Call) -> Handled {
     let asked = Asked::read(&call);
     let credential = Credential::Other(asked.token.as_deref(), TokenUse::Access);
     let turn = open(&world, Instagram, &call, credential, Class::Refresh, "").await?;
-    let answer = renew(&turn, &asked);
-    Ok(turn.close(answer).await)
-}
-
-fn renew(turn: &Turn<Instagram>, asked: &Asked) -> Result<Answer, Answer> {
-    if asked.fields.text("grant_type").as_deref() != Some("ig_refresh_token") {
-        return Err(invalid("Param grant_type must be one of {ig_refresh_token}"));
-    }
-    let Holder::Good(account) = &turn.holder else {
-        return Err(turn.account().err().unwrap_or_else(|| turn.dialect.unauthorized()));
-    };
-    let issued = turn
-        .world
-        .accounts()
-        .issued_at(asked.token.as_deref().unwrap_or_default());
-    if issued.is_none_or(|issued| turn.now.duration_since(issued) < REFRESH_AGE) {
-        return Err(graph_error(
-            400,
-            10,
-            None,
-            "(#10) The access token must be at least 24 hours old",
-            false,
-        ));
-    }
-    let (token, _) = new_token(&turn.world, account, turn.now);
-    Ok(Answer::ok(&json!({
-        "access_token": token,
-        "token_type": "bearer",
-        "expires_in": TOKEN_LIFE.as_secs(),
-        "permissions": "instagram_business_basic,instagram_business_content_publish,instagram_business_manage_comments",
-    })))
-}
-
-/// The fields that `fields=` names, out of all that there are; `id` comes always.
-fn selected(call: &Call, all: &Value) -> Value {
-    let asked = call.query("fields").unwrap_or("id");
-    let mut chosen = serde_json::Map::new();
-    for name in asked.split(',').map(str::trim).chain(std::iter::once("id")) {
-        if let Some(value) = all.get(name).filter(|value| !value.is_null()) {
-            chosen.insert(name.to_owned(), value.clone());
+    let answer = graph::renew(&turn, &asked, "ig_refresh_token", TOKEN_LETTERS).map(|mut renewed| {
+        if let Some(object) = renewed.as_object_mut() {
+            object.insert("permissions".to_owned(), json!(PERMISSIONS));
         }
-    }
-    Value::Object(chosen)
+        Answer::ok(&renewed)
+    });
+    Ok(turn.close(answer).await)
 }
 
 #[cfg(test)]

@@ -22,7 +22,6 @@ use crate::answer::Answer;
 use crate::call::Call;
 use crate::exchange::{Credential, Dialect, Handled, open};
 use crate::fault::Class;
-use crate::form::Fields;
 use crate::limits::WindowView;
 use crate::world::{Shared, World, lock};
 
@@ -42,7 +41,7 @@ impl State {
 pub(crate) struct Mastodon;
 
 /// An error body of Mastodon.
-fn refusal(status: u16, message: &str) -> Answer {
+pub(crate) fn refusal(status: u16, message: &str) -> Answer {
     Answer::json(status, &json!({ "error": message }))
 }
 
@@ -90,6 +89,18 @@ impl Dialect for Mastodon {
         )
     }
 
+    fn scopes_for(&self, class: Class) -> &'static [&'static str] {
+        match class {
+            Class::Create | Class::Delete => &["write", "write:statuses"],
+            Class::Upload => &["write", "write:media"],
+            _ => &[],
+        }
+    }
+
+    fn missing_scope(&self) -> Answer {
+        refusal(403, "This action is outside the authorized scopes")
+    }
+
     fn stamp(&self, answer: &mut Answer, window: &WindowView, _now: Timestamp) {
         if answer.status == 429 && answer.headers.iter().any(|(name, _)| *name == "x-ratelimit-reset") {
             return;
@@ -109,7 +120,6 @@ fn iso(at: Timestamp) -> String {
 
 pub(crate) fn routes() -> Router<Shared> {
     Router::new()
-        .route("/api/v1/apps", post(register_app))
         .route("/api/v2/instance", get(instance::v2))
         .route("/api/v1/instance", get(instance::v1))
         .route("/api/v1/accounts/verify_credentials", get(verify_credentials))
@@ -149,32 +159,6 @@ fn account_json(world: &World, account: &Account) -> Value {
         "emojis": [],
         "fields": [],
     })
-}
-
-async fn register_app(FromWorld(world): FromWorld<Shared>, call: Call) -> Handled {
-    let turn = open(&world, Mastodon, &call, Credential::Open, Class::Check, "").await?;
-    let answer = Fields::of(&call)
-        .map_err(|_| refusal(400, "Bad Request"))
-        .and_then(|fields| {
-            let name = fields
-                .text("client_name")
-                .ok_or_else(|| refusal(422, "Validation failed: Name can't be blank"))?;
-            let redirect = fields
-                .text("redirect_uris")
-                .ok_or_else(|| refusal(422, "Validation failed: Redirect URI must be an absolute URI."))?;
-            Ok(Answer::ok(&json!({
-                "id": world.serial().to_string(),
-                "name": name,
-                "website": fields.text("website"),
-                "redirect_uri": redirect,
-                "redirect_uris": redirect.split_whitespace().collect::<Vec<_>>(),
-                "client_id": world.random_text(43),
-                "client_secret": world.random_text(43),
-                "client_secret_expires_at": 0,
-                "scopes": fields.text("scopes").unwrap_or_else(|| "read".to_owned()).split(' ').collect::<Vec<_>>(),
-            })))
-        });
-    Ok(turn.close(answer).await)
 }
 
 async fn verify_credentials(FromWorld(world): FromWorld<Shared>, call: Call) -> Handled {

@@ -24,6 +24,8 @@ impl Default for VideoShape {
     }
 }
 
+/// Bytes that a film has at least: LinkedIn takes none below 75 KB.
+const BYTES_MIN: usize = 80 * 1024;
 /// Ticks of the movie's clock in a second.
 const MOVIE_TICKS: u32 = 1_000;
 /// Ticks of the track's clock in a frame.
@@ -31,7 +33,7 @@ const FRAME_TICKS: u32 = 1_000;
 /// The identity matrix of `mvhd` and `tkhd`.
 const MATRIX: [u32; 9] = [0x1_0000, 0, 0, 0, 0x1_0000, 0, 0, 0, 0x4000_0000];
 
-/// An MP4 of this shape, `moov` first; `seed` makes its bytes differ from another's.
+/// An MP4 of this shape, `moov` first, of at least 80 KiB; `seed` makes its bytes differ from another's.
 #[must_use]
 pub fn mp4(shape: VideoShape, seed: u64) -> Vec<u8> {
     let frames = u32::from(shape.fps) * u32::from(shape.duration_s);
@@ -43,7 +45,9 @@ pub fn mp4(shape: VideoShape, seed: u64) -> Vec<u8> {
     // The size of moov does not depend on the offset that it holds.
     let offset_of = |moov: &[u8]| u32::try_from(ftyp.len() + moov.len() + 8).unwrap_or(u32::MAX);
     let moov = moov(shape, &samples, offset_of(&moov(shape, &samples, 0)));
-    [ftyp, moov, boxed(b"mdat", &samples.concat())].concat()
+    let film = [ftyp, moov, boxed(b"mdat", &samples.concat())].concat();
+    let missing = BYTES_MIN.saturating_sub(film.len() + 8);
+    [film, boxed(b"free", &vec![0; missing])].concat()
 }
 
 fn boxed(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {

@@ -21,12 +21,12 @@ fn publish(world: &TestWorld, seed: &AccountSeed, text: &str) -> reqwest::Reques
 #[tokio::test]
 async fn a_key_makes_one_post_and_finds_it_again() {
     let world = TestWorld::new().await;
-    let seed = world.account(Platform::LinkedIn, vec![]);
+    let seed = world.account(Platform::Snapchat, vec![]);
     let (status, first) = read(publish(&world, &seed, "hi").header("idempotency-key", "k1")).await;
     let (again, second) = read(publish(&world, &seed, "hi").header("idempotency-key", "k1")).await;
     assert_eq!((status, again), (201, 200));
     assert_eq!(first, second);
-    assert_eq!(world.published(Platform::LinkedIn).len(), 1);
+    assert_eq!(world.published(Platform::Snapchat).len(), 1);
     let lookup = |key: &str| {
         world
             .client
@@ -66,7 +66,7 @@ async fn a_caller_who_gives_up_does_not_undo_the_post() {
 #[tokio::test]
 async fn a_post_has_a_page_where_it_says() {
     let world = TestWorld::new().await;
-    let seed = world.account(Platform::LinkedIn, vec![]);
+    let seed = world.account(Platform::Snapchat, vec![]);
     let (_, made) = read(publish(&world, &seed, "a <b>")).await;
     let page = world.client.get(made["url"].as_str().unwrap()).send().await.unwrap();
     assert!(page.text().await.unwrap().contains("<p>a &lt;b&gt;</p>"));
@@ -76,7 +76,7 @@ async fn a_post_has_a_page_where_it_says() {
 async fn a_refreshed_token_keeps_the_script_and_a_spent_one_is_refused() {
     let world = TestWorld::new().await;
     let seed = world.account(
-        Platform::Threads,
+        Platform::Pinterest,
         vec![Rule::nth(Class::Create, 1, Fault::ExpiredToken)],
     );
     assert_eq!(read(publish(&world, &seed, "a")).await.0, 401);
@@ -94,7 +94,7 @@ async fn a_refreshed_token_keeps_the_script_and_a_spent_one_is_refused() {
     let mut fresh = seed.clone();
     fresh.token = pair["access_token"].as_str().unwrap().to_owned();
     assert_eq!(read(publish(&world, &fresh, "a")).await.0, 201);
-    assert_eq!(world.published(Platform::Threads)[0].account, seed.remote_id);
+    assert_eq!(world.published(Platform::Pinterest)[0].account, seed.remote_id);
 }
 
 #[tokio::test]
@@ -106,7 +106,10 @@ async fn the_first_publish_of_each_post_is_refused_and_a_retry_succeeds() {
         content_type: None,
         after: false,
     };
-    let seed = world.account(Platform::Facebook, vec![Rule::first_per_text(Class::Create, 1, answer)]);
+    let seed = world.account(
+        Platform::GoogleBusiness,
+        vec![Rule::first_per_text(Class::Create, 1, answer)],
+    );
     for text in ["a", "b"] {
         let refused = see(publish(&world, &seed, text)).await;
         assert_eq!(
@@ -152,12 +155,12 @@ async fn control_over_http_does_what_the_handle_does() {
     let base = world.sandbox.base_url();
     let ctl = |path: &str| base.join(&format!("_ctl/{path}")).unwrap();
     let (status, seed) = read(world.client.post(ctl("accounts")).json(&json!({
-        "platform": "linkedin", "handle": "ada", "script": [{ "on": { "class": "read" }, "fault": { "kind": "drop_before" } }],
+        "platform": "snapchat", "handle": "ada", "script": [{ "on": { "class": "read" }, "fault": { "kind": "drop_before" } }],
     })))
     .await;
     assert_eq!(status, 201);
     let seed: AccountSeed = serde_json::from_value(seed).unwrap();
-    let rules = json!({ "platform": "linkedin", "rules": [{ "on": { "class": "create", "times": 1 }, "fault": { "kind": "error_after", "status": 500 } }] });
+    let rules = json!({ "platform": "snapchat", "rules": [{ "on": { "class": "create", "times": 1 }, "fault": { "kind": "error_after", "status": 500 } }] });
     assert_eq!(read(world.client.post(ctl("rules")).json(&rules)).await.0, 204);
     assert_eq!(read(publish(&world, &seed, "x")).await.0, 500);
     assert_eq!(read(publish(&world, &seed, "x")).await.0, 201);
@@ -165,16 +168,16 @@ async fn control_over_http_does_what_the_handle_does() {
         world
             .client
             .get(ctl("published"))
-            .query(&[("platform", "linkedin"), ("text", "x")]),
+            .query(&[("platform", "snapchat"), ("text", "x")]),
     )
     .await;
     assert_eq!(made["published"].as_array().unwrap().len(), 2);
     let (_, journal) = read(world.client.get(ctl("journal")).query(&[("limit", "1")])).await;
     assert_eq!(journal["requests"][0]["fault"], "error_after");
     assert_eq!(journal["requests"][0]["status"], 500);
-    assert_eq!(read(world.client.delete(ctl("rules?platform=linkedin"))).await.0, 204);
+    assert_eq!(read(world.client.delete(ctl("rules?platform=snapchat"))).await.0, 204);
     assert_eq!(read(world.client.get(ctl("health"))).await.1["ok"], true);
-    let unknown = json!({ "platform": "linkedin", "account": "nobody", "rules": [] });
+    let unknown = json!({ "platform": "snapchat", "account": "nobody", "rules": [] });
     assert_eq!(read(world.client.post(ctl("rules")).json(&unknown)).await.0, 400);
     assert_eq!(
         read(world.client.post(ctl("reset")).header("origin", "http://example.com"))
@@ -192,7 +195,7 @@ async fn what_was_published_survives_a_restart_and_the_journal_holds_no_token() 
     let path = std::env::temp_dir().join(format!("sandbox-restart-{}.jsonl", std::process::id()));
     let _ = std::fs::remove_file(&path);
     let world = TestWorld::with(|options| options.journal = Some(path.clone())).await;
-    let seed = world.account(Platform::LinkedIn, vec![]);
+    let seed = world.account(Platform::Snapchat, vec![]);
     read(publish(&world, &seed, "kept").header("idempotency-key", "k")).await;
     let before = world.sandbox.published(&Filter::default());
     world.sandbox.shutdown().await.unwrap();

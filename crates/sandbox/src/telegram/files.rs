@@ -67,7 +67,7 @@ pub(super) async fn resolve(
         let bytes = fetched.map_err(|_| bad_request("failed to get HTTP URL content"))?;
         return keep(turn, Medium::of(&bytes), kind);
     }
-    let known = lock(&turn.world.telegram.0).files.get(reference).cloned();
+    let known = lock(&turn.world.telegram.inner).files.get(reference).cloned();
     let medium = known.ok_or_else(|| bad_request("wrong file identifier/HTTP URL specified"))?;
     Ok(Sent {
         file_id: reference.to_owned(),
@@ -86,7 +86,7 @@ fn keep(turn: &Turn<Telegram>, medium: Medium, kind: &str) -> Result<Sent, Answe
         }
     }
     let file_id = format!("AgACAgQAAx{}", turn.world.random_text(50));
-    lock(&turn.world.telegram.0)
+    lock(&turn.world.telegram.inner)
         .files
         .insert(file_id.clone(), medium.clone());
     Ok(Sent { file_id, medium })

@@ -132,7 +132,7 @@ fn send(
 ) -> Result<Vec<Value>, Answer> {
     let world = Arc::clone(&turn.world);
     let mut ledger = world.ledger();
-    let mut state = lock(&world.telegram.0);
+    let mut state = lock(&world.telegram.inner);
     let reply_to = reply_target(fields, account, &state.messages)?;
     let first_id = state.last.get(&account.remote_id).copied().unwrap_or_default() + 1;
     let ids: Vec<i64> = (first_id..).take(outgoing.len()).collect();
@@ -274,7 +274,7 @@ fn target(turn: &Turn<Telegram>, fields: &Fields, missing: &str) -> Result<(i64,
 }
 
 fn post_of(turn: &Turn<Telegram>, account: &Account, id: i64) -> Option<Arc<Published>> {
-    let seq = *lock(&turn.world.telegram.0)
+    let seq = *lock(&turn.world.telegram.inner)
         .messages
         .get(&(account.remote_id.clone(), id))?;
     turn.world.ledger().by_seq(seq)
@@ -390,7 +390,7 @@ fn remove(turn: &Turn<Telegram>, ids: &[i64]) -> Result<(), Answer> {
             continue;
         };
         let last = {
-            let mut state = lock(&turn.world.telegram.0);
+            let mut state = lock(&turn.world.telegram.inner);
             state.messages.remove(&(account.remote_id.clone(), *id));
             let chat = &account.remote_id;
             !message_ids(&post)

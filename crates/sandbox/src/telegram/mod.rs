@@ -7,7 +7,9 @@
 //! Chosen where the documentation is open: only `HTML` is known as a parse mode, text is trimmed at its end only,
 //! and files above the limits are refused with 413.
 
+mod door;
 mod files;
+mod linking;
 mod markup;
 mod messages;
 
@@ -20,6 +22,10 @@ use axum::routing::get;
 use domain::platform::Platform;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+
+pub(crate) use linking::control;
+pub(crate) use linking::happen;
+pub use linking::{TelegramEvent, TelegramUpdate, TelegramVerb};
 
 use crate::account::Account;
 use crate::answer::Answer;
@@ -34,7 +40,10 @@ use crate::world::{Shared, lock};
 
 /// The emulator's own state.
 #[derive(Debug, Default)]
-pub(crate) struct State(Mutex<Inner>);
+pub(crate) struct State {
+    inner: Mutex<Inner>,
+    links: linking::Links,
+}
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -48,12 +57,21 @@ struct Inner {
 
 impl State {
     pub(crate) fn clear(&self) {
-        *lock(&self.0) = Inner::default();
+        *lock(&self.inner) = Inner::default();
+        self.links.clear();
+    }
+
+    /// The next message id of a chat.
+    fn next_message(&self, chat: &str) -> i64 {
+        let mut inner = lock(&self.inner);
+        let last = inner.last.entry(chat.to_owned()).or_default();
+        *last += 1;
+        *last
     }
 
     /// Takes the message ids of a reloaded journal.
     pub(crate) fn resume(&self, posts: &[Arc<Published>]) {
-        let mut inner = lock(&self.0);
+        let mut inner = lock(&self.inner);
         for post in posts.iter().filter(|post| post.platform == Platform::Telegram) {
             for id in message_ids(post) {
                 let last = inner.last.entry(post.account.clone()).or_default();
@@ -132,7 +150,9 @@ impl Dialect for Telegram {
 }
 
 pub(crate) fn routes() -> Router<Shared> {
-    Router::new().route("/{bot}/{method}", get(call_method).post(call_method))
+    Router::new()
+        .route("/{bot}", get(door::show).post(door::enter))
+        .route("/{bot}/{method}", get(call_method).post(call_method))
 }
 
 fn class_of(method: &str) -> Class {
@@ -179,15 +199,26 @@ async fn call_method(
         let turn = open(&world, Telegram, &call, Credential::Open, class_of(&method), &text).await?;
         return Ok(turn.close(Err(refusal(404, "Not Found"))).await);
     };
-    let mut turn = open(
-        &world,
-        Telegram,
-        &call,
-        Credential::Access(Some(token)),
-        class_of(&method),
-        &text,
-    )
-    .await?;
+    if linking::is_own_bot(token) && !fields.as_ref().is_ok_and(|fields| fields.raw("chat_id").is_some()) {
+        let turn = open(&world, Telegram, &call, Credential::Open, class_of(&method), &text).await?;
+        let answer = without_chat(&turn, &method, token, fields.as_ref().ok()).await;
+        return Ok(turn.close(answer).await);
+    }
+    let reached = match &fields {
+        Ok(fields) if linking::is_own_bot(token) => {
+            linking::token_for(&world, &fields.text("chat_id").unwrap_or_default())
+        }
+        _ => Ok(token.to_owned()),
+    };
+    let reached = match reached {
+        Ok(reached) => reached,
+        Err(refusal) => {
+            let turn = open(&world, Telegram, &call, Credential::Open, class_of(&method), &text).await?;
+            return Ok(turn.close(Err(refusal)).await);
+        }
+    };
+    let credential = Credential::Access(Some(&reached));
+    let mut turn = open(&world, Telegram, &call, credential, class_of(&method), &text).await?;
     let answer = match &fields {
         Ok(fields) => dispatch(&mut turn, &method, token, fields).await,
         Err(_) => Err(bad_request("can't parse the request body")),
@@ -195,17 +226,41 @@ async fn call_method(
     Ok(turn.close(answer).await)
 }
 
+fn bot_id(token: &str) -> i64 {
+    let id = token.split(':').next().and_then(|id| id.parse::<i64>().ok());
+    id.unwrap_or_default()
+}
+
+/// What a bot can ask that is not about a chat.
+async fn without_chat(
+    turn: &Turn<Telegram>,
+    method: &str,
+    token: &str,
+    fields: Option<&Fields>,
+) -> Result<Answer, Answer> {
+    match (method, fields) {
+        ("getme", _) => Ok(success(&bot_json(&crate::app(Platform::Telegram).id, bot_id(token)))),
+        ("getupdates", Some(fields)) => Ok(linking::updates(turn, token, fields).await),
+        ("getwebhookinfo", _) => Ok(success(&json!({
+            "url": "",
+            "has_custom_certificate": false,
+            "pending_update_count": 0,
+        }))),
+        ("deletewebhook", _) => Ok(success(&Value::Bool(true))),
+        (method, _) if method.starts_with("send") => Err(bad_request("chat_id is empty")),
+        _ => Err(refusal(404, "Not Found")),
+    }
+}
+
 async fn dispatch(turn: &mut Turn<Telegram>, method: &str, token: &str, fields: &Fields) -> Result<Answer, Answer> {
     let account = turn.account()?;
-    let bot_id = token
-        .split(':')
-        .next()
-        .and_then(|id| id.parse::<i64>().ok())
-        .unwrap_or_default();
+    let bot_id = bot_id(token);
     match method {
-        "getme" => Ok(success(&bot_json(&account, bot_id))),
+        "getme" => Ok(success(&bot_json(&bot_name(&account, token), bot_id))),
+        "getupdates" => Ok(linking::updates(turn, token, fields).await),
+        "getwebhookinfo" | "deletewebhook" => without_chat(turn, method, token, None).await,
         "getchat" => chat(fields, &account).map(|()| success(&chat_json(&account))),
-        "getchatmember" => member(fields, &account, bot_id),
+        "getchatmember" => member(fields, &account, &bot_name(&account, token), bot_id),
         "sendmessage" => messages::send_message(turn, fields),
         "sendphoto" => messages::send_file(turn, fields, "photo").await,
         "sendvideo" => messages::send_file(turn, fields, "video").await,
@@ -245,19 +300,28 @@ fn chat_json(account: &Account) -> Value {
     chat
 }
 
-fn bot_json(account: &Account, bot_id: i64) -> Value {
+/// The bot's username.
+fn bot_name(account: &Account, token: &str) -> String {
+    if linking::is_own_bot(token) {
+        crate::app(Platform::Telegram).id
+    } else {
+        format!("{}_bot", account.handle)
+    }
+}
+
+fn bot_json(name: &str, bot_id: i64) -> Value {
     json!({
         "id": bot_id,
         "is_bot": true,
         "first_name": "Sandbox",
-        "username": format!("{}_bot", account.handle),
+        "username": name,
         "can_join_groups": true,
         "can_read_all_group_messages": false,
         "supports_inline_queries": false,
     })
 }
 
-fn member(fields: &Fields, account: &Account, bot_id: i64) -> Result<Answer, Answer> {
+fn member(fields: &Fields, account: &Account, bot: &str, bot_id: i64) -> Result<Answer, Answer> {
     chat(fields, account)?;
     let user = fields.text("user_id").and_then(|id| id.parse::<i64>().ok());
     let user = user.ok_or_else(|| bad_request("invalid user_id specified"))?;
@@ -265,7 +329,7 @@ fn member(fields: &Fields, account: &Account, bot_id: i64) -> Result<Answer, Ans
         return Err(bad_request("member not found"));
     }
     Ok(success(&json!({
-        "user": bot_json(account, bot_id),
+        "user": bot_json(bot, bot_id),
         "status": "administrator",
         "can_be_edited": false,
         "is_anonymous": false,

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::medium::sha256_hex;
 use crate::testing::{TestWorld, every_creation_fault, read};
-use crate::{AccountSeed, Class, Fault, Rule, samples};
+use crate::{AccountSeed, Class, Fault, Rule, TelegramEvent, TelegramVerb, samples};
 
 fn call(world: &TestWorld, seed: &AccountSeed, method: &str, body: &Value) -> reqwest::RequestBuilder {
     world
@@ -223,4 +223,135 @@ async fn an_edit_to_the_same_text_proves_a_message() {
     assert_eq!(world.published(Platform::Telegram)[0].text, "changed");
     let journal = world.sandbox.requests(0, 10);
     assert!(journal.iter().all(|line| !line.path.contains(&seed.token)));
+}
+
+fn own_bot(world: &TestWorld, method: &str, body: &Value) -> reqwest::RequestBuilder {
+    let base = world.sandbox.endpoint(Platform::Telegram);
+    let token = crate::app(Platform::Telegram).secret;
+    world.client.post(format!("{base}/bot{token}/{method}")).json(body)
+}
+
+fn event(verb: TelegramVerb, chat: &str, text: &str) -> TelegramEvent {
+    TelegramEvent {
+        verb,
+        chat: chat.to_owned(),
+        text: text.to_owned(),
+        bot: None,
+    }
+}
+
+#[tokio::test]
+async fn a_bot_hears_where_it_was_added_and_may_post_there_until_it_is_removed() {
+    let world = TestWorld::new().await;
+    let (_, me) = read(own_bot(&world, "getMe", &json!({}))).await;
+    assert_eq!(me["result"]["username"], "sandbox_bot");
+    let send = || {
+        read(own_bot(
+            &world,
+            "sendMessage",
+            &json!({ "chat_id": "@ada", "text": "hello" }),
+        ))
+    };
+    assert_eq!(send().await, refused(400, "Bad Request: chat not found"));
+    let joined = world.sandbox.telegram(&event(TelegramVerb::Join, "@ada", "")).unwrap();
+    world
+        .sandbox
+        .telegram(&event(TelegramVerb::Post, "ada", "/start c0de"))
+        .unwrap();
+    let (_, heard) = read(own_bot(&world, "getUpdates", &json!({}))).await;
+    assert_eq!(
+        heard["result"][0]["my_chat_member"]["new_chat_member"]["status"],
+        "administrator"
+    );
+    let post = &heard["result"][1]["channel_post"];
+    assert_eq!(
+        (&post["text"], post["chat"]["id"].to_string()),
+        (&json!("/start c0de"), joined.chat_id.clone())
+    );
+    let (_, last) = read(own_bot(&world, "getUpdates", &json!({ "offset": -1 }))).await;
+    assert_eq!(last["result"], json!([heard["result"][1]]));
+    let after = heard["result"][1]["update_id"].as_i64().unwrap() + 1;
+    let (_, heard) = read(own_bot(&world, "getUpdates", &json!({ "offset": after }))).await;
+    assert_eq!(heard["result"], json!([]));
+    let me = json!({ "chat_id": joined.chat_id, "user_id": me["result"]["id"] });
+    let (_, member) = read(own_bot(&world, "getChatMember", &me)).await;
+    assert_eq!(member["result"]["can_post_messages"], true);
+    // The person's own post has the first id.
+    let (status, sent) = send().await;
+    assert_eq!((status, &sent["result"]["message_id"]), (200, &json!(2)));
+    world.sandbox.telegram(&event(TelegramVerb::Leave, "ada", "")).unwrap();
+    assert_eq!(
+        send().await,
+        refused(403, "Forbidden: bot is not a member of the channel chat")
+    );
+    assert_eq!(world.published(Platform::Telegram).len(), 1);
+    assert!(
+        world
+            .sandbox
+            .telegram(&event(TelegramVerb::Post, "nobody", "x"))
+            .is_err()
+    );
+}
+
+#[tokio::test]
+async fn the_rules_of_a_channel_hold_for_the_bot_that_was_added() {
+    let world = TestWorld::new().await;
+    world.account(Platform::Telegram, vec![Rule::always(Class::Create, Fault::DropAfter)]);
+    world.sandbox.telegram(&event(TelegramVerb::Join, "ada", "")).unwrap();
+    let sent = own_bot(&world, "sendMessage", &json!({ "chat_id": "@ada", "text": "hello" }))
+        .send()
+        .await;
+    assert!(sent.is_err());
+    assert_eq!(world.published(Platform::Telegram).len(), 1);
+}
+
+#[tokio::test]
+async fn a_bot_that_waits_hears_at_once_what_is_written_to_it() {
+    let world = TestWorld::new().await;
+    let seed = world.account(Platform::Telegram, vec![]);
+    let waiting = tokio::spawn(read(call(&world, &seed, "getUpdates", &json!({ "timeout": 30 }))));
+    while world.clock.next_sleeper().is_none() {
+        tokio::task::yield_now().await;
+    }
+    let said = TelegramEvent {
+        bot: Some(seed.token.clone()),
+        ..event(TelegramVerb::Message, "bob", "/start c0de")
+    };
+    let body = serde_json::to_value(&said).unwrap();
+    let address = world.sandbox.base_url().join("_ctl/telegram").unwrap();
+    let (status, update) = read(world.client.post(address).json(&body)).await;
+    assert_eq!(status, 200);
+    let (_, heard) = waiting.await.unwrap();
+    let message = &heard["result"][0]["message"];
+    assert_eq!(
+        (&message["text"], &message["chat"]["type"]),
+        (&json!("/start c0de"), &json!("private"))
+    );
+    assert_eq!(message["from"]["id"].to_string(), update["chat_id"].as_str().unwrap());
+    let (_, other) = read(own_bot(&world, "getUpdates", &json!({}))).await;
+    assert_eq!(other["result"], json!([]));
+    let journal = world.sandbox.requests(0, 100);
+    assert!(journal.iter().all(|line| !line.path.contains(&seed.token)));
+}
+
+#[tokio::test]
+async fn the_page_behind_the_bot_s_link_adds_it_and_posts_the_code() {
+    let world = TestWorld::new().await;
+    let link = format!("{}/sandbox_bot?start=c0de", world.sandbox.endpoint(Platform::Telegram));
+    let (status, page) = read(world.client.get(&link)).await;
+    assert!(status == 200 && page.to_string().contains("/start c0de"), "{page}");
+    let form = [("handle", "news"), ("decision", "channel")];
+    assert_eq!(read(world.client.post(&link).form(&form)).await.0, 200);
+    let (_, heard) = read(own_bot(
+        &world,
+        "getUpdates",
+        &json!({ "allowed_updates": ["channel_post"] }),
+    ))
+    .await;
+    assert_eq!(heard["result"][0]["channel_post"]["text"], "/start c0de");
+    assert_eq!(heard["result"][0]["channel_post"]["chat"]["username"], "news");
+    assert_eq!(
+        read(world.client.post(&link).form(&[("decision", "channel")])).await.0,
+        400
+    );
 }

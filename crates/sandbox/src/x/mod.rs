@@ -146,12 +146,20 @@ impl Dialect for X {
         forbidden("You are not permitted to perform this action.")
     }
 
-    fn refresh_refused(&self) -> Answer {
-        oauth::refusal()
-    }
-
     fn can_refresh(&self) -> bool {
         true
+    }
+
+    fn scopes_for(&self, class: Class) -> &'static [&'static str] {
+        match class {
+            Class::Create | Class::Delete => &["tweet.write"],
+            Class::Upload => &["media.write"],
+            _ => &[],
+        }
+    }
+
+    fn missing_scope(&self) -> Answer {
+        forbidden("Forbidden")
     }
 
     fn stamp(&self, answer: &mut Answer, window: &WindowView, _now: Timestamp) {
@@ -170,8 +178,6 @@ impl Dialect for X {
 
 pub(crate) fn routes() -> Router<Shared> {
     Router::new()
-        .route("/2/oauth2/token", post(oauth::token))
-        .route("/2/oauth2/revoke", post(oauth::revoke))
         .route("/2/tweets", post(posts::create))
         .route("/2/tweets/{id}", get(timeline::show).delete(posts::delete))
         .route("/2/users/me", get(me))

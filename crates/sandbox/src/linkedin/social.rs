@@ -1,0 +1,231 @@
+//! Comments and reactions. Self-serve tokens of members may do neither.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use domain::platform::Platform;
+use jiff::SignedDuration;
+use serde_json::{Map, Value, json};
+
+use super::posts::{check_reads, is_post, is_post_urn};
+use super::{
+    LinkedIn, access_denied, act_as, check_keys, content, invalid_value, may, missing_field, new_id, not_found,
+    object_of, open_rest, refusal, text_of, urn_of,
+};
+use crate::account::Account;
+use crate::answer::Answer;
+use crate::call::Call;
+use crate::exchange::{Handled, Turn};
+use crate::fault::Class;
+use crate::journal::{NewPost, Published};
+use crate::world::{Shared, lock};
+
+/// Characters of a comment.
+const COMMENT_MAX: usize = 1_250;
+/// How long after its post the first comment is told to come again.
+const NOT_KNOWN_YET: SignedDuration = SignedDuration::from_secs(5);
+/// Comments of one page at most.
+const PAGE_MAX: usize = 100;
+const REACTIONS: &[&str] = &["LIKE", "PRAISE", "EMPATHY", "INTEREST", "APPRECIATION", "ENTERTAINMENT"];
+
+fn check_feed_scope(turn: &Turn<LinkedIn>, account: &Account, what: &str) -> Result<(), Answer> {
+    let scopes = [
+        "w_member_social_feed",
+        "w_organization_social_feed",
+        "w_organization_social",
+    ];
+    if may(turn, account, &scopes) {
+        Ok(())
+    } else {
+        Err(access_denied(&format!("Not enough permissions to access: {what}")))
+    }
+}
+
+/// A post that can be commented on: one of the sandbox that still stands.
+fn target(turn: &Turn<LinkedIn>, urn: &str) -> Result<Arc<Published>, Answer> {
+    if !is_post_urn(urn) {
+        return Err(refusal(
+            400,
+            "INVALID_URN_TYPE",
+            &format!("{urn} is not a share or ugcPost"),
+        ));
+    }
+    let post = turn.world.ledger().by_remote(Platform::LinkedIn, urn);
+    post.filter(|post| is_post(post) && turn.shows(post))
+        .ok_or_else(|| refusal(404, "NOT_FOUND", &format!("Unable to obtain activity for entity {urn}")))
+}
+
+fn message_of(body: &Map<String, Value>) -> &str {
+    body.get("message")
+        .and_then(|message| message.get("text"))
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+}
+
+pub(super) async fn comment(State(world): State<Shared>, Path(urn): Path<String>, call: Call) -> Handled {
+    let body = object_of(&call);
+    let text = body.as_ref().map(message_of).unwrap_or_default().to_owned();
+    let mut turn = open_rest(&world, &call, Class::Create, "socialActions", &text).await?;
+    let answer = match &body {
+        Ok(body) => add_comment(&mut turn, &urn, body),
+        Err(refused) => Err(refused.clone()),
+    };
+    Ok(turn.close(answer).await)
+}
+
+fn add_comment(turn: &mut Turn<LinkedIn>, urn: &str, body: &Map<String, Value>) -> Result<Answer, Answer> {
+    let text = message_of(body);
+    check_keys(
+        turn,
+        body,
+        "",
+        &["actor", "object", "message", "content", "parentComment"],
+    )?;
+    let actor = act_as(turn, text_of(body, "actor", "")?, "/actor")?;
+    check_feed_scope(turn, &actor, "partnerApiSocialActions.CREATE-comments")?;
+    text_of(body, "object", "")?;
+    if text.is_empty() {
+        return Err(missing_field("/message/text"));
+    }
+    if text.chars().count() > COMMENT_MAX {
+        return Err(content::too_long("/message/text", COMMENT_MAX));
+    }
+    let post = target(turn, urn)?;
+    let world = Arc::clone(&turn.world);
+    let is_fresh = turn.now.duration_since(post.at) < NOT_KNOWN_YET;
+    if is_fresh && lock(&world.linkedin.told_to_wait).insert(urn.to_owned()) {
+        let message = format!("Unable to obtain activity for entity {urn}");
+        return Err(refusal(404, "NOT_FOUND", &message));
+    }
+    let id = new_id(turn).to_string();
+    let comment_urn = format!("urn:li:comment:({urn},{id})");
+    let new = NewPost {
+        remote_id: comment_urn.clone(),
+        text: text.to_owned(),
+        reply_to: Some(urn.to_owned()),
+        settings: json!({ "kind": "comment" }),
+        notes: json!({ "id": id }),
+        ..NewPost::default()
+    };
+    turn.commit(&mut world.ledger(), new)?;
+    let made = json!({
+        "id": id,
+        "commentUrn": comment_urn,
+        "actor": urn_of(&actor),
+        "object": urn,
+        "message": { "attributes": [], "text": text },
+        "created": { "actor": urn_of(&actor), "time": turn.now.as_millisecond() },
+    });
+    Ok(Answer::json(201, &made).with("x-restli-id", id))
+}
+
+pub(super) async fn comments(State(world): State<Shared>, Path(urn): Path<String>, call: Call) -> Handled {
+    let mut turn = open_rest(&world, &call, Class::Read, "socialActions", "").await?;
+    let answer = list(&mut turn, &urn);
+    Ok(turn.close(answer).await)
+}
+
+fn list(turn: &mut Turn<LinkedIn>, urn: &str) -> Result<Answer, Answer> {
+    let post = target(turn, urn)?;
+    if !turn.act_as(&post.account) {
+        return Err(access_denied("Not enough permissions to access these comments"));
+    }
+    let account = turn.account()?;
+    check_reads(turn, &account, "partnerApiSocialActions.GET_ALL-comments")?;
+    let ledger = turn.world.ledger();
+    let elements: Vec<Value> = ledger
+        .of_account(Platform::LinkedIn, &post.account)
+        .take_while(|comment| comment.seq > post.seq)
+        .filter(|comment| comment.reply_to.as_deref() == Some(urn) && turn.shows(comment) && is_comment(comment))
+        .take(PAGE_MAX)
+        .map(|comment| {
+            json!({
+                "id": comment.notes.get("id"),
+                "commentUrn": comment.remote_id,
+                "actor": urn_of(&account),
+                "object": urn,
+                "message": { "attributes": [], "text": comment.text },
+                "created": { "actor": urn_of(&account), "time": comment.at.as_millisecond() },
+            })
+        })
+        .collect();
+    let paging = json!({ "start": 0, "count": PAGE_MAX, "links": [] });
+    Ok(Answer::ok(&json!({ "paging": paging, "elements": elements })))
+}
+
+fn is_comment(post: &Published) -> bool {
+    post.settings.get("kind").and_then(Value::as_str) == Some("comment")
+}
+
+/// Deletes what the token's account made with this remote id.
+fn remove(turn: &mut Turn<LinkedIn>, remote_id: &str) -> Result<Answer, Answer> {
+    let world = Arc::clone(&turn.world);
+    let mut ledger = world.ledger();
+    let made = ledger.by_remote(Platform::LinkedIn, remote_id);
+    let made = made.filter(|made| !made.deleted).ok_or_else(|| not_found(remote_id))?;
+    if !turn.act_as(&made.account) {
+        return Err(access_denied("Not enough permissions to delete this"));
+    }
+    turn.delete(&mut ledger, &made)?;
+    Ok(Answer::bytes(204, "", "".into()))
+}
+
+pub(super) async fn delete_comment(
+    State(world): State<Shared>,
+    Path((urn, id)): Path<(String, String)>,
+    call: Call,
+) -> Handled {
+    let mut turn = open_rest(&world, &call, Class::Delete, "socialActions", "").await?;
+    let answer = remove(&mut turn, &format!("urn:li:comment:({urn},{id})"));
+    Ok(turn.close(answer).await)
+}
+
+fn reaction_id(actor: &str, entity: &str) -> String {
+    format!("urn:li:reaction:({actor},{entity})")
+}
+
+pub(super) async fn react(State(world): State<Shared>, call: Call) -> Handled {
+    let mut turn = open_rest(&world, &call, Class::Create, "reactions", "").await?;
+    let answer = object_of(&call).and_then(|body| add_reaction(&mut turn, &call, &body));
+    Ok(turn.close(answer).await)
+}
+
+fn add_reaction(turn: &mut Turn<LinkedIn>, call: &Call, body: &Map<String, Value>) -> Result<Answer, Answer> {
+    check_keys(turn, body, "", &["root", "reactionType"])?;
+    let actor = act_as(turn, call.query("actor").unwrap_or_default(), "/actor")?;
+    check_feed_scope(turn, &actor, "partnerApiReactions.CREATE")?;
+    let kind = text_of(body, "reactionType", "")?;
+    if !REACTIONS.contains(&kind) {
+        return Err(invalid_value("/reactionType", &json!(kind)));
+    }
+    let post = target(turn, text_of(body, "root", "")?)?;
+    let id = reaction_id(&urn_of(&actor), &post.remote_id);
+    let world = Arc::clone(&turn.world);
+    let mut ledger = world.ledger();
+    let known = ledger.by_remote(Platform::LinkedIn, &id).filter(|known| !known.deleted);
+    if known.is_none() {
+        let new = NewPost {
+            remote_id: id.clone(),
+            reply_to: Some(post.remote_id.clone()),
+            settings: json!({ "kind": "reaction", "reactionType": kind }),
+            ..NewPost::default()
+        };
+        turn.commit(&mut ledger, new)?;
+    }
+    let made = json!({ "id": id, "root": post.remote_id, "reactionType": kind });
+    Ok(Answer::json(201, &made).with("x-restli-id", id))
+}
+
+/// The key of a reaction is `(actor:…,entity:…)`.
+pub(super) async fn delete_reaction(State(world): State<Shared>, Path(key): Path<String>, call: Call) -> Handled {
+    let mut turn = open_rest(&world, &call, Class::Delete, "reactions", "").await?;
+    let inner = key.trim_start_matches('(').trim_end_matches(')');
+    let answer = match inner.split_once(",entity:") {
+        Some((actor, entity)) => {
+            let actor = actor.trim_start_matches("actor:");
+            remove(&mut turn, &reaction_id(actor, entity))
+        }
+        None => Err(invalid_value("/key", &json!(key))),
+    };
+    Ok(turn.close(answer).await)
+}
