@@ -199,6 +199,8 @@ pub enum Stage {
     Check,
     /// Refreshing the token.
     Refresh,
+    /// Signing in: consent, exchange, identity.
+    Connect,
 }
 
 /// A failure as a platform (or the way to it) gave it. It is data: it is stored, logged and shown.

@@ -129,6 +129,10 @@ define_ids! {
     ApiKeyId,
     /// An entry of the history for people.
     LogId,
+    /// A sign-in under way.
+    SignInId,
+    /// A hosted connection page.
+    LinkId,
 }
 
 #[cfg(test)]

@@ -26,6 +26,26 @@ pub enum Job {
     Look,
 }
 
+/// What an account's room is counted by: questions do not wait for sends, nor sends for questions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Lane {
+    /// Claims that may send something.
+    Sending,
+    /// Claims that only ask.
+    Asking,
+}
+
+impl Job {
+    /// In which lane it is done.
+    #[must_use]
+    pub const fn lane(self) -> Lane {
+        match self {
+            Self::Publish | Self::Resume => Lane::Sending,
+            Self::Reconcile | Self::Look => Lane::Asking,
+        }
+    }
+}
+
 /// The exclusive right to work on one post until the lease ends. Not `Clone`: there is one at a time.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Claim {

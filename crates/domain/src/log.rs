@@ -67,12 +67,62 @@ kinds! {
     Connected = "connected";
     /// An account was connected again.
     Reconnected = "reconnected";
-    /// An account was disconnected.
+    /// An account could not be connected.
+    ConnectFailed = "connect_failed";
+    /// An account could not be connected again.
+    ReconnectFailed = "reconnect_failed";
+    /// The platform was asked what an account is and may do.
+    Verified = "verified";
+    /// A token ends soon and cannot be exchanged without a person.
+    TokenExpiring = "token_expiring";
+    /// An account must be connected again by a person.
+    ReconnectNeeded = "reconnect_needed";
+    /// An account was disconnected by its owner.
     Disconnected = "disconnected";
+    /// An account was disconnected at its platform.
+    DisconnectedByPlatform = "disconnected_by_platform";
+    /// The platform was told that the tokens of a disconnected account are not used any more.
+    TokenRevoked = "token_revoked";
     /// A person resolved an unconfirmed post.
     Resolved = "resolved";
     /// A group was deleted.
     Deleted = "deleted";
+}
+
+impl LogKind {
+    /// Whether it is about an account's connection.
+    #[must_use]
+    pub const fn is_connection(self) -> bool {
+        match self {
+            Self::TokenRefreshed
+            | Self::TokenRefreshFailed
+            | Self::Connected
+            | Self::Reconnected
+            | Self::ConnectFailed
+            | Self::ReconnectFailed
+            | Self::Verified
+            | Self::TokenExpiring
+            | Self::ReconnectNeeded
+            | Self::Disconnected
+            | Self::DisconnectedByPlatform
+            | Self::TokenRevoked => true,
+            Self::Scheduled
+            | Self::StatusChanged
+            | Self::Processing
+            | Self::PublishAttempted
+            | Self::PublishSucceeded
+            | Self::PublishFailed
+            | Self::PublishRetry
+            | Self::OutcomeUnknown
+            | Self::OutcomeEstablished
+            | Self::Unconfirmed
+            | Self::DuplicateDetected
+            | Self::Missed
+            | Self::RateLimitPause
+            | Self::Resolved
+            | Self::Deleted => false,
+        }
+    }
 }
 
 /// How what is recorded ended.

@@ -39,30 +39,40 @@ pub enum Decision {
     Fail,
 }
 
+/// What has been tried already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tried {
+    /// Automatic retries of the post.
+    pub retries: u32,
+    /// Whether the token that was used now was got because the post's last try was refused for its token.
+    pub token_is_fresh: bool,
+}
+
 impl RetryPolicy {
-    /// Decides after `error`, when `retries` automatic retries have already been made.
+    /// Decides after `error`, when these tries have already been made.
     #[must_use]
-    pub fn decide(&self, error: &PlatformError, retries: u32, now: Timestamp, rng: &mut dyn Rng) -> Decision {
+    pub fn decide(&self, error: &PlatformError, tried: Tried, now: Timestamp, rng: &mut dyn Rng) -> Decision {
+        let retries = tried.retries;
         match error.fate {
             Fate::MayBePublished | Fate::LandedEarlier { .. } => return Decision::Reconcile,
             Fate::NotPublished => {}
         }
-        if error.retry.at_most.is_some_and(|most| retries >= u32::from(most)) {
-            return Decision::Fail;
-        }
         let Some(base) = usize::try_from(retries).ok().and_then(|n| self.backoff.get(n)) else {
             return Decision::Fail;
         };
+        if error.retry.when == When::AfterRefresh {
+            // One refresh and one retry, whatever else was retried before: a refused fresh token is a person's business.
+            return if tried.token_is_fresh {
+                Decision::Fail
+            } else {
+                Decision::Refresh
+            };
+        }
+        if error.retry.at_most.is_some_and(|most| retries >= u32::from(most)) {
+            return Decision::Fail;
+        }
         let at = match error.retry.when {
-            When::Never | When::AfterReconnect => return Decision::Fail,
-            // One refresh and one retry: a second refusal of a fresh token is a person's business.
-            When::AfterRefresh => {
-                return if retries == 0 {
-                    Decision::Refresh
-                } else {
-                    Decision::Fail
-                };
-            }
+            When::Never | When::AfterReconnect | When::AfterRefresh => return Decision::Fail,
             When::Backoff => now.saturating_add(self.jittered(*base, rng)),
             When::NotBefore(at) => Ok(at.max(now)),
             When::After(wait) => now.saturating_add(wait),
@@ -94,7 +104,11 @@ mod tests {
     }
 
     fn decide(error: &PlatformError, retries: u32) -> Decision {
-        RetryPolicy::default().decide(error, retries, now(), &mut StdRng::seed_from_u64(7))
+        let tried = Tried {
+            retries,
+            token_is_fresh: false,
+        };
+        RetryPolicy::default().decide(error, tried, now(), &mut StdRng::seed_from_u64(7))
     }
 
     fn error(retry: Retry) -> PlatformError {
@@ -146,7 +160,20 @@ mod tests {
     fn a_refused_token_is_refreshed_once_and_then_it_is_over() {
         let error = error(Retry::when(When::AfterRefresh));
         assert_eq!(decide(&error, 0), Decision::Refresh);
-        assert_eq!(decide(&error, 1), Decision::Fail);
+        let refused_again = Tried {
+            retries: 1,
+            token_is_fresh: true,
+        };
+        let decision = RetryPolicy::default().decide(&error, refused_again, now(), &mut StdRng::seed_from_u64(7));
+        assert_eq!(decision, Decision::Fail);
+    }
+
+    #[test]
+    fn a_post_that_was_retried_for_another_reason_still_has_its_refresh() {
+        assert_eq!(
+            decide(&error(Retry::when(When::AfterRefresh).at_most(1)), 2),
+            Decision::Refresh
+        );
     }
 
     #[test]

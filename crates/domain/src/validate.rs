@@ -1,6 +1,6 @@
 //! Holding a draft against a platform's rules before anything is sent.
 
-use crate::capability::{Capability, ImageRule, TextRule, VideoRule};
+use crate::capability::{Capability, DocumentRule, ImageRule, TextRule, VideoRule};
 use crate::content::{Draft, Media, MediaKind, PartContent};
 use crate::error::{ErrorKind, Violation};
 use crate::text::measure;
@@ -38,11 +38,18 @@ fn validate_part(content: &PartContent, capability: &Capability, found: &mut Vec
     if content.text.trim().is_empty() && content.media.is_empty() {
         found.push(invalid("There is neither text nor media".to_owned()));
     }
-    let films = content.media.iter().filter(|m| m.kind == MediaKind::Video).count();
-    let pictures = content.media.len() - films;
+    let count = |kind| content.media.iter().filter(|m| m.kind == kind).count();
+    let (films, documents) = (count(MediaKind::Video), count(MediaKind::Document));
+    let pictures = content.media.len() - films - documents;
     if films > 0 && pictures > 0 && !capability.mixes_media {
         found.push(invalid(format!(
             "{} takes images or a video, not both",
+            capability.platform.name()
+        )));
+    }
+    if capability.documents.is_some() && documents > 0 && films + pictures > 0 {
+        found.push(invalid(format!(
+            "{} takes a document by itself, not beside images or a video",
             capability.platform.name()
         )));
     }
@@ -50,14 +57,7 @@ fn validate_part(content: &PartContent, capability: &Capability, found: &mut Vec
         found.push(too_many("files", content.media.len(), capability.media_max));
     }
     for media in &content.media {
-        match (media.kind, &capability.images, &capability.video) {
-            (MediaKind::Video, _, Some(rule)) => validate_video(media, rule, found),
-            (MediaKind::Image | MediaKind::Animation, Some(rule), _) => validate_image(media, rule, found),
-            (kind, _, _) => found.push(Violation {
-                kind: ErrorKind::MediaRejected,
-                message: format!("{} does not take a file of kind {kind:?}", capability.platform.name()),
-            }),
-        }
+        validate_media(media, capability, found);
     }
     if let Some(rule) = &capability.images
         && pictures > usize::from(rule.count_max)
@@ -68,6 +68,26 @@ fn validate_part(content: &PartContent, capability: &Capability, found: &mut Vec
         && films > usize::from(rule.count_max)
     {
         found.push(too_many("videos", films, rule.count_max));
+    }
+    if let Some(rule) = &capability.documents
+        && documents > usize::from(rule.count_max)
+    {
+        found.push(too_many("documents", documents, rule.count_max));
+    }
+}
+
+fn validate_media(media: &Media, capability: &Capability, found: &mut Vec<Violation>) {
+    match (media.kind, &capability.images, &capability.video, &capability.documents) {
+        (MediaKind::Video, _, Some(rule), _) => validate_video(media, rule, found),
+        (MediaKind::Image | MediaKind::Animation, Some(rule), _, _) => validate_image(media, rule, found),
+        (MediaKind::Document, _, _, Some(rule)) => {
+            let DocumentRule { bytes_max, mimes, .. } = rule;
+            check_file(media, *bytes_max, mimes, "Document", found);
+        }
+        (kind, _, _, _) => found.push(Violation {
+            kind: ErrorKind::MediaRejected,
+            message: format!("{} does not take a file of kind {kind:?}", capability.platform.name()),
+        }),
     }
 }
 

@@ -13,14 +13,15 @@ pub mod sqlite;
 pub mod types;
 
 use async_trait::async_trait;
-use domain::account::{Account, AccountHealth, ApiKey, KeyOwner, Tokens, User};
+use domain::account::{Account, AccountHealth, AccountReport, ApiKey, KeyOwner, Tokens, User};
 use domain::clock::BootInstant;
 use domain::group::PlanEdit;
-use domain::ids::{AccountId, ApiKeyId, GroupId, IntentId, PostId, UserId};
+use domain::ids::{AccountId, ApiKeyId, GroupId, IntentId, LinkId, PostId, SignInId, UserId};
 use domain::intent::{Armed, Claim, Prepared};
 use domain::log::{LogEntry, LogRecord};
 use domain::part::{Part, RemotePost};
 use domain::plan::Plan;
+use domain::platform::Platform;
 use domain::post::PostState;
 use domain::secret::SecretBytes;
 use jiff::Timestamp;
@@ -34,6 +35,14 @@ pub const LISTED_MAX: u32 = 100;
 pub const KEYS_LISTED_MAX: u32 = 1_000;
 /// The most accounts that [`Store::accounts`] lists.
 pub const ACCOUNTS_LISTED_MAX: u32 = 1_000;
+/// The most accounts that [`Store::refreshes_due`] gives.
+pub const REFRESHES_LISTED_MAX: u32 = 1_000;
+/// The most entries that [`Store::account_log`] gives.
+pub const ACCOUNT_LOG_LISTED_MAX: u32 = 100;
+/// The most sign-ins of one user that are open at once.
+pub const SIGN_INS_OPEN_MAX: u32 = 100;
+/// The most connection pages of one user that work at once.
+pub const LINKS_OPEN_MAX: u32 = 1_000;
 /// How far [`Backlog::due`] is counted.
 pub const BACKLOG_COUNTED_MAX: u64 = 100_000;
 
@@ -75,6 +84,15 @@ pub enum Conflict {
     /// The user has as many active keys as are allowed.
     #[error("a user may have at most {0} active API keys")]
     TooManyKeys(u32),
+    /// The user has as many sign-ins open as are allowed.
+    #[error("a user may have at most {0} sign-ins open at once")]
+    TooManySignIns(u32),
+    /// The user has as many connection pages as are allowed.
+    #[error("a user may have at most {0} connection pages at once")]
+    TooManyLinks(u32),
+    /// The very same secret was used before.
+    #[error("this secret was used before")]
+    SecretUsed,
     /// The idempotency key was used for another body.
     #[error("the idempotency key was already used with a different request body")]
     IdempotencyKey,
@@ -117,8 +135,9 @@ pub trait Store: Send + Sync {
     /// Changes a user's plan. [`Error::NotFound`] for a removed or unknown user.
     async fn set_plan(&self, user: UserId, plan: Plan) -> Result<()>;
 
-    /// Removes a user: it is not found any more, its keys authenticate as ownerless, its due posts are cancelled as by
-    /// [`Store::remove_account`] for each of its accounts.
+    /// Removes a user: it is not found any more, its keys authenticate as ownerless, its accounts are removed, and nothing
+    /// more is sent for it. At least a thousand of its due posts are cancelled here, the rest when [`Store::prune`]
+    /// removes its groups.
     async fn remove_user(&self, user: UserId, at: Timestamp) -> Result<()>;
 
     /// One user.
@@ -149,7 +168,7 @@ pub trait Store: Send + Sync {
     // ── Accounts ────────────────────────────────────────────────────────────────────────────────────────────────
 
     /// Connects an account, or connects one again: (owner, platform, remote id) names it, and its id, posts and history
-    /// stay, also when it was removed in between. Writes the connection's log entry (`Connected` or `Reconnected`,
+    /// stay, also when it was removed in between. It counts as verified. Writes the connection's log entry (`Connected` or `Reconnected`,
     /// decided here; `log.kind` is overwritten).
     async fn connect_account(&self, account: NewAccount, log: LogEntry) -> Result<Account>;
 
@@ -176,15 +195,103 @@ pub trait Store: Send + Sync {
     /// newest (somebody else refreshed) or an exchange of this version was begun before and not finished.
     async fn begin_refresh(&self, account: AccountId, version: u32, at: Timestamp) -> Result<bool>;
 
-    /// Appends the tokens that an exchange of `version` gave, or notes that it failed (`None`: health becomes
-    /// `ReconnectNeeded`). An absent refresh token keeps the old one.
+    /// Ends an exchange of the tokens of `version` and says when to look at them next. [`Refreshed::Renewed`] appends the
+    /// new tokens before anybody can use them; [`Refreshed::Refused`] makes the health `ReconnectNeeded`, after which
+    /// nothing is looked at; [`Refreshed::NotMade`] leaves tokens and health as they are.
+    ///
+    /// Race: when the account was connected or refreshed meanwhile, only the log entry is written: whoever did so gave
+    /// better tokens than this exchange can.
     async fn finish_refresh(
         &self,
         account: AccountId,
         version: u32,
-        tokens: Option<Tokens>,
+        end: Refreshed,
+        refresh_at: Option<Timestamp>,
         log: LogEntry,
     ) -> Result<()>;
+
+    /// Sets when the tokens are to be looked at next, and writes the entry. [`Error::NotFound`] for an unknown account.
+    async fn put_off_refresh(
+        &self,
+        account: AccountId,
+        refresh_at: Option<Timestamp>,
+        log: Option<LogEntry>,
+    ) -> Result<()>;
+
+    /// Connected accounts whose tokens are to be looked at by `now`, longest due first, at most `limit` and at most
+    /// 1,000. Those that need a person are left out.
+    async fn refreshes_due(&self, now: Timestamp, limit: u32) -> Result<Vec<Account>>;
+
+    /// When [`Store::refreshes_due`] has something to give next.
+    async fn next_refresh(&self) -> Result<Option<Timestamp>>;
+
+    /// The exchange of the newest tokens that was begun and has not ended.
+    async fn unfinished_refresh(&self, account: AccountId) -> Result<Option<UnfinishedRefresh>>;
+
+    /// Whether an intent of the account is open: its tokens are in use, or needed to ask for an outcome.
+    async fn has_open_intents(&self, account: AccountId) -> Result<bool>;
+
+    /// Notes what the platform says that a connected account is and may do. The health stays as it is.
+    /// [`Error::NotFound`] for a removed or unknown account.
+    async fn verify_account(&self, account: AccountId, verification: Verification, log: LogEntry) -> Result<Account>;
+
+    /// How the accounts within reach are doing, in order of connection, at most `limit` and at most 1,000.
+    async fn account_reports(&self, reach: &Reach, now: Timestamp, limit: u32) -> Result<Vec<AccountReport>>;
+
+    /// Writes an entry about connections that no other verb writes, such as a failed sign-in.
+    /// [`Error::NotFound`] when the entry names an account that is not within reach.
+    async fn log_connection(&self, reach: &Reach, log: LogEntry) -> Result<()>;
+
+    /// Connection entries within reach ([`domain::log::LogKind::is_connection`]), newest first, those of removed
+    /// accounts included.
+    async fn account_log(&self, reach: &Reach, query: AccountLogQuery) -> Result<Vec<LogRecord>>;
+
+    // ── Signing in ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Begins a sign-in. [`Error::NotFound`] unless its user, its account and its page exist and belong together;
+    /// [`Conflict::TooManySignIns`] when 100 of the user are open; [`Conflict::SecretUsed`].
+    ///
+    /// Race: counted in the same transaction, so two callers cannot both take the last place.
+    async fn begin_sign_in(&self, sign_in: NewSignIn) -> Result<()>;
+
+    /// Takes the sign-in that waits for this secret: once, whoever asks.
+    ///
+    /// Race: of two callers with one secret one gets it, and the other [`TakeRefused::Replayed`].
+    async fn take_sign_in(
+        &self,
+        secret_hash: [u8; 32],
+        now: Timestamp,
+    ) -> Result<std::result::Result<SignInRow, TakeRefused>>;
+
+    /// The sign-in that [`Store::take_sign_in`] would give, without taking it.
+    async fn peek_sign_in(&self, secret_hash: [u8; 32], now: Timestamp) -> Result<Option<SignInRow>>;
+
+    /// Has a sign-in that was taken wait for a choice: it can be taken once more, with the new secret.
+    /// [`Error::NotFound`] unless it was taken; [`Conflict::SecretUsed`].
+    async fn offer_choice(
+        &self,
+        sign_in: SignInId,
+        new_secret_hash: [u8; 32],
+        memory: SecretBytes,
+        expires_at: Timestamp,
+    ) -> Result<()>;
+
+    /// Adds a connection page by the SHA-256 of its token. [`Error::NotFound`] for an unknown user;
+    /// [`Conflict::TooManyLinks`] when 1,000 of the user work at `created_at`; [`Conflict::SecretUsed`].
+    async fn add_link(&self, link: ConnectLink, token_hash: [u8; 32]) -> Result<()>;
+
+    /// The page of this token, expired or revoked ones included until they are forgotten; `None` when its user was
+    /// removed.
+    async fn link(&self, token_hash: [u8; 32]) -> Result<Option<ConnectLink>>;
+
+    /// Revokes a page; revoking it again changes nothing. [`Error::NotFound`] outside reach.
+    async fn revoke_link(&self, reach: &Reach, link: LinkId, at: Timestamp) -> Result<()>;
+
+    /// Remembers the app that is registered at the server of this origin, in place of an earlier one.
+    async fn remember_app(&self, platform: Platform, origin: &str, app: InstanceApp) -> Result<()>;
+
+    /// The app that is registered at the server of this origin.
+    async fn app(&self, platform: Platform, origin: &str) -> Result<Option<InstanceApp>>;
 
     // ── Groups ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -208,6 +315,9 @@ pub trait Store: Send + Sync {
     /// Hides a group at once and cancels its posts that have no open intent; those that have run to their verdict.
     /// [`Error::NotFound`] when it is not within reach or deleted already.
     async fn delete_group(&self, reach: &Reach, group: GroupId, at: Timestamp, log: LogEntry) -> Result<()>;
+
+    /// The group that a post within reach belongs to; `None` outside reach, and when the group is deleted.
+    async fn post_group(&self, reach: &Reach, post: PostId) -> Result<Option<GroupId>>;
 
     /// The first `limit` entries of a group's history, oldest first. [`Error::NotFound`] as for [`Store::group`].
     async fn group_log(&self, reach: &Reach, group: GroupId, limit: u32) -> Result<Vec<LogRecord>>;
@@ -300,8 +410,9 @@ pub trait Store: Send + Sync {
         .await
     }
 
-    /// Removes rows and media references of deleted groups whose posts are all terminal, old request records, tokens of
-    /// removed accounts; at most `limit` groups. Returns the media keys that no group refers to any more.
+    /// Deletes groups of removed users; removes rows and media references of deleted groups whose posts are all terminal,
+    /// at most `limit` groups; and old request records, tokens of removed accounts, and sign-ins and connection pages that
+    /// expired a day ago. Returns the media keys that no group refers to any more.
     async fn prune(&self, now: Timestamp, limit: u32) -> Result<Vec<String>>;
 
     /// Seals every secret again under the newest master key, at most `limit` rows a call. Returns how many are left.

@@ -1,20 +1,22 @@
 //! The decisions that both back ends share: pure functions of what was read.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use domain::account::{Account, AccountHealth, Tokens};
+use domain::account::{Account, AccountHealth, Identity, Tokens};
 use domain::content::{Content, Draft};
 use domain::group::StateBit;
 use domain::ids::{AccountId, AttemptId, GroupId, UserId};
-use domain::intent::{IntentState, Job};
+use domain::intent::{IntentState, Job, Lane};
 use domain::log::{LogEntry, LogKind, LogOutcome};
 use domain::part::{Part, RemotePost};
 use domain::platform::Platform;
 use domain::post::{Event, IllegalTransition, Phase, PostState};
-use domain::secret::SecretText;
+use domain::secret::SecretBytes;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{ClaimAsk, Conflict, Error, NewAccount, Resolution, Result, Settlement, Slots};
+use crate::{
+    ClaimAsk, Conflict, Error, NewAccount, Resolution, Result, Settlement, SignInRow, Slots, TakeRefused, Verification,
+};
 
 /// How long the outcome of an intent whose sender died is asked for.
 pub const ORPHAN_GIVE_UP: SignedDuration = SignedDuration::from_hours(24);
@@ -181,8 +183,14 @@ pub(crate) struct Candidate {
     pub(crate) platform: Platform,
     pub(crate) account: Option<AccountId>,
     pub(crate) claimed: bool,
+    pub(crate) lane: Lane,
     /// Whether it would be sent later than [`Slots::late_before`] allows more than one an account.
     pub(crate) late: bool,
+}
+
+/// In which lane a claim of a post in this state is done.
+pub(crate) fn lane(state: &PostState) -> Lane {
+    job(state).map_or(Lane::Asking, Job::lane)
 }
 
 /// Whether the claim would send this post late.
@@ -240,7 +248,7 @@ pub(crate) fn choose(candidates: impl Iterator<Item = Candidate>, ask: &ClaimAsk
 
 struct Room<'a> {
     slots: &'a Slots,
-    taken: HashMap<AccountId, u16>,
+    taken: HashMap<(AccountId, Lane), u16>,
     late: HashSet<AccountId>,
     now: Timestamp,
 }
@@ -259,8 +267,9 @@ impl Room<'_> {
             return Some((*until).min(later(self.now, PUT_OFF_MAX)));
         }
         let account = candidate.account?;
-        let taken = self.taken.entry(account).or_default();
-        let busy = self.slots.busy.get(&account).copied().unwrap_or(0);
+        let room = (account, candidate.lane);
+        let taken = self.taken.entry(room).or_default();
+        let busy = self.slots.busy.get(&room).copied().unwrap_or(0);
         let is_full = busy.saturating_add(*taken) >= self.slots.per_account_max;
         if is_full || (candidate.late && !self.late.insert(account)) {
             return Some(later(self.now, PUT_OFF_BUSY));
@@ -276,16 +285,16 @@ pub(crate) fn first_connected(new: &NewAccount) -> Account {
         id: new.id,
         owner: new.owner,
         platform: new.platform,
-        remote_id: new.remote_id.clone(),
-        username: new.username.clone(),
-        display_name: None,
-        avatar_url: None,
-        profile_url: None,
-        base_url: None,
+        identity: new.identity.clone(),
         token_version: 0,
         token_expires_at: None,
+        refresh_at: None,
         health: AccountHealth::Ok,
+        scopes: Vec::new(),
+        missing: Vec::new(),
+        defaults: BTreeMap::new(),
         connected_at: new.at,
+        verified_at: None,
         last_success_at: None,
         last_error: None,
     }
@@ -293,23 +302,73 @@ pub(crate) fn first_connected(new: &NewAccount) -> Account {
 
 /// Notes what a connection tells; the id, the first connection and the last success stay.
 pub(crate) fn connected_again(account: &mut Account, new: &NewAccount) {
-    account.username.clone_from(&new.username);
-    account.display_name.clone_from(&new.display_name);
-    account.avatar_url.clone_from(&new.avatar_url);
-    account.profile_url.clone_from(&new.profile_url);
-    account.base_url.clone_from(&new.base_url);
+    let told = Verification {
+        scopes: new.scopes.clone(),
+        missing: new.missing.clone(),
+        identity: Some(new.identity.clone()),
+        at: new.at,
+    };
+    verified(account, told);
+    if !new.defaults.is_empty() {
+        account.defaults = new.defaults.clone();
+    }
     account.token_version = account.token_version.saturating_add(1);
     account.token_expires_at = new.tokens.expires_at;
+    account.refresh_at = new.refresh_at;
     account.health = AccountHealth::Ok;
 }
 
-/// The tokens after an exchange: an absent or empty refresh token keeps the old one.
-pub(crate) fn exchanged(mut new: Tokens, old_refresh: Option<SecretText>) -> Tokens {
-    new.refresh = new
-        .refresh
-        .filter(|refresh| !refresh.expose().is_empty())
-        .or(old_refresh);
+/// Notes what the platform says that an account is and may do.
+pub(crate) fn verified(account: &mut Account, told: Verification) {
+    if let Some(identity) = told.identity {
+        let remote_id = std::mem::take(&mut account.identity.remote_id);
+        account.identity = Identity { remote_id, ..identity };
+    }
+    account.scopes = told.scopes;
+    account.missing = told.missing;
+    account.verified_at = Some(told.at);
+}
+
+/// The tokens after an exchange: an absent or empty refresh token, and an absent proof key, keep the old one.
+pub(crate) fn exchanged(mut new: Tokens, old: Tokens) -> Tokens {
+    new.refresh = new.refresh.filter(|refresh| !refresh.expose().is_empty());
+    if new.refresh.is_none() {
+        new.refresh = old.refresh;
+        new.refresh_expires_at = new.refresh_expires_at.or(old.refresh_expires_at);
+    }
+    new.proof_key = new.proof_key.or(old.proof_key);
     new
+}
+
+/// How long an account's posts count for its report.
+const REPORTED: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// How long expired sign-ins and connection pages are remembered, so that whoever comes late is told so.
+const EXPIRED_KEPT: SignedDuration = SignedDuration::from_hours(24);
+
+/// What whoever brings a sign-in's secret gets. `found` says whether it waits for this very secret.
+pub(crate) fn taken(found: Option<(SignInRow, bool)>, now: Timestamp) -> std::result::Result<SignInRow, TakeRefused> {
+    let Some((mut sign_in, waits)) = found else {
+        return Err(TakeRefused::Unknown);
+    };
+    if waits && now < sign_in.expires_at {
+        return Ok(sign_in);
+    }
+    sign_in.memory = SecretBytes::default();
+    Err(if waits {
+        TakeRefused::Expired(Box::new(sign_in))
+    } else {
+        TakeRefused::Replayed(Box::new(sign_in))
+    })
+}
+
+/// Posts that ended after this count for a report.
+pub(crate) fn reported_after(now: Timestamp) -> Timestamp {
+    now.saturating_sub(REPORTED).unwrap_or(Timestamp::MIN)
+}
+
+/// Sign-ins and connection pages that expired by then are forgotten.
+pub(crate) fn forgotten_by(now: Timestamp) -> Timestamp {
+    now.saturating_sub(EXPIRED_KEPT).unwrap_or(Timestamp::MIN)
 }
 
 /// Whether a claim for this job only asks, and so sends nothing.

@@ -1,11 +1,14 @@
 //! What verbs take and give.
 
-use domain::account::{Account, AccountHealth, Tokens};
+mod accounts;
+
+pub use accounts::*;
+
+use domain::account::{Account, Tokens};
 use domain::content::Content;
-use domain::error::ErrorSummary;
 use domain::group::StateMask;
 use domain::ids::{AccountId, AttemptId, GroupId, IntentId, PostId, UserId};
-use domain::intent::{Claim, IntentRecord, IntentState, Prepared};
+use domain::intent::{Claim, IntentRecord, IntentState, Lane, Prepared};
 use domain::log::LogEntry;
 use domain::part::{Part, RemotePost};
 use domain::platform::Platform;
@@ -30,44 +33,6 @@ pub struct Installation {
 pub struct Reach {
     /// Whose things.
     pub owner: UserId,
-}
-
-/// An account to be connected.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewAccount {
-    /// The id it gets when it is new.
-    pub id: AccountId,
-    /// Whose it is.
-    pub owner: UserId,
-    /// Where.
-    pub platform: Platform,
-    /// The platform's own id.
-    pub remote_id: String,
-    /// The name that posts appear under, without `@`.
-    pub username: String,
-    /// The name for people.
-    pub display_name: Option<String>,
-    /// A picture.
-    pub avatar_url: Option<String>,
-    /// The public page.
-    pub profile_url: Option<String>,
-    /// The origin of the account's own server.
-    pub base_url: Option<String>,
-    /// Its tokens.
-    pub tokens: Tokens,
-    /// When.
-    pub at: Timestamp,
-}
-
-/// What was learned of an account; absent fields stay as they are.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct AccountNote {
-    /// Whether it can be used.
-    pub health: Option<AccountHealth>,
-    /// It published something then.
-    pub success_at: Option<Timestamp>,
-    /// It failed like this.
-    pub error: Option<ErrorSummary>,
 }
 
 /// A group to be made.
@@ -250,12 +215,12 @@ pub struct ClaimAsk {
 /// Room for more work.
 #[derive(Debug, Clone)]
 pub struct Slots {
-    /// The most posts of one account that are claimed at once, those of this very claim included.
+    /// The most posts of one account that are claimed at once in one lane, those of this very claim included.
     pub per_account_max: u16,
     /// Posts due before this are late: a claim takes at most one of those an account.
     pub late_before: Option<Timestamp>,
-    /// Posts in flight by account; one that is not named has none.
-    pub busy: HashMap<AccountId, u16>,
+    /// Posts in flight by account and lane; one that is not named has none.
+    pub busy: HashMap<(AccountId, Lane), u16>,
     /// Accounts that are behind and rest until then.
     pub resting: HashMap<AccountId, Timestamp>,
     /// Platforms that take nothing until then.

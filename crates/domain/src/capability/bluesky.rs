@@ -29,6 +29,7 @@ pub(super) static CAPABILITY: Capability = Capability {
         duration_ms: (0, 180_000),
         frame_rate: None,
     }),
+    documents: None,
     mixes_media: false,
     media_max: 4,
     needs_media: false,

@@ -28,6 +28,7 @@ pub(super) static CAPABILITY: Capability = Capability {
         duration_ms: (3_000, 900_000),
         frame_rate: Some((23.0, 60.0)),
     }),
+    documents: None,
     mixes_media: true,
     media_max: 10,
     needs_media: true,

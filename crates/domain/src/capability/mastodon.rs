@@ -36,6 +36,7 @@ pub(super) static CAPABILITY: Capability = Capability {
         duration_ms: (0, u64::MAX),
         frame_rate: Some((0.0, 120.0)),
     }),
+    documents: None,
     mixes_media: false,
     media_max: 4,
     needs_media: false,

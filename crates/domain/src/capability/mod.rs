@@ -7,10 +7,13 @@ use crate::platform::Platform;
 use crate::text::TextUnit;
 
 mod bluesky;
+mod facebook;
 mod instagram;
+mod linkedin;
 mod mastodon;
 mod others;
 mod telegram;
+mod threads;
 mod x;
 
 /// The rule for a text.
@@ -52,6 +55,17 @@ pub struct VideoRule {
     pub duration_ms: (u64, u64),
     /// The lowest and highest frames a second.
     pub frame_rate: Option<(f64, f64)>,
+}
+
+/// The rule for documents.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DocumentRule {
+    /// The most in one part.
+    pub count_max: u8,
+    /// The largest, in bytes.
+    pub bytes_max: u64,
+    /// The media types taken.
+    pub mimes: &'static [&'static str],
 }
 
 /// How an unknown outcome is asked for.
@@ -120,6 +134,8 @@ pub struct Capability {
     pub images: Option<ImageRule>,
     /// Films, if it takes any.
     pub video: Option<VideoRule>,
+    /// Documents, if it takes any.
+    pub documents: Option<DocumentRule>,
     /// Whether pictures and films go together.
     pub mixes_media: bool,
     /// The most media in one part, whatever they are.
@@ -148,9 +164,9 @@ impl Capability {
             Platform::Mastodon => &mastodon::CAPABILITY,
             Platform::Telegram => &telegram::CAPABILITY,
             Platform::Instagram => &instagram::CAPABILITY,
-            Platform::LinkedIn => &others::LINKEDIN,
-            Platform::Threads => &others::THREADS,
-            Platform::Facebook => &others::FACEBOOK,
+            Platform::LinkedIn => &linkedin::CAPABILITY,
+            Platform::Threads => &threads::CAPABILITY,
+            Platform::Facebook => &facebook::CAPABILITY,
             Platform::TikTok => &others::TIKTOK,
             Platform::YouTube => &others::YOUTUBE,
             Platform::Pinterest => &others::PINTEREST,

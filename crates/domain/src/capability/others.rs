@@ -21,6 +21,7 @@ const fn base(platform: Platform, units_max: u32, images: Option<ImageRule>, vid
         caption: None,
         images,
         video,
+        documents: None,
         mixes_media: false,
         media_max: 20,
         needs_media: false,
@@ -63,24 +64,6 @@ const fn video(mib_max: u64, duration_ms: (u64, u64), frame_rate: Option<(f64, f
     })
 }
 
-pub(super) static LINKEDIN: Capability = base(
-    Platform::LinkedIn,
-    3_000,
-    images(20, 8),
-    video(500, (3_000, 1_800_000), None),
-);
-pub(super) static THREADS: Capability = base(
-    Platform::Threads,
-    500,
-    images(20, 8),
-    video(1_024, (0, 300_000), Some((23.0, 60.0))),
-);
-pub(super) static FACEBOOK: Capability = base(
-    Platform::Facebook,
-    63_206,
-    images(10, 4),
-    video(1_024, (0, 14_400_000), None),
-);
 /// TikTok refuses films under 23 frames a second (developers.tiktok.com, media transfer guide).
 pub(super) static TIKTOK: Capability = Capability {
     needs_media: true,

@@ -32,6 +32,7 @@ pub(super) static CAPABILITY: Capability = Capability {
         duration_ms: (0, u64::MAX),
         frame_rate: None,
     }),
+    documents: None,
     mixes_media: true,
     media_max: 10,
     needs_media: false,

@@ -28,6 +28,7 @@ pub(super) static CAPABILITY: Capability = Capability {
         duration_ms: (500, 140_000),
         frame_rate: Some((0.0, 60.0)),
     }),
+    documents: None,
     mixes_media: false,
     media_max: 4,
     needs_media: false,

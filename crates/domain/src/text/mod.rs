@@ -7,15 +7,18 @@ use serde::Serialize;
 
 mod emoji;
 mod entities;
+mod little;
 mod mastodon;
 mod punycode;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod tld;
 mod urls;
 mod weighted;
 
 pub use entities::{Span, find_links, find_mentions, find_tags};
+pub use little::{from_little, to_little};
 
 /// How a platform counts the length of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -31,6 +34,10 @@ pub enum TextUnit {
     Weighted,
     /// Grapheme clusters, but a URL counts 23 and a remote mention only its local name.
     Mastodon,
+    /// LinkedIn's `little` text: UTF-16 code units of the text with its escapes.
+    Little,
+    /// Code points, but an emoji counts its UTF-8 bytes.
+    Threads,
 }
 
 /// The length of `text` in this unit.
@@ -42,6 +49,8 @@ pub fn measure(unit: TextUnit, text: &str) -> usize {
         TextUnit::Graphemes => graphemes(text),
         TextUnit::Weighted => weighted::measure(text),
         TextUnit::Mastodon => mastodon::measure(text),
+        TextUnit::Little => little::measure(text),
+        TextUnit::Threads => threads::measure(text),
     }
 }
 

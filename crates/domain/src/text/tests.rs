@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{Span, TextUnit, find_links, find_mentions, find_tags, measure};
+use super::{Span, TextUnit, find_links, find_mentions, find_tags, from_little, measure, to_little};
 
 fn weighted(text: &str) -> usize {
     measure(TextUnit::Weighted, text)
@@ -412,4 +412,57 @@ fn the_published_vectors_of_x_hold_when_they_are_at_hand() {
         checked += 1;
     }
     assert_eq!(checked, 18 + 22 + 2 + 5);
+}
+
+#[test]
+fn little_text_escapes_what_is_meant_literally_and_keeps_tags_and_mentions() {
+    for (text, little) in [
+        ("plain, 100 % & fine!", "plain, 100 % & fine!"),
+        (
+            r"a|b{c}d@e[f](g)<h>i#j\k*l_m~n",
+            r"a\|b\{c\}d\@e\[f\]\(g\)\<h\>i\#j\\k\*l\_m\~n",
+        ),
+        ("#rust and (#Börse2) #1", r"#rust and \(#Börse2\) \#1"),
+        ("#snake_case.", r"{hashtag|\#|snake\_case}."),
+        ("#tail_ x", r"#tail\_ x"),
+        (
+            "hi @{urn:li:person:AbC-1|Ada (L.)} and @[Org_X](urn:li:organization:12)",
+            r"hi @[Ada \(L.\)](urn:li:person:AbC-1) and @[Org\_X](urn:li:organization:12)",
+        ),
+        ("@[x](https://example.com)", r"\@\[x\]\(https://example.com\)"),
+        ("@{urn:li:person:|x}", r"\@\{urn:li:person:\|x\}"),
+        ("mail a@b.c", r"mail a\@b.c"),
+    ] {
+        assert_eq!(to_little(text), little);
+    }
+}
+
+#[test]
+fn what_little_text_shows_is_what_was_written() {
+    let text = r"a|b{c}d@e[f](g)<h>i#j\k*l_m~n #tag #snake_case 🦀";
+    assert_eq!(from_little(&to_little(text)), text);
+    assert_eq!(
+        from_little(r"{hashtag|\#|word} by @[Ada \(L.\)](urn:li:person:A)!"),
+        "#word by Ada (L.)!"
+    );
+}
+
+#[test]
+fn escapes_count_on_linkedin_and_emoji_by_their_bytes_on_threads() {
+    assert_eq!(measure(TextUnit::Little, "(a)"), 5);
+    assert_eq!(measure(TextUnit::Little, "🦀"), 2);
+    for (text, units) in [
+        ("añ漢", 3),
+        ("🦀", 4),
+        ("👨‍👩‍👧‍👦", 25),
+        ("🇫🇷", 8),
+        ("❤️", 6),
+        ("1️⃣", 7),
+        ("©", 2),
+        ("✓", 3),
+        ("a\u{200d}b", 5),
+        ("#1", 2),
+    ] {
+        assert_eq!(measure(TextUnit::Threads, text), units, "{text}");
+    }
 }

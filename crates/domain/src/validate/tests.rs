@@ -62,6 +62,7 @@ fn rules() -> Capability {
             duration_ms: (1_000, 60_000),
             frame_rate: Some((23.0, 60.0)),
         }),
+        documents: None,
         mixes_media: false,
         media_max: 4,
         needs_media: false,
@@ -396,4 +397,33 @@ fn a_violation_becomes_an_error_that_published_nothing() {
             crate::error::Stage::Validate
         )
     );
+}
+
+#[test]
+fn a_document_goes_alone_and_only_where_documents_are_taken() {
+    let document = |mime: &str| Media {
+        kind: MediaKind::Document,
+        mime: mime.to_owned(),
+        ..image()
+    };
+    let pdf = || document("application/pdf");
+    let linkedin = Capability::of(Platform::LinkedIn);
+    let violations = |media: Vec<Media>, capability: &Capability| {
+        let draft = Draft {
+            platform: capability.platform,
+            content: Content {
+                head: PartContent {
+                    text: "x".to_owned(),
+                    media,
+                },
+                ..Content::default()
+            },
+        };
+        validate(&draft, capability).len()
+    };
+    assert_eq!(violations(vec![pdf()], linkedin), 0);
+    assert_eq!(violations(vec![document("application/zip")], linkedin), 1);
+    assert_eq!(violations(vec![pdf(), pdf()], linkedin), 1);
+    assert_eq!(violations(vec![pdf(), image()], linkedin), 1);
+    assert_eq!(violations(vec![pdf()], Capability::of(Platform::Threads)), 1);
 }

@@ -9,13 +9,14 @@ use domain::secret::SecretText;
 
 use super::bench::{at, entry, error, release, settlement, unknown};
 use super::{Bench, Outcome};
-use crate::{AccountNote, Error};
+use crate::{AccountNote, Error, Refreshed};
 
 fn tokens(access: &str, refresh: Option<&str>) -> Tokens {
     Tokens {
         access: SecretText::from(access),
         refresh: refresh.map(SecretText::from),
         expires_at: Some(at(9_000)),
+        ..Tokens::default()
     }
 }
 
@@ -34,8 +35,8 @@ pub(super) async fn an_account_keeps_its_id_however_often_it_is_connected(bench:
         )
         .await?;
     let mut new = bench.new_account(&ann, Platform::Mastodon, "1");
-    new.username = "renamed".to_owned();
-    new.display_name = None;
+    new.identity.username = "renamed".to_owned();
+    new.identity.display_name = None;
     new.tokens = tokens("access 2", None);
     let again = bench.connect_account(new, entry(LogKind::Connected, 5)).await?;
     assert_eq!(
@@ -43,7 +44,7 @@ pub(super) async fn an_account_keeps_its_id_however_often_it_is_connected(bench:
         (first.id, 2, first.connected_at)
     );
     assert_eq!(
-        (again.username.as_str(), again.display_name.as_deref()),
+        (again.identity.username.as_str(), again.identity.display_name.as_deref()),
         ("renamed", None)
     );
     assert_eq!(
@@ -170,7 +171,13 @@ pub(super) async fn a_refresh_is_begun_once_and_makes_the_next_version(bench: Be
     bench.set_health(account, AccountHealth::RefreshNeeded).await?;
     let new = tokens("access 2", Some(""));
     bench
-        .finish_refresh(account, 1, Some(new), entry(LogKind::TokenRefreshed, 1))
+        .finish_refresh(
+            account,
+            1,
+            Refreshed::Renewed(new),
+            None,
+            entry(LogKind::TokenRefreshed, 1),
+        )
         .await?;
     assert_eq!(
         bench.tokens(account).await?,
@@ -191,7 +198,8 @@ pub(super) async fn a_refresh_is_begun_once_and_makes_the_next_version(bench: Be
         .finish_refresh(
             account,
             2,
-            Some(tokens("access 3", Some("refresh 3"))),
+            Refreshed::Renewed(tokens("access 3", Some("refresh 3"))),
+            None,
             entry(LogKind::TokenRefreshed, 3),
         )
         .await?;
@@ -212,7 +220,13 @@ pub(super) async fn a_failed_refresh_asks_for_a_person(bench: Bench) -> Outcome 
     let account = bench.connected(&ann, Platform::X, "1").await?.id;
     assert!(bench.begin_refresh(account, 1, at(0)).await?);
     bench
-        .finish_refresh(account, 1, None, entry(LogKind::TokenRefreshFailed, 1))
+        .finish_refresh(
+            account,
+            1,
+            Refreshed::Refused,
+            None,
+            entry(LogKind::TokenRefreshFailed, 1),
+        )
         .await?;
     let now = bench.account(account).await?.ok_or(Error::NotFound)?;
     assert_eq!((now.token_version, now.health), (1, AccountHealth::ReconnectNeeded));
@@ -241,13 +255,20 @@ pub(super) async fn a_refresh_that_was_overtaken_changes_nothing(bench: Bench) -
         .finish_refresh(
             account,
             1,
-            Some(tokens("late", None)),
+            Refreshed::Renewed(tokens("late", None)),
+            None,
             entry(LogKind::TokenRefreshed, 2),
         )
         .await?;
     assert_eq!(bench.tokens(account).await?, Some(tokens("by hand", Some("by hand"))));
     bench
-        .finish_refresh(account, 1, None, entry(LogKind::TokenRefreshFailed, 3))
+        .finish_refresh(
+            account,
+            1,
+            Refreshed::Refused,
+            None,
+            entry(LogKind::TokenRefreshFailed, 3),
+        )
         .await?;
     assert_eq!(
         bench.account(account).await?.map(|account| account.health),
@@ -283,6 +304,34 @@ pub(super) async fn what_is_noted_of_an_account_stays_until_it_is_noted_anew(ben
         bench.note_account(nobody, AccountNote::default()).await,
         Err(Error::NotFound)
     ));
+    Ok(())
+}
+
+pub(super) async fn what_is_noted_of_old_tokens_does_not_spoil_newer_ones(bench: Bench) -> Outcome {
+    let ann = bench.owner("ann").await?;
+    let account = bench.connected(&ann, Platform::X, "1").await?.id;
+    let refused = |version| AccountNote {
+        health: Some(AccountHealth::RefreshNeeded),
+        success_at: Some(at(2)),
+        error: Some(error(4)),
+        of_version: Some(version),
+    };
+    bench.begin_refresh(account, 1, at(1)).await?;
+    let (end, log) = (
+        Refreshed::Renewed(tokens("new", Some("new"))),
+        entry(LogKind::TokenRefreshed, 1),
+    );
+    bench.finish_refresh(account, 1, end, None, log).await?;
+    bench.note_account(account, refused(1)).await?;
+    let now = bench.account(account).await?.ok_or(Error::NotFound)?;
+    assert_eq!((now.health, now.last_error), (AccountHealth::Ok, None));
+    assert_eq!(now.last_success_at, Some(at(2)), "what went out went out");
+    bench.note_account(account, refused(2)).await?;
+    let now = bench.account(account).await?.ok_or(Error::NotFound)?;
+    assert_eq!(
+        (now.health, now.last_error),
+        (AccountHealth::RefreshNeeded, Some(error(4)))
+    );
     Ok(())
 }
 

@@ -4,11 +4,11 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use domain::account::{Account, ApiKey, Tokens, User};
+use domain::account::{Account, ApiKey, Identity, Tokens, User};
 use domain::clock::BootInstant;
 use domain::content::{Content, PartContent};
 use domain::error::{ErrorKind, ErrorSummary};
-use domain::ids::{AccountId, ApiKeyId, AttemptId, GroupId, IntentId, PostId, UserId};
+use domain::ids::{AccountId, ApiKeyId, AttemptId, GroupId, IntentId, LinkId, PostId, SignInId, UserId};
 use domain::intent::{Armed, Claim, Dedupe, DedupeMeans, Fingerprint, IntentState, Prepared};
 use domain::log::{LogEntry, LogKind, LogOutcome};
 use domain::part::{Part, PartsLive, RemotePost};
@@ -156,6 +156,14 @@ impl Bench {
         GroupId::from_bytes(self.bits())
     }
 
+    pub(super) fn sign_in_id(&self) -> SignInId {
+        SignInId::from_bytes(self.bits())
+    }
+
+    pub(super) fn link_id(&self) -> LinkId {
+        LinkId::from_bytes(self.bits())
+    }
+
     pub(super) fn attempt(&self) -> AttemptId {
         AttemptId::from_bytes(self.bits())
     }
@@ -195,17 +203,24 @@ impl Bench {
             id: AccountId::from_bytes(self.bits()),
             owner: reach.owner,
             platform,
-            remote_id: remote_id.to_owned(),
-            username: format!("user of {remote_id}"),
-            display_name: Some("Name".to_owned()),
-            avatar_url: None,
-            profile_url: Some("https://social.example/@name".to_owned()),
-            base_url: Some("https://social.example".to_owned()),
+            identity: Identity {
+                remote_id: remote_id.to_owned(),
+                username: format!("user of {remote_id}"),
+                display_name: Some("Name".to_owned()),
+                avatar_url: None,
+                profile_url: Some("https://social.example/@name".to_owned()),
+                base_url: Some("https://social.example".to_owned()),
+            },
             tokens: Tokens {
                 access: SecretText::from("access 1"),
                 refresh: Some(SecretText::from("refresh 1")),
                 expires_at: Some(at(7_200)),
+                ..Tokens::default()
             },
+            scopes: vec!["read".to_owned(), "write".to_owned()],
+            missing: Vec::new(),
+            defaults: std::collections::BTreeMap::new(),
+            refresh_at: None,
             at: at(-10),
         }
     }

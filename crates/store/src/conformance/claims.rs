@@ -1,13 +1,14 @@
 //! Claims: who gets what, and how they end.
 
 use domain::group::StateMask;
-use domain::intent::Job;
+use domain::intent::{Claim, DedupeMeans, IntentState, Job, Lane};
+use domain::part::Part;
 use domain::platform::Platform;
 use domain::post::{Event, Phase, PostState};
 use domain::secret::SecretBytes;
 use jiff::SignedDuration;
 
-use super::bench::{at, error, failed, gave_up, published, release, unknown};
+use super::bench::{at, error, failed, gave_up, published, release, settlement, unknown};
 use super::{Bench, Outcome};
 use crate::{AccountNote, Conflict, Error, Resume};
 
@@ -160,7 +161,7 @@ pub(super) async fn an_account_without_a_slot_is_passed_over(bench: Bench) -> Ou
     let ask = |seconds| {
         let mut ask = bench.ask(seconds);
         ask.slots.per_account_max = 2;
-        ask.slots.busy.insert(busy, 2);
+        ask.slots.busy.insert((busy, Lane::Sending), 2);
         ask.slots.resting.insert(resting, at(60));
         ask.slots.closed.insert(Platform::Bluesky, at(50));
         ask
@@ -178,6 +179,38 @@ pub(super) async fn an_account_without_a_slot_is_passed_over(bench: Bench) -> Ou
     );
     let last = bench.claim(60).await?;
     assert_eq!(last.len(), 2, "room for everything by default");
+    Ok(())
+}
+
+pub(super) async fn questions_and_sends_do_not_take_each_others_room(bench: Bench) -> Outcome {
+    let ann = bench.owner("ann").await?;
+    let account = bench.connected(&ann, Platform::Mastodon, "1").await?.id;
+    let ask = |seconds, lane| {
+        let mut ask = bench.ask(seconds);
+        ask.slots.per_account_max = 2;
+        ask.slots.busy.insert((account, lane), 2);
+        ask
+    };
+    for text in 0..3 {
+        bench.grouped(&ann, &[(Platform::Mastodon, "1")], Some(0)).await?;
+        let intent = bench.intent(Part::Head, text, DedupeMeans::ClientMintedId, 1);
+        let armed = bench.recorded(bench.claim_one(1).await?, intent).await?;
+        let open = settlement(IntentState::Open, None, 2);
+        bench.settle(armed, open, Some(release(unknown(2), 2))).await?;
+    }
+    for _ in 0..3 {
+        bench.grouped(&ann, &[(Platform::Mastodon, "1")], Some(100)).await?;
+    }
+    let jobs = |claims: &[Claim]| claims.iter().map(|claim| claim.job).collect::<Vec<_>>();
+    let asked = bench.claim_due(ask(100, Lane::Sending)).await?;
+    assert_eq!(
+        jobs(&asked.claims),
+        [Job::Reconcile; 2],
+        "no send, and no third question"
+    );
+    assert!(asked.passed_over);
+    let sent = bench.claim_due(ask(100, Lane::Asking)).await?;
+    assert_eq!(jobs(&sent.claims), [Job::Publish; 2], "no question, and no third send");
     Ok(())
 }
 

@@ -364,6 +364,8 @@ pub(super) async fn groups_of_others_are_out_of_reach(bench: Bench) -> Outcome {
     let (group, _) = bench.unconfirmed(&ann, "1").await?;
     let post = group.posts.first().map(|post| post.id).ok_or(Error::NotFound)?;
     assert_eq!(bench.group(&bob, group.id).await?, None);
+    assert_eq!(bench.post_group(&bob, post).await?, None);
+    assert_eq!(bench.post_group(&ann, post).await?, Some(group.id));
     assert_eq!(bench.list_groups(&bob, all()).await?.total, 0);
     let edit = domain::group::PlanEdit {
         draft: None,

@@ -5,6 +5,7 @@
 mod accounts;
 mod bench;
 mod claims;
+mod connections;
 mod evidence;
 mod groups;
 mod intents;
@@ -13,6 +14,7 @@ mod people;
 mod plans;
 #[cfg(test)]
 mod random;
+mod sign_ins;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -50,7 +52,29 @@ scenarios! {
         a_failed_refresh_asks_for_a_person,
         a_refresh_that_was_overtaken_changes_nothing,
         what_is_noted_of_an_account_stays_until_it_is_noted_anew,
+        what_is_noted_of_old_tokens_does_not_spoil_newer_ones,
         accounts_of_others_are_out_of_reach;
+    connections:
+        tokens_are_looked_at_when_they_are_due_the_longest_due_first,
+        putting_off_may_be_told,
+        an_exchange_that_did_not_end_is_found_again,
+        an_exchange_that_was_not_made_may_be_begun_again,
+        a_refused_exchange_is_looked_at_no_more,
+        an_exchange_keeps_what_it_does_not_replace,
+        an_open_intent_is_known_by_its_account,
+        a_check_says_what_an_account_is_and_lacks,
+        a_report_counts_seven_days_and_what_is_due,
+        the_history_of_connections_is_read_in_pages;
+    sign_ins:
+        a_sign_in_is_taken_once,
+        an_expired_sign_in_is_known_as_such_for_a_day,
+        a_choice_is_made_once_under_a_secret_of_its_own,
+        a_sign_in_is_bound_to_what_its_user_has,
+        a_user_has_a_hundred_sign_ins_open_and_no_more,
+        a_connection_page_belongs_to_one_user,
+        a_user_has_a_thousand_connection_pages_and_no_more,
+        an_app_is_remembered_by_platform_and_server,
+        a_removed_account_may_be_signed_in_again;
     groups:
         a_group_is_read_as_it_was_made,
         a_draft_is_not_due,
@@ -76,6 +100,7 @@ scenarios! {
         two_publishers_never_hold_one_post,
         a_claim_says_what_there_is_to_do,
         an_account_without_a_slot_is_passed_over,
+        questions_and_sends_do_not_take_each_others_room,
         late_posts_go_out_one_an_account,
         a_crowd_that_is_passed_over_is_put_off,
         a_target_is_looked_up_again_at_the_claim,
@@ -107,6 +132,7 @@ scenarios! {
         the_backlog_counts_what_is_due_and_what_is_claimed,
         posts_are_counted_by_platform_and_state,
         deleted_groups_are_pruned_when_all_is_over,
+        what_a_removed_user_leaves_is_pruned_when_all_is_over,
         media_that_another_group_shows_is_kept,
         the_installation_stays_the_same;
 }

@@ -1,6 +1,7 @@
 //! What the operator and the watchdog ask for.
 
 use domain::log::LogKind;
+use domain::part::RemotePost;
 use domain::platform::Platform;
 use domain::post::Event;
 
@@ -167,6 +168,24 @@ pub(super) async fn deleted_groups_are_pruned_when_all_is_over(bench: Bench) -> 
     assert_eq!(bench.post_counts().await?, []);
     let owner = bench.remote_owner(account, "r").await?.map(|(post, _)| post);
     assert_eq!(owner, Some(post), "nobody adopts what a pruned post made");
+    Ok(())
+}
+
+pub(super) async fn what_a_removed_user_leaves_is_pruned_when_all_is_over(bench: Bench) -> Outcome {
+    let ann = bench.owner("ann").await?;
+    bench.connected(&ann, Platform::Mastodon, "1").await?;
+    let mut draft = bench.new_group(&ann, &[(Platform::Mastodon, "1")], None);
+    draft.draft = true;
+    draft.content.head.media = vec![media("picture")];
+    let draft = bench.made(&ann, draft).await?;
+    let (sent, intent) = bench.unconfirmed(&ann, "1").await?;
+    bench.remove_user(ann.owner, at(200)).await?;
+    assert_eq!(bench.prune(at(201), 10).await?, ["picture"]);
+    assert_eq!(bench.group(&ann, draft.id).await?, None);
+    assert_eq!(bench.group(&ann, sent.id).await?, None);
+    let late = bench.evidence(intent, RemotePost::visible("r", None), at(202)).await;
+    assert!(matches!(late, Err(Error::NotFound)), "{late:?}");
+    assert_eq!(bench.post_counts().await?, []);
     Ok(())
 }
 

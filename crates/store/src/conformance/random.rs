@@ -3,12 +3,11 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use domain::account::AccountHealth;
 use domain::clock::BootInstant;
 use domain::group::PlanEdit;
-use domain::ids::{AccountId, GroupId, IntentId, PostId};
+use domain::ids::{AccountId, GroupId, IntentId, LinkId, PostId, SignInId};
 use domain::intent::{Armed, Claim, DedupeMeans, IntentState};
-use domain::log::{LogKind, LogRecord};
+use domain::log::{LogEntry, LogKind, LogRecord};
 use domain::part::{Part, RemotePost};
 use domain::platform::Platform;
 use domain::post::{Event, Phase};
@@ -25,7 +24,7 @@ use crate::{Error, Orphans, Reach, Release, Resolution, Resume, Settled, Slots};
 /// One thing that happens: what, and two numbers that say to whom and how.
 type Step = (u8, u8, u8);
 
-const KINDS: u8 = 24;
+const KINDS: u8 = 28;
 
 /// What a verb said, for comparison. The words of a back end's own errors may differ.
 fn said<T: Debug>(result: crate::Result<T>) -> String {
@@ -47,6 +46,8 @@ struct Twins {
     intents: Vec<IntentId>,
     claims: Vec<(Claim, Claim)>,
     armed: Vec<(Armed, Armed)>,
+    sign_ins: Vec<SignInId>,
+    links: Vec<LinkId>,
 }
 
 fn pick<T: Copy>(from: &[T], by: u8) -> Option<T> {
@@ -64,6 +65,8 @@ macro_rules! both {
     }};
 }
 
+mod connections;
+
 impl Twins {
     async fn new(dir: &std::path::Path) -> Self {
         let model = Bench::new(Arc::new(MemoryStore::new(at(0), 7)));
@@ -79,6 +82,8 @@ impl Twins {
             intents: Vec::new(),
             claims: Vec::new(),
             armed: Vec::new(),
+            sign_ins: Vec::new(),
+            links: Vec::new(),
         };
         for name in ["ann", "bob"] {
             let user = twins.model.user_of(name);
@@ -136,7 +141,16 @@ impl Twins {
             _ => Resume::Clear,
         };
         if twist.is_multiple_of(5) {
-            end.log = vec![entry(LogKind::StatusChanged, self.now).with("twist", twist)];
+            let kinds = [
+                LogKind::PublishFailed,
+                LogKind::PublishSucceeded,
+                LogKind::TokenRefreshed,
+            ];
+            end.log = vec![LogEntry {
+                account: pick(&self.accounts, twist).map(|(_, account)| account),
+                post: pick(&self.posts, by).map(|(_, post)| post),
+                ..entry(kinds[usize::from(by % 3)], self.now)
+            }];
             end.account = Some(crate::AccountNote {
                 success_at: Some(at(self.now)),
                 ..Default::default()
@@ -199,6 +213,8 @@ impl Twins {
                 assert_eq!(said(model), said(real));
             }
             22 => self.change_account(who, how).await,
+            23 | 24 => self.care(who, how).await,
+            25 | 26 => self.sign_in(owner, who, how).await,
             _ => {
                 let (model, real) = both!(self, |store| store.prune(at(now), 100));
                 assert_eq!(said(model), said(real));
@@ -315,58 +331,6 @@ impl Twins {
         assert_eq!(said(model), said(self.real.release(real, end).await));
     }
 
-    async fn connect(&mut self, owner: Reach, who: u8, how: u8) {
-        let (platform, name) = [(Platform::Mastodon, "1"), (Platform::Bluesky, "2")][usize::from(how % 2)];
-        let new = self.model.new_account(&owner, platform, name);
-        let log = entry(LogKind::Connected, self.now);
-        let (model, real) = both!(self, |store| store.connect_account(new.clone(), log.clone()));
-        if let Ok(account) = &model {
-            self.accounts.push((owner, account.id));
-        }
-        assert_eq!(said(model), said(real), "{who}");
-    }
-
-    async fn change_account(&mut self, who: u8, how: u8) {
-        let Some((owner, account)) = pick(&self.accounts, who) else {
-            return;
-        };
-        let (now, version) = (self.now, u32::from(how % 3) + 1);
-        match how % 5 {
-            0 => {
-                let log = entry(LogKind::Disconnected, now);
-                let (model, real) = both!(self, |store| store.remove_account(
-                    &owner,
-                    account,
-                    at(now),
-                    log.clone()
-                ));
-                assert_eq!(said(model), said(real));
-            }
-            1 => {
-                let (model, real) = both!(self, |store| store.begin_refresh(account, version, at(now)));
-                assert_eq!(said(model), said(real));
-            }
-            2 | 3 => {
-                let tokens = (how % 5 == 2).then(|| domain::account::Tokens {
-                    access: "new".into(),
-                    ..Default::default()
-                });
-                let log = entry(LogKind::TokenRefreshed, now);
-                let (model, real) = both!(self, |store| store.finish_refresh(
-                    account,
-                    version,
-                    tokens.clone(),
-                    log.clone()
-                ));
-                assert_eq!(said(model), said(real));
-            }
-            _ => {
-                let (model, real) = both!(self, |store| store.set_health(account, AccountHealth::RefreshNeeded));
-                assert_eq!(said(model), said(real));
-            }
-        }
-    }
-
     async fn resolve(&mut self, owner: Reach, who: u8, how: u8) {
         let Some((_, post)) = pick(&self.posts, how) else {
             return;
@@ -427,6 +391,7 @@ impl Twins {
             held.push(said(store.list_groups(owner, all()).await));
             held.push(said(store.accounts(owner).await));
             held.push(history(store.recent_log(owner, 1_000).await));
+            held.extend(self.connections(store, owner).await);
         }
         for (owner, group) in &self.groups {
             held.push(history(store.group_log(owner, *group, 1_000).await));

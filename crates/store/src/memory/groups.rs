@@ -16,7 +16,7 @@ use crate::{
     Resolution, Result, rules,
 };
 
-fn at_most(limit: u32) -> usize {
+pub(super) fn at_most(limit: u32) -> usize {
     usize::try_from(limit).unwrap_or(usize::MAX)
 }
 
@@ -155,7 +155,15 @@ impl State {
     }
 
     pub(super) fn delete_group(&mut self, reach: &Reach, group: GroupId, at: Timestamp, log: LogEntry) -> Result<()> {
-        let posts = self.live_group(reach, group)?.posts.clone();
+        self.live_group(reach, group)?;
+        self.hide(group, at)?;
+        self.write_log(vec![log], reach.owner, Some(group));
+        Ok(())
+    }
+
+    /// Hides a group and cancels its posts that have no open intent.
+    pub(super) fn hide(&mut self, group: GroupId, at: Timestamp) -> Result<()> {
+        let posts = self.group_mut(group)?.posts.clone();
         self.touch(group, at)?;
         for post in posts {
             let state = self.row(post)?.post.state.clone();
@@ -165,7 +173,6 @@ impl State {
             }
         }
         self.group_mut(group)?.deleted = true;
-        self.write_log(vec![log], reach.owner, Some(group));
         Ok(())
     }
 

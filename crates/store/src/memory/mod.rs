@@ -1,29 +1,33 @@
 //! The model: the same verbs over plain maps. Tests run on it to keep the seam honest; nothing here is durable.
 
+mod accounts;
 mod groups;
 mod publishing;
+mod sign_ins;
 mod state;
 mod users;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use domain::account::{Account, ApiKey, KeyOwner, Tokens, User};
+use domain::account::{Account, AccountReport, ApiKey, KeyOwner, Tokens, User};
 use domain::clock::BootInstant;
 use domain::group::PlanEdit;
-use domain::ids::{AccountId, ApiKeyId, GroupId, IntentId, PostId, UserId};
+use domain::ids::{AccountId, ApiKeyId, GroupId, IntentId, LinkId, PostId, SignInId, UserId};
 use domain::intent::{Armed, Claim};
 use domain::log::{LogEntry, LogRecord};
 use domain::part::{Part, RemotePost};
 use domain::plan::Plan;
+use domain::platform::Platform;
 use domain::post::PostState;
 use domain::secret::SecretBytes;
 use jiff::Timestamp;
 
 use crate::{
-    AccountNote, Backlog, ClaimAsk, Claimed, Created, Error, Evidence, Group, GroupPage, GroupQuery, Installation,
-    NewAccount, NewGroup, NewIntent, Orphans, PostCount, Reach, Release, RequestKey, Resolution, Result, Settled,
-    Settlement, Store, Work,
+    AccountLogQuery, AccountNote, Backlog, ClaimAsk, Claimed, ConnectLink, Created, Error, Evidence, Group, GroupPage,
+    GroupQuery, Installation, InstanceApp, NewAccount, NewGroup, NewIntent, NewSignIn, Orphans, PostCount, Reach,
+    Refreshed, Release, RequestKey, Resolution, Result, Settled, Settlement, SignInRow, Store, TakeRefused,
+    UnfinishedRefresh, Verification, Work,
 };
 use state::State;
 
@@ -156,18 +160,109 @@ impl Store for MemoryStore {
         self.write(|state| state.note_account(account, &note))
     }
 
-    async fn begin_refresh(&self, account: AccountId, version: u32, _at: Timestamp) -> Result<bool> {
-        self.write(|state| state.begin_refresh(account, version))
+    async fn begin_refresh(&self, account: AccountId, version: u32, at: Timestamp) -> Result<bool> {
+        self.write(|state| state.begin_refresh(account, version, at))
     }
 
     async fn finish_refresh(
         &self,
         account: AccountId,
         version: u32,
-        tokens: Option<Tokens>,
+        end: Refreshed,
+        refresh_at: Option<Timestamp>,
         log: LogEntry,
     ) -> Result<()> {
-        self.write(|state| state.finish_refresh(account, version, tokens, log))
+        self.write(|state| state.finish_refresh(account, version, end, refresh_at, log))
+    }
+
+    async fn put_off_refresh(
+        &self,
+        account: AccountId,
+        refresh_at: Option<Timestamp>,
+        log: Option<LogEntry>,
+    ) -> Result<()> {
+        self.write(|state| state.put_off_refresh(account, refresh_at, log))
+    }
+
+    async fn refreshes_due(&self, now: Timestamp, limit: u32) -> Result<Vec<Account>> {
+        Ok(self.read(|state| state.refreshes_due(now, limit)))
+    }
+
+    async fn next_refresh(&self) -> Result<Option<Timestamp>> {
+        Ok(self.read(State::next_refresh))
+    }
+
+    async fn unfinished_refresh(&self, account: AccountId) -> Result<Option<UnfinishedRefresh>> {
+        Ok(self.read(|state| state.unfinished_refresh(account)))
+    }
+
+    async fn has_open_intents(&self, account: AccountId) -> Result<bool> {
+        Ok(self.read(|state| state.has_open_intents(account)))
+    }
+
+    async fn verify_account(&self, account: AccountId, verification: Verification, log: LogEntry) -> Result<Account> {
+        self.write(|state| state.verify_account(account, verification, log))
+    }
+
+    async fn account_reports(&self, reach: &Reach, now: Timestamp, limit: u32) -> Result<Vec<AccountReport>> {
+        Ok(self.read(|state| state.account_reports(reach, now, limit)))
+    }
+
+    async fn log_connection(&self, reach: &Reach, log: LogEntry) -> Result<()> {
+        self.write(|state| state.log_connection(reach, log))
+    }
+
+    async fn account_log(&self, reach: &Reach, query: AccountLogQuery) -> Result<Vec<LogRecord>> {
+        Ok(self.read(|state| state.account_log(reach, &query)))
+    }
+
+    async fn begin_sign_in(&self, sign_in: NewSignIn) -> Result<()> {
+        self.write(|state| state.begin_sign_in(sign_in))
+    }
+
+    async fn take_sign_in(
+        &self,
+        secret_hash: [u8; 32],
+        now: Timestamp,
+    ) -> Result<std::result::Result<SignInRow, TakeRefused>> {
+        self.write(|state| Ok(state.take_sign_in(secret_hash, now)))
+    }
+
+    async fn peek_sign_in(&self, secret_hash: [u8; 32], now: Timestamp) -> Result<Option<SignInRow>> {
+        Ok(self.read(|state| state.found_sign_in(secret_hash, now).ok()))
+    }
+
+    async fn offer_choice(
+        &self,
+        sign_in: SignInId,
+        new_secret_hash: [u8; 32],
+        memory: SecretBytes,
+        expires_at: Timestamp,
+    ) -> Result<()> {
+        self.write(|state| state.offer_choice(sign_in, new_secret_hash, memory, expires_at))
+    }
+
+    async fn add_link(&self, link: ConnectLink, token_hash: [u8; 32]) -> Result<()> {
+        self.write(|state| state.add_link(link, token_hash))
+    }
+
+    async fn link(&self, token_hash: [u8; 32]) -> Result<Option<ConnectLink>> {
+        Ok(self.read(|state| state.link(token_hash)))
+    }
+
+    async fn revoke_link(&self, reach: &Reach, link: LinkId, at: Timestamp) -> Result<()> {
+        self.write(|state| state.revoke_link(reach, link, at))
+    }
+
+    async fn remember_app(&self, platform: Platform, origin: &str, app: InstanceApp) -> Result<()> {
+        self.write(|state| {
+            state.apps.insert((platform, origin.to_owned()), app);
+            Ok(())
+        })
+    }
+
+    async fn app(&self, platform: Platform, origin: &str) -> Result<Option<InstanceApp>> {
+        Ok(self.read(|state| state.apps.get(&(platform, origin.to_owned())).cloned()))
     }
 
     async fn create_group(&self, group: NewGroup, request: Option<RequestKey>) -> Result<Created> {
@@ -188,6 +283,10 @@ impl Store for MemoryStore {
 
     async fn delete_group(&self, reach: &Reach, group: GroupId, at: Timestamp, log: LogEntry) -> Result<()> {
         self.write(|state| state.delete_group(reach, group, at, log))
+    }
+
+    async fn post_group(&self, reach: &Reach, post: PostId) -> Result<Option<GroupId>> {
+        Ok(self.read(|state| state.post_within(reach, post).ok().map(|row| row.group)))
     }
 
     async fn group_log(&self, reach: &Reach, group: GroupId, limit: u32) -> Result<Vec<LogRecord>> {
@@ -271,7 +370,7 @@ impl Store for MemoryStore {
     }
 
     async fn prune(&self, now: Timestamp, limit: u32) -> Result<Vec<String>> {
-        self.write(|state| Ok(state.prune(now, limit)))
+        self.write(|state| state.prune(now, limit))
     }
 
     async fn reseal(&self, _limit: u32) -> Result<u64> {

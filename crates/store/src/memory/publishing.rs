@@ -11,7 +11,8 @@ use domain::post::{Event, PostState};
 use domain::secret::SecretBytes;
 use jiff::Timestamp;
 
-use super::state::{IntentRow, PostRow, State};
+use super::groups::at_most;
+use super::state::{GroupRow, IntentRow, PostRow, State};
 use crate::{
     BACKLOG_COUNTED_MAX, Backlog, ClaimAsk, Claimed, Conflict, Error, Evidence, NewIntent, Orphans, PostCount, Reach,
     Release, Result, Resume, Settled, Settlement, Work, rules,
@@ -40,6 +41,7 @@ impl State {
                 platform: row.post.platform,
                 account: rules::job(&row.post.state).and_then(|job| self.account_for(row, job)),
                 claimed: row.claim.is_some(),
+                lane: rules::lane(&row.post.state),
                 late: rules::is_late(&row.post.state, ask),
             })
             .collect();
@@ -374,7 +376,13 @@ impl State {
         counts.into_iter().filter_map(count).collect()
     }
 
-    pub(super) fn prune(&mut self, now: Timestamp, limit: u32) -> Vec<String> {
+    pub(super) fn prune(&mut self, now: Timestamp, limit: u32) -> Result<Vec<String>> {
+        let left_behind = |group: &&Arc<GroupRow>| !group.deleted && self.live_user(group.owner).is_none();
+        let left_behind = self.groups.values().filter(left_behind).map(|group| group.id);
+        let left_behind: Vec<_> = left_behind.take(at_most(limit)).collect();
+        for group in left_behind {
+            self.hide(group, now)?;
+        }
         let over = |post: &PostId| {
             self.posts
                 .get(post)
@@ -384,16 +392,14 @@ impl State {
             .groups
             .values()
             .filter(|group| group.deleted && group.posts.iter().all(over));
-        let gone: Vec<_> = gone
-            .take(usize::try_from(limit).unwrap_or(usize::MAX))
-            .cloned()
-            .collect();
+        let gone: Vec<_> = gone.take(at_most(limit)).cloned().collect();
         let mut dropped = BTreeSet::new();
         for group in gone {
             self.groups.remove(&group.id);
             self.posts.retain(|_, row| row.group != group.id);
             self.intents.retain(|row| !group.posts.contains(&row.post));
-            self.log.retain(|record| record.entry.group != Some(group.id));
+            self.log
+                .retain(|record| record.entry.group != Some(group.id) || record.entry.kind.is_connection());
             dropped.extend(rules::media_keys(&group.content));
         }
         for group in self.groups.values() {
@@ -402,7 +408,8 @@ impl State {
             }
         }
         self.requests.retain(|_, request| request.expires_at > now);
+        self.forget_expired(now);
         self.drop_unused_tokens();
-        dropped.into_iter().collect()
+        Ok(dropped.into_iter().collect())
     }
 }

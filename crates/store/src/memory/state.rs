@@ -1,6 +1,6 @@
 //! What the model holds, and the few ways in which rows change.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use domain::account::{Account, ApiKey, Tokens, User};
@@ -10,13 +10,16 @@ use domain::ids::{AccountId, AttemptId, GroupId, IdMint, IntentId, LogId, PostId
 use domain::intent::{Claim, IntentRecord, IntentState};
 use domain::log::{LogEntry, LogRecord};
 use domain::part::{Part, RemotePost};
+use domain::platform::Platform;
 use domain::post::PostState;
 use domain::secret::SecretBytes;
 use jiff::Timestamp;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use crate::{Conflict, Error, Group, Installation, Post, Reach, RequestKey, Result, rules};
+use crate::{
+    Conflict, ConnectLink, Error, Group, Installation, InstanceApp, Post, Reach, RequestKey, Result, SignInRow, rules,
+};
 
 #[derive(Debug, Clone)]
 pub(super) struct State {
@@ -25,7 +28,10 @@ pub(super) struct State {
     pub(super) keys: Vec<(ApiKey, [u8; 32])>,
     pub(super) accounts: Vec<Arc<AccountRow>>,
     /// Exchanges of tokens that were begun and not finished.
-    pub(super) refreshes: BTreeSet<(AccountId, u32)>,
+    pub(super) refreshes: BTreeMap<(AccountId, u32), Timestamp>,
+    pub(super) sign_ins: Vec<Arc<SignInEntry>>,
+    pub(super) links: Vec<(ConnectLink, [u8; 32])>,
+    pub(super) apps: BTreeMap<(Platform, String), InstanceApp>,
     pub(super) groups: BTreeMap<GroupId, Arc<GroupRow>>,
     pub(super) posts: BTreeMap<PostId, Arc<PostRow>>,
     pub(super) intents: Vec<Arc<IntentRow>>,
@@ -46,6 +52,14 @@ pub(super) struct AccountRow {
     pub(super) account: Account,
     pub(super) removed: bool,
     pub(super) tokens: Option<Tokens>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct SignInEntry {
+    pub(super) row: SignInRow,
+    /// Every secret that it had; the last is the one that can take it.
+    pub(super) secrets: Vec<[u8; 32]>,
+    pub(super) taken: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -106,7 +120,10 @@ impl State {
             users: Vec::new(),
             keys: Vec::new(),
             accounts: Vec::new(),
-            refreshes: BTreeSet::new(),
+            refreshes: BTreeMap::new(),
+            sign_ins: Vec::new(),
+            links: Vec::new(),
+            apps: BTreeMap::new(),
             groups: BTreeMap::new(),
             posts: BTreeMap::new(),
             intents: Vec::new(),

@@ -20,30 +20,32 @@ mod tests;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::account::{Account, ApiKey, KeyOwner, Tokens, User};
+use domain::account::{Account, AccountReport, ApiKey, KeyOwner, Tokens, User};
 use domain::clock::BootInstant;
 use domain::group::PlanEdit;
-use domain::ids::{AccountId, ApiKeyId, GroupId, IntentId, PostId, UserId};
+use domain::ids::{AccountId, ApiKeyId, GroupId, IntentId, LinkId, PostId, SignInId, UserId};
 use domain::intent::{Armed, Claim};
 use domain::log::{LogEntry, LogRecord};
 use domain::part::{Part, RemotePost};
 use domain::plan::Plan;
+use domain::platform::Platform;
 use domain::post::PostState;
 use domain::secret::SecretBytes;
 use jiff::Timestamp;
 
 use crate::seal::{SealError, Vault};
 use crate::{
-    AccountNote, Backlog, ClaimAsk, Claimed, CommitStats, Created, Error, Evidence, Group, GroupPage, GroupQuery,
-    Installation, NewAccount, NewGroup, NewIntent, Orphans, PostCount, Reach, Release, RequestKey, Resolution, Result,
-    Settled, Settlement, Store, Work,
+    AccountLogQuery, AccountNote, Backlog, ClaimAsk, Claimed, CommitStats, ConnectLink, Created, Error, Evidence,
+    Group, GroupPage, GroupQuery, Installation, InstanceApp, NewAccount, NewGroup, NewIntent, NewSignIn, Orphans,
+    PostCount, Reach, Refreshed, Release, RequestKey, Resolution, Result, Settled, Settlement, SignInRow, Store,
+    TakeRefused, UnfinishedRefresh, Verification, Work,
 };
 pub use lock::LOCK_FILE;
 pub use open::{BeforeCommit, DATABASE_FILE, KEY_FILE, OpenError, OpenOptions};
 use reader::Readers;
 #[cfg(test)]
 pub(crate) use tests::{FreshDir, fresh_dir};
-use verbs::{accounts, claims, groups, intents, operation, plans, users};
+use verbs::{accounts, claims, groups, intents, operation, plans, refreshes, reports, sign_ins, users};
 use writer::Writer;
 
 /// Hears of the one failure after which the process must not go on: a commit that did not happen.
@@ -192,7 +194,7 @@ impl Store for SqliteStore {
 
     async fn begin_refresh(&self, account: AccountId, version: u32, at: Timestamp) -> Result<bool> {
         self.writer
-            .call(move |tx| accounts::begin_refresh(tx, account, version, at))
+            .call(move |tx| refreshes::begin(tx, account, version, at))
             .await
     }
 
@@ -200,18 +202,127 @@ impl Store for SqliteStore {
         &self,
         account: AccountId,
         version: u32,
-        tokens: Option<Tokens>,
+        end: Refreshed,
+        refresh_at: Option<Timestamp>,
         log: LogEntry,
     ) -> Result<()> {
         self.writer
-            .call(move |tx| accounts::finish_refresh(tx, account, version, tokens, log))
+            .call(move |tx| refreshes::finish(tx, account, version, end, refresh_at, log))
             .await
+    }
+
+    async fn put_off_refresh(
+        &self,
+        account: AccountId,
+        refresh_at: Option<Timestamp>,
+        log: Option<LogEntry>,
+    ) -> Result<()> {
+        self.writer
+            .call(move |tx| refreshes::put_off(tx, account, refresh_at, log))
+            .await
+    }
+
+    async fn refreshes_due(&self, now: Timestamp, limit: u32) -> Result<Vec<Account>> {
+        self.readers.call(move |db| refreshes::due(db, now, limit)).await
+    }
+
+    async fn next_refresh(&self) -> Result<Option<Timestamp>> {
+        self.readers.quick(refreshes::next)
+    }
+
+    async fn unfinished_refresh(&self, account: AccountId) -> Result<Option<UnfinishedRefresh>> {
+        self.readers.quick(|db| refreshes::unfinished(db, account))
+    }
+
+    async fn has_open_intents(&self, account: AccountId) -> Result<bool> {
+        self.readers.quick(|db| refreshes::has_open_intents(db, account))
+    }
+
+    async fn verify_account(&self, account: AccountId, verification: Verification, log: LogEntry) -> Result<Account> {
+        self.writer
+            .call(move |tx| accounts::verify(tx, account, verification, log))
+            .await
+    }
+
+    async fn account_reports(&self, reach: &Reach, now: Timestamp, limit: u32) -> Result<Vec<AccountReport>> {
+        let reach = *reach;
+        self.readers
+            .call(move |db| reports::accounts(db, &reach, now, limit))
+            .await
+    }
+
+    async fn log_connection(&self, reach: &Reach, log: LogEntry) -> Result<()> {
+        let reach = *reach;
+        self.writer
+            .call(move |tx| reports::log_connection(tx, &reach, log))
+            .await
+    }
+
+    async fn account_log(&self, reach: &Reach, query: AccountLogQuery) -> Result<Vec<LogRecord>> {
+        let reach = *reach;
+        self.readers.call(move |db| reports::log(db, &reach, &query)).await
+    }
+
+    async fn begin_sign_in(&self, sign_in: NewSignIn) -> Result<()> {
+        self.writer.call(move |tx| sign_ins::begin(tx, &sign_in)).await
+    }
+
+    async fn take_sign_in(
+        &self,
+        secret_hash: [u8; 32],
+        now: Timestamp,
+    ) -> Result<std::result::Result<SignInRow, TakeRefused>> {
+        self.writer.call(move |tx| sign_ins::take(tx, secret_hash, now)).await
+    }
+
+    async fn peek_sign_in(&self, secret_hash: [u8; 32], now: Timestamp) -> Result<Option<SignInRow>> {
+        self.readers.quick(|db| sign_ins::peek(db, secret_hash, now))
+    }
+
+    async fn offer_choice(
+        &self,
+        sign_in: SignInId,
+        new_secret_hash: [u8; 32],
+        memory: SecretBytes,
+        expires_at: Timestamp,
+    ) -> Result<()> {
+        self.writer
+            .call(move |tx| sign_ins::offer_choice(tx, sign_in, new_secret_hash, &memory, expires_at))
+            .await
+    }
+
+    async fn add_link(&self, link: ConnectLink, token_hash: [u8; 32]) -> Result<()> {
+        self.writer
+            .call(move |tx| sign_ins::add_link(tx, &link, token_hash))
+            .await
+    }
+
+    async fn link(&self, token_hash: [u8; 32]) -> Result<Option<ConnectLink>> {
+        self.readers.quick(|db| sign_ins::link(db, token_hash))
+    }
+
+    async fn revoke_link(&self, reach: &Reach, link: LinkId, at: Timestamp) -> Result<()> {
+        let reach = *reach;
+        self.writer
+            .call(move |tx| sign_ins::revoke_link(tx, &reach, link, at))
+            .await
+    }
+
+    async fn remember_app(&self, platform: Platform, origin: &str, app: InstanceApp) -> Result<()> {
+        let origin = origin.to_owned();
+        self.writer
+            .call(move |tx| sign_ins::remember_app(tx, platform, &origin, &app))
+            .await
+    }
+
+    async fn app(&self, platform: Platform, origin: &str) -> Result<Option<InstanceApp>> {
+        self.readers.quick(|db| sign_ins::app(db, platform, origin))
     }
 
     async fn create_group(&self, group: NewGroup, request: Option<RequestKey>) -> Result<Created> {
         let group = groups::prepare(group)?;
         self.writer
-            .call(move |tx| groups::create(tx, group, request.as_ref()))
+            .call_checked(move |tx| groups::create(tx, group, request.as_ref()))
             .await
     }
 
@@ -236,6 +347,10 @@ impl Store for SqliteStore {
         self.writer
             .call(move |tx| plans::delete(tx, &reach, group, at, log))
             .await
+    }
+
+    async fn post_group(&self, reach: &Reach, post: PostId) -> Result<Option<GroupId>> {
+        self.readers.quick(|db| groups::of_post(db, reach, post))
     }
 
     async fn group_log(&self, reach: &Reach, group: GroupId, limit: u32) -> Result<Vec<LogRecord>> {
@@ -263,7 +378,7 @@ impl Store for SqliteStore {
     }
 
     async fn claim_due(&self, ask: ClaimAsk) -> Result<Claimed> {
-        self.writer.call(move |tx| claims::take_due(tx, &ask)).await
+        self.writer.call_checked(move |tx| claims::take_due(tx, &ask)).await
     }
 
     async fn claim_unconfirmed(&self, reach: &Reach, post: PostId, ask: &ClaimAsk) -> Result<Option<Claim>> {
@@ -299,7 +414,7 @@ impl Store for SqliteStore {
         let (id, part, prepared) = (intent.id, intent.part, intent.prepared.clone());
         match self
             .writer
-            .call(move |tx| intents::record(tx, post, attempt, intent))
+            .call_checked(move |tx| intents::record(tx, post, attempt, intent))
             .await
         {
             Ok(Ok(())) => Ok(crate::armed(claim, id, part, prepared, send_by)),

@@ -1,6 +1,6 @@
 //! From rows to values and back. Nothing here decides anything.
 
-use domain::account::{Account, AccountHealth, ApiKey, User};
+use domain::account::{Account, AccountHealth, ApiKey, Identity, User};
 use domain::log::{LogEntry, LogKind, LogOutcome, LogRecord};
 use domain::part::Part;
 use domain::platform::Platform;
@@ -203,20 +203,30 @@ pub(super) fn account(row: &Row<'_>) -> Result<Account> {
         id: id(row, 0)?,
         owner: id(row, 1)?,
         platform: platform(row, 2)?,
-        remote_id: row.get(3)?,
-        username: row.get(4)?,
-        display_name: row.get(5)?,
-        avatar_url: row.get(6)?,
-        profile_url: row.get(7)?,
-        base_url: row.get(8)?,
+        identity: Identity {
+            remote_id: row.get(3)?,
+            username: row.get(4)?,
+            display_name: row.get(5)?,
+            avatar_url: row.get(6)?,
+            profile_url: row.get(7)?,
+            base_url: row.get(8)?,
+        },
         token_version: row.get(9)?,
         token_expires_at: maybe_at(row, 10)?,
-        health: health(text(row, 11)?)?,
-        connected_at: at(row, 12)?,
-        last_success_at: maybe_at(row, 13)?,
-        last_error: maybe_json(row, 14)?,
+        refresh_at: maybe_at(row, 11)?,
+        health: health(text(row, 12)?)?,
+        scopes: json(row, 13)?,
+        missing: json(row, 14)?,
+        connected_at: at(row, 15)?,
+        verified_at: maybe_at(row, 16)?,
+        last_success_at: maybe_at(row, 17)?,
+        last_error: maybe_json(row, 18)?,
+        defaults: json(row, 19)?,
     })
 }
+
+/// How many columns [`super::sql::ACCOUNT_COLUMNS`] are: where those that follow them begin.
+pub(super) const ACCOUNT_COLUMNS: usize = 20;
 
 /// What of a log entry has no column of its own.
 #[derive(Serialize, Deserialize, Default, PartialEq)]

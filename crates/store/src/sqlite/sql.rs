@@ -13,7 +13,8 @@ macro_rules! statements {
 macro_rules! account_columns {
     () => {
         "id, owner_id, platform, remote_id, username, display_name, avatar_url, profile_url, base_url, token_version, \
-         token_expires_at, health, connected_at, last_success_at, last_error"
+         token_expires_at, refresh_at, health, scopes, missing, connected_at, verified_at, last_success_at, last_error, \
+         defaults"
     };
 }
 
@@ -33,6 +34,28 @@ macro_rules! intent_columns {
 macro_rules! log_columns {
     () => {
         "id, group_id, seq, user_id, post_id, account_id, kind, outcome, at, rest"
+    };
+}
+
+macro_rules! sign_in_columns {
+    () => {
+        "s.id, s.owner_id, s.platform, s.link_id, s.account_id, s.return_to, s.redirect_uri, s.phase, s.created_at, \
+         s.expires_at"
+    };
+}
+
+macro_rules! connection_log {
+    ($index:literal, $column:literal) => {
+        concat!(
+            "SELECT ",
+            log_columns!(),
+            " FROM log_entries INDEXED BY ",
+            $index,
+            " WHERE ",
+            $column,
+            " = ?1 AND connection = 1 AND (at, id) < (?2, ?3) AND user_id = ?4 \
+             AND (?5 IS NULL OR json_extract(rest, '$.platform') = ?5) ORDER BY at DESC, id DESC LIMIT ?6"
+        )
     };
 }
 
@@ -131,6 +154,14 @@ pub(super) const SEALED: &[Sealed] = &[
     sealed!("installation", "one", "x''", "canary"),
     sealed!("account_tokens", "n", "account_id", "access"),
     sealed!("account_tokens", "n", "account_id", "refresh"),
+    sealed!("account_tokens", "n", "account_id", "proof"),
+    sealed!("sign_ins", "id", "id", "memory"),
+    sealed!(
+        "instance_apps",
+        "n",
+        "CAST(platform || ' ' || origin AS BLOB)",
+        "secret"
+    ),
     sealed!("intents", "n", "id", "prepared"),
     sealed!("posts", "id", "id", "resume"),
 ];
@@ -176,11 +207,12 @@ statements! {
     ACCOUNT_BY_NAME =
         concat!("SELECT ", account_columns!(), " FROM accounts WHERE owner_id = ?1 AND platform = ?2 AND remote_id = ?3");
     ADD_ACCOUNT =
-        "INSERT INTO accounts (id, owner_id, platform, remote_id, username, token_version, health, connected_at) \
-         VALUES (?1, ?2, ?3, ?4, ?5, 0, 'ok', ?6)";
-    CONNECT_ACCOUNT =
+        "INSERT INTO accounts (id, owner_id, platform, remote_id, username, token_version, health, scopes, missing, \
+         defaults, connected_at) VALUES (?1, ?2, ?3, ?4, '', 0, 'ok', '[]', '[]', '{}', ?5)";
+    VERIFIED =
         "UPDATE accounts SET username = ?2, display_name = ?3, avatar_url = ?4, profile_url = ?5, base_url = ?6, \
-         token_version = ?7, token_expires_at = ?8, health = 'ok', removed_at = NULL WHERE id = ?1";
+         scopes = ?7, missing = ?8, verified_at = ?9 WHERE id = ?1";
+    CONNECTED = "UPDATE accounts SET removed_at = NULL, defaults = ?2 WHERE id = ?1";
     ACCOUNTS =
         concat!("SELECT ", account_columns!(), " FROM accounts WHERE owner_id = ?1 AND removed_at IS NULL ORDER BY number LIMIT ?2");
     ACCOUNT = concat!("SELECT ", account_columns!(), " FROM accounts WHERE id = ?1 AND removed_at IS NULL");
@@ -191,15 +223,15 @@ statements! {
     REMOVE_ACCOUNT = "UPDATE accounts SET removed_at = ?3 WHERE id = ?1 AND owner_id = ?2 AND removed_at IS NULL";
     REMOVE_ACCOUNTS_OF = "UPDATE accounts SET removed_at = ?2 WHERE owner_id = ?1 AND removed_at IS NULL";
     NOTE_ACCOUNT =
-        "UPDATE accounts SET health = coalesce(?2, health), \
+        "UPDATE accounts SET health = CASE WHEN ?5 < token_version THEN health ELSE coalesce(?2, health) END, \
          last_success_at = CASE WHEN ?3 IS NULL THEN last_success_at ELSE max(coalesce(last_success_at, ?3), ?3) END, \
-         last_error = coalesce(?4, last_error) WHERE id = ?1";
+         last_error = CASE WHEN ?5 < token_version THEN last_error ELSE coalesce(?4, last_error) END WHERE id = ?1";
     TOKENS =
-        "SELECT access_sealed, refresh_sealed, expires_at, version FROM account_tokens WHERE account_id = ?1 \
-         ORDER BY version DESC LIMIT 1";
+        "SELECT access_sealed, refresh_sealed, proof_sealed, expires_at, refresh_expires_at FROM account_tokens \
+         WHERE account_id = ?1 ORDER BY version DESC LIMIT 1";
     ADD_TOKENS =
-        "INSERT INTO account_tokens (account_id, version, expires_at, access_sealed, refresh_sealed) \
-         VALUES (?1, ?2, ?3, ?4, ?5)";
+        "INSERT INTO account_tokens (account_id, version, expires_at, refresh_expires_at, access_sealed, \
+         refresh_sealed, proof_sealed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     DROP_OLD_TOKENS = "DELETE FROM account_tokens WHERE account_id = ?1 AND version < ?2";
     DROP_UNUSED_TOKENS =
         "DELETE FROM account_tokens WHERE account_id IN (SELECT a.id FROM accounts a WHERE a.removed_at IS NOT NULL \
@@ -207,7 +239,70 @@ statements! {
     BEGIN_REFRESH =
         "INSERT INTO refreshes (account_id, version, begun_at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
     END_REFRESH = "DELETE FROM refreshes WHERE account_id = ?1 AND version = ?2";
-    REFRESHED = "UPDATE accounts SET token_version = ?2, token_expires_at = ?3, health = 'ok' WHERE id = ?1";
+    DROP_OVERTAKEN_REFRESHES = "DELETE FROM refreshes WHERE account_id = ?1 AND version < ?2";
+    UNFINISHED_REFRESH =
+        "SELECT r.version, r.begun_at FROM accounts a JOIN refreshes r ON r.account_id = a.id \
+         AND r.version = a.token_version WHERE a.id = ?1";
+    REFRESHED =
+        "UPDATE accounts SET token_version = ?2, token_expires_at = ?3, refresh_at = ?4, health = 'ok' WHERE id = ?1";
+    SET_REFRESH_AT = "UPDATE accounts SET refresh_at = ?2 WHERE id = ?1";
+    REFRESHES_DUE = concat!(
+        "SELECT ", account_columns!(), " FROM accounts INDEXED BY accounts_refresh WHERE refresh_at <= ?1 \
+         AND removed_at IS NULL AND health <> 'reconnect_needed' ORDER BY refresh_at, number LIMIT ?2"
+    );
+    NEXT_REFRESH =
+        "SELECT refresh_at FROM accounts INDEXED BY accounts_refresh WHERE refresh_at IS NOT NULL AND removed_at IS NULL \
+         AND health <> 'reconnect_needed' ORDER BY refresh_at LIMIT 1";
+    HAS_OPEN_INTENTS = "SELECT 1 FROM intents WHERE account_id = ?1 AND state = 'open'";
+    ACCOUNT_REPORTS = concat!(
+        "WITH due AS (SELECT p.platform AS due_platform, p.target AS due_target, count(*) AS due_count \
+         FROM groups g INDEXED BY groups_updated JOIN posts p ON p.group_id = g.id \
+         WHERE g.owner_id = ?1 AND g.deleted_at IS NULL AND g.mask & ?4 <> 0 \
+         AND p.state IN ('scheduled', 'waiting') GROUP BY p.platform, p.target) \
+         SELECT ", account_columns!(), ", t.refresh_sealed IS NOT NULL, t.expires_at, t.refresh_expires_at, \
+         (SELECT count(DISTINCT l.post_id) FROM log_entries l INDEXED BY log_verdicts \
+          WHERE l.account_id = a.id AND l.kind = 'publish_failed' AND l.at > ?2), \
+         (SELECT count(DISTINCT l.post_id) FROM log_entries l INDEXED BY log_verdicts \
+          WHERE l.account_id = a.id AND l.kind = 'publish_succeeded' AND l.at > ?2), \
+         coalesce(due_count, 0) FROM accounts a \
+         LEFT JOIN (SELECT account_id, version, expires_at, refresh_expires_at, refresh_sealed FROM account_tokens) t \
+         ON t.account_id = a.id AND t.version = a.token_version \
+         LEFT JOIN due ON due_platform = a.platform AND due_target = a.remote_id \
+         WHERE a.owner_id = ?1 AND a.removed_at IS NULL ORDER BY a.number LIMIT ?3"
+    );
+    IS_ACCOUNT_OF = "SELECT 1 FROM accounts WHERE id = ?1 AND owner_id = ?2";
+    CONNECTION_LOG = connection_log!("log_connections", "user_id");
+    CONNECTION_LOG_OF = connection_log!("log_connections_of", "account_id");
+
+    ADD_SIGN_IN =
+        "INSERT INTO sign_ins (id, owner_id, platform, link_id, account_id, return_to, redirect_uri, phase, secret_hash, \
+         memory_sealed, created_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'authorizing', ?8, ?9, ?10, ?11)";
+    OPEN_SIGN_INS = "SELECT count(*) FROM sign_ins WHERE owner_id = ?1 AND taken_at IS NULL AND expires_at > ?2";
+    ADD_SECRET = "INSERT INTO sign_in_secrets (hash, sign_in_id) VALUES (?1, ?2)";
+    IS_SECRET = "SELECT 1 FROM sign_in_secrets WHERE hash = ?1";
+    SIGN_IN = concat!(
+        "SELECT ", sign_in_columns!(), ", s.taken_at IS NULL AND s.secret_hash = ?1, s.memory_sealed \
+         FROM sign_in_secrets k JOIN sign_ins s ON s.id = k.sign_in_id \
+         JOIN users u ON u.id = s.owner_id AND u.removed_at IS NULL WHERE k.hash = ?1"
+    );
+    TAKE_SIGN_IN = "UPDATE sign_ins SET taken_at = ?2, memory_sealed = NULL WHERE id = ?1";
+    OFFER_CHOICE =
+        "UPDATE sign_ins SET phase = 'choosing', secret_hash = ?2, memory_sealed = ?3, expires_at = ?4, taken_at = NULL \
+         WHERE id = ?1 AND taken_at IS NOT NULL";
+    ADD_LINK =
+        "INSERT INTO connect_links (id, token_hash, owner_id, return_to, platforms, created_at, expires_at, revoked_at) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    OPEN_LINKS = "SELECT count(*) FROM connect_links WHERE owner_id = ?1 AND revoked_at IS NULL AND expires_at > ?2";
+    IS_LINK_TOKEN = "SELECT 1 FROM connect_links WHERE token_hash = ?1";
+    IS_LINK_OF = "SELECT 1 FROM connect_links WHERE id = ?1 AND owner_id = ?2";
+    LINK =
+        "SELECT l.id, l.owner_id, l.return_to, l.platforms, l.created_at, l.expires_at, l.revoked_at \
+         FROM connect_links l JOIN users u ON u.id = l.owner_id AND u.removed_at IS NULL WHERE l.token_hash = ?1";
+    REVOKE_LINK = "UPDATE connect_links SET revoked_at = coalesce(revoked_at, ?3) WHERE id = ?1 AND owner_id = ?2";
+    SET_APP =
+        "INSERT INTO instance_apps (platform, origin, client_id, secret_sealed) VALUES (?1, ?2, ?3, ?4) \
+         ON CONFLICT DO UPDATE SET client_id = excluded.client_id, secret_sealed = excluded.secret_sealed";
+    APP = "SELECT client_id, secret_sealed FROM instance_apps WHERE platform = ?1 AND origin = ?2";
 
     ADD_CONTENT = "INSERT INTO contents (body) VALUES (?1)";
     ADD_GROUP =
@@ -229,12 +324,15 @@ statements! {
     SAVE_PLAN = "UPDATE groups SET draft = ?2, planned_at = ?3 WHERE id = ?1";
     DELETE_GROUP = "UPDATE groups SET deleted_at = ?2 WHERE id = ?1";
     GROUP =
-        "SELECT g.owner_id, c.body, g.draft, g.planned_at, g.mask, g.created_at, g.updated_at FROM groups g \
-         JOIN contents c ON c.n = g.content_n WHERE g.id = ?1 AND g.deleted_at IS NULL";
+        "SELECT g.owner_id, c.body, g.draft, g.planned_at, g.mask, g.created_at, g.updated_at, \
+         p.id, p.platform, p.target, p.account_id, p.data, p.attempts, p.retries \
+         FROM groups g JOIN contents c ON c.n = g.content_n LEFT JOIN posts p ON p.group_id = g.id \
+         WHERE g.id = ?1 AND g.deleted_at IS NULL ORDER BY p.position";
     IS_GROUP = "SELECT 1 FROM groups WHERE id = ?1 AND owner_id = ?2 AND deleted_at IS NULL";
+    POST_GROUP =
+        "SELECT p.group_id FROM posts p JOIN groups g ON g.id = p.group_id \
+         WHERE p.id = ?1 AND g.owner_id = ?2 AND g.deleted_at IS NULL";
     CONTENT_OF_GROUP = "SELECT c.body, g.revision FROM groups g JOIN contents c ON c.n = g.content_n WHERE g.id = ?1";
-    POSTS_AS_READ =
-        "SELECT id, platform, target, account_id, data, attempts, retries FROM posts WHERE group_id = ?1 ORDER BY position";
     GROUPS_CREATED_UP = list_groups!("groups_created", "created_at", "ASC");
     GROUPS_CREATED_DOWN = list_groups!("groups_created", "created_at", "DESC");
     GROUPS_UPDATED_UP = list_groups!("groups_updated", "updated_at", "ASC");
@@ -244,8 +342,8 @@ statements! {
     COUNT_GROUPS = concat!("SELECT count(*) FROM groups INDEXED BY groups_updated WHERE ", group_filters!());
     NEXT_LOG_SEQ = "UPDATE groups SET log_seq = log_seq + 1 WHERE id = ?1 RETURNING log_seq";
     ADD_LOG =
-        "INSERT INTO log_entries (id, group_id, seq, user_id, post_id, account_id, kind, outcome, at, rest) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+        "INSERT INTO log_entries (id, group_id, seq, user_id, post_id, account_id, kind, outcome, at, rest, \
+         connection) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
     GROUP_LOG =
         concat!("SELECT ", log_columns!(), " FROM log_entries WHERE group_id = ?1 ORDER BY seq LIMIT ?2");
     RECENT_LOG =
@@ -264,7 +362,7 @@ statements! {
     WAKING_OF_ACCOUNT = "SELECT id FROM posts INDEXED BY posts_wake WHERE wake_at IS NOT NULL AND account_id = ?1";
     WAKING_OF_OWNER =
         "SELECT p.id FROM groups g INDEXED BY groups_created JOIN posts p ON p.group_id = g.id \
-         WHERE g.owner_id = ?1 AND g.deleted_at IS NULL AND p.wake_at IS NOT NULL";
+         WHERE g.owner_id = ?1 AND g.deleted_at IS NULL AND p.wake_at IS NOT NULL LIMIT ?2";
 
     DUE = concat!(
         "SELECT ", post_columns!(), ", CASE WHEN p.account_id IS NULL \
@@ -312,6 +410,9 @@ statements! {
         "INSERT INTO post_counts (platform, state, n) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET n = n + excluded.n";
     POST_COUNTS = "SELECT platform, state, n FROM post_counts WHERE n > 0 ORDER BY platform, state";
 
+    GROUPS_OF_REMOVED =
+        "SELECT g.id FROM users u INDEXED BY users_removed JOIN groups g INDEXED BY groups_created \
+         ON g.owner_id = u.id AND g.deleted_at IS NULL WHERE u.removed_at IS NOT NULL LIMIT ?1";
     PRUNABLE =
         "SELECT g.id, g.content_n FROM groups g INDEXED BY groups_deleted WHERE g.deleted_at IS NOT NULL \
          AND NOT EXISTS (SELECT 1 FROM posts p WHERE p.group_id = g.id AND (p.claim IS NOT NULL \
@@ -319,12 +420,16 @@ statements! {
     CONTENT = "SELECT body FROM contents WHERE n = ?1";
     PRUNE_INTENTS = "DELETE FROM intents WHERE post_id IN (SELECT id FROM posts WHERE group_id = ?1)";
     PRUNE_POSTS = "DELETE FROM posts WHERE group_id = ?1 RETURNING platform, state";
-    PRUNE_LOG = "DELETE FROM log_entries WHERE group_id = ?1";
+    PRUNE_LOG = "DELETE FROM log_entries WHERE group_id = ?1 AND connection IS NULL";
     PRUNE_CONTENT = "DELETE FROM contents WHERE n = ?1";
     PRUNE_GROUP = "DELETE FROM groups WHERE id = ?1";
     PRUNE_MEDIA_REF = "DELETE FROM media_refs WHERE key = ?1 AND group_id = ?2";
     IS_MEDIA_USED = "SELECT 1 FROM media_refs WHERE key = ?1";
     PRUNE_REQUESTS = "DELETE FROM requests WHERE expires_at <= ?1";
+    PRUNE_SECRETS =
+        "DELETE FROM sign_in_secrets WHERE sign_in_id IN (SELECT id FROM sign_ins WHERE expires_at <= ?1)";
+    PRUNE_SIGN_INS = "DELETE FROM sign_ins WHERE expires_at <= ?1";
+    PRUNE_LINKS = "DELETE FROM connect_links WHERE expires_at <= ?1";
 }
 
 /// Whether the database is whole: the row `ok`, or the first thing that is wrong.

@@ -370,6 +370,7 @@ impl Tx {
                 entry.outcome.word(),
                 micros(entry.at),
                 rest,
+                entry.kind.is_connection().then_some(1),
             ],
         )?;
         Ok(())

@@ -3,6 +3,9 @@
 //! It takes whatever has queued, runs each command in a savepoint of one transaction, commits once and then answers all:
 //! while one commit waits for the disk, the next batch gathers by itself, so that no timer is needed.
 //! A command whose transaction did not commit was never done, and its caller is told so.
+//!
+//! A savepoint costs a copy of every page that its command touches. Verbs that check everything before their first
+//! write do without ([`Writer::call_checked`]); should one fail after a write all the same, its whole batch is undone.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -50,8 +53,10 @@ struct Counters {
 
 /// A verb on its way: it runs inside the transaction and answers after the commit.
 trait Command: Send {
-    /// Runs it; `false` when it refused and its savepoint is to be rolled back.
+    /// Runs it; `false` when it refused and what it wrote is to be rolled back.
     fn run(&mut self, tx: &mut Tx) -> bool;
+    /// Whether it refuses only before its first write.
+    fn checks_first(&self) -> bool;
     /// Says that it failed before it could say so itself.
     fn fail(&mut self, error: Error);
     /// Answers the caller.
@@ -60,6 +65,7 @@ trait Command: Send {
 
 struct Job<T, F> {
     work: Option<F>,
+    checks_first: bool,
     outcome: Result<T>,
     reply: oneshot::Sender<Result<T>>,
 }
@@ -70,6 +76,10 @@ impl<T: Send, F: FnOnce(&mut Tx) -> Result<T> + Send> Command for Job<T, F> {
             self.outcome = work(tx);
         }
         self.outcome.is_ok()
+    }
+
+    fn checks_first(&self) -> bool {
+        self.checks_first
     }
 
     fn fail(&mut self, error: Error) {
@@ -114,9 +124,27 @@ impl Writer {
         T: Send + 'static,
         F: FnOnce(&mut Tx) -> Result<T> + Send + 'static,
     {
+        self.run(work, false).await
+    }
+
+    /// As [`Writer::call`], for a verb that refuses only before its first write: it runs without a savepoint.
+    pub(super) async fn call_checked<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tx) -> Result<T> + Send + 'static,
+    {
+        self.run(work, true).await
+    }
+
+    async fn run<T, F>(&self, work: F, checks_first: bool) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tx) -> Result<T> + Send + 'static,
+    {
         let (reply, answer) = oneshot::channel();
         let job = Job {
             work: Some(work),
+            checks_first,
             outcome: Err(stopped()),
             reply,
         };
@@ -201,15 +229,16 @@ impl Loop {
         self.tx.run(sql::BEGIN).map_err(|error| Failure::harmless(&error))?;
         self.tx.start();
         let done = batch.iter_mut().try_for_each(|command| self.command(&mut **command));
-        let done = done
-            .and_then(|()| self.tx.save_counts())
-            .and_then(|()| self.commit_now());
-        done.map_err(|error| {
-            if !self.tx.conn.is_autocommit() {
-                drop(self.tx.conn.execute_batch(sql::ROLLBACK));
-            }
-            Failure::fatal(&error)
-        })
+        let done = done.and_then(|()| {
+            self.tx
+                .save_counts()
+                .and_then(|()| self.commit_now())
+                .map_err(|error| Failure::fatal(&error))
+        });
+        if done.is_err() && !self.tx.conn.is_autocommit() {
+            drop(self.tx.conn.execute_batch(sql::ROLLBACK));
+        }
+        done
     }
 
     fn commit_now(&self) -> rusqlite::Result<()> {
@@ -220,19 +249,41 @@ impl Loop {
     }
 
     /// Runs one command. An error here is the transaction's, not the command's.
-    fn command(&mut self, command: &mut dyn Command) -> rusqlite::Result<()> {
-        self.tx.run(sql::SAVEPOINT)?;
+    fn command(&mut self, command: &mut dyn Command) -> std::result::Result<(), Failure> {
+        if command.checks_first() {
+            return self.checked_command(command);
+        }
+        self.tx.run(sql::SAVEPOINT).map_err(|error| Failure::fatal(&error))?;
+        let done = if self.attempt(command) {
+            Ok(())
+        } else {
+            // SQLite ends the whole transaction on some errors (a full disk); then this fails, and the batch with it.
+            self.tx.run(sql::ROLLBACK_TO)
+        };
+        done.and_then(|()| self.tx.run(sql::RELEASE))
+            .map_err(|error| Failure::fatal(&error))
+    }
+
+    fn checked_command(&mut self, command: &mut dyn Command) -> std::result::Result<(), Failure> {
+        let before = self.tx.conn.total_changes();
+        if self.attempt(command) || (self.tx.conn.total_changes() == before && !self.tx.conn.is_autocommit()) {
+            return Ok(());
+        }
+        Err(Failure {
+            message: "another verb of the batch failed after it had written".to_owned(),
+            is_fatal: false,
+        })
+    }
+
+    /// Whether the command did what it was to do.
+    fn attempt(&mut self, command: &mut dyn Command) -> bool {
         let tx = &mut self.tx;
         let is_done = catch_unwind(AssertUnwindSafe(|| command.run(tx))).unwrap_or_else(|_| {
             command.fail(Error::Unavailable("the verb has a bug and was rolled back".to_owned()));
             false
         });
-        if !is_done {
-            // SQLite ends the whole transaction on some errors (a full disk); then this fails, and the batch with it.
-            self.tx.run(sql::ROLLBACK_TO)?;
-        }
         self.tx.end_command(is_done);
-        self.tx.run(sql::RELEASE)
+        is_done
     }
 
     /// Folds the log back while nobody waits. `wal_autocheckpoint` bounds the log when somebody always does.
@@ -267,3 +318,6 @@ impl Failure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,8 @@ use super::Finding;
 const MAY_USE: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("store", &["domain"]),
-    ("connectors", &["domain"]),
+    // Of media, connectors need only the policy for addresses that users name.
+    ("connectors", &["domain", "media"]),
     ("media", &["domain"]),
     ("sandbox", &["domain"]),
     ("engine", &["domain", "store", "connectors", "media"]),

@@ -1,4 +1,4 @@
-//! A platform with a connector has a page of its facts and an emulator written apart from the connector.
+//! A platform that can be published to has a page of its facts and an emulator written apart from the connector.
 
 use domain::platform::Platform;
 
@@ -7,7 +7,11 @@ use super::{Finding, Tree};
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for word in Platform::ALL.iter().map(|platform| platform.word()) {
-        if !tree.has_module("crates/connectors/src", word) {
+        let folder = format!("crates/connectors/src/{word}/");
+        let only_signs_in = tree
+            .text(&format!("{folder}mod.rs"))
+            .is_some_and(|text| !text.contains("impl Connector"));
+        if only_signs_in || !tree.has_module("crates/connectors/src", word) {
             continue;
         }
         let mut add = |what: String| {
@@ -30,9 +34,10 @@ mod tests {
     #[test]
     fn a_connector_without_its_page_or_its_emulator_is_found() {
         let tree = Tree::of(&[
-            ("crates/connectors/src/mastodon/mod.rs", ""),
+            ("crates/connectors/src/mastodon/mod.rs", "impl Connector for Mastodon {"),
             ("crates/sandbox/src/mastodon/mod.rs", ""),
-            ("crates/connectors/src/x/mod.rs", ""),
+            ("crates/connectors/src/x/mod.rs", "impl Connector for X {"),
+            ("crates/connectors/src/reddit/mod.rs", "pub mod signin;"),
             ("docs/platforms/x.md", ""),
             ("crates/connectors/src/threads.rs", ""),
             ("docs/platforms/threads.md", ""),

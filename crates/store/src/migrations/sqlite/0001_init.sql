@@ -1,4 +1,5 @@
 -- Times are microseconds since 1970-01-01 UTC, ids are 12 bytes, JSON is TEXT. Columns named *_sealed hold ciphertext.
+-- No check of a row that is written often says IN (...): SQLite would build that list anew for each statement.
 
 CREATE TABLE installation (
     one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -16,6 +17,7 @@ CREATE TABLE users (
     removed_at INTEGER
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX users_name ON users (name) WHERE removed_at IS NULL;
+CREATE INDEX users_removed ON users (removed_at) WHERE removed_at IS NOT NULL;
 
 CREATE TABLE api_keys (
     id BLOB PRIMARY KEY CHECK (length(id) = 12),
@@ -43,21 +45,31 @@ CREATE TABLE accounts (
     base_url TEXT,
     token_version INTEGER NOT NULL CHECK (token_version >= 0),
     token_expires_at INTEGER,
-    health TEXT NOT NULL CHECK (health IN ('ok', 'refresh_needed', 'reconnect_needed')),
+    -- When the tokens are to be looked at next.
+    refresh_at INTEGER,
+    health TEXT NOT NULL CHECK (health = 'ok' OR health = 'refresh_needed' OR health = 'reconnect_needed'),
+    scopes TEXT NOT NULL,
+    missing TEXT NOT NULL,
+    defaults TEXT NOT NULL,
     connected_at INTEGER NOT NULL,
+    verified_at INTEGER,
     last_success_at INTEGER,
     last_error TEXT,
     removed_at INTEGER,
     UNIQUE (owner_id, platform, remote_id)
 ) STRICT;
+CREATE INDEX accounts_refresh ON accounts (refresh_at, number)
+    WHERE refresh_at IS NOT NULL AND removed_at IS NULL AND health <> 'reconnect_needed';
 
 CREATE TABLE account_tokens (
     n INTEGER PRIMARY KEY,
     account_id BLOB NOT NULL REFERENCES accounts (id),
     version INTEGER NOT NULL CHECK (version > 0),
     expires_at INTEGER,
+    refresh_expires_at INTEGER,
     access_sealed BLOB NOT NULL,
     refresh_sealed BLOB,
+    proof_sealed BLOB,
     UNIQUE (account_id, version)
 ) STRICT;
 
@@ -68,6 +80,58 @@ CREATE TABLE refreshes (
     begun_at INTEGER NOT NULL,
     PRIMARY KEY (account_id, version)
 ) STRICT, WITHOUT ROWID;
+
+-- Sign-ins under way, and for a day what became of them.
+CREATE TABLE sign_ins (
+    id BLOB PRIMARY KEY CHECK (length(id) = 12),
+    owner_id BLOB NOT NULL REFERENCES users (id),
+    platform TEXT NOT NULL CHECK (platform <> ''),
+    link_id BLOB CHECK (length(link_id) = 12),
+    account_id BLOB REFERENCES accounts (id),
+    return_to TEXT,
+    redirect_uri TEXT NOT NULL,
+    phase TEXT NOT NULL CHECK (phase = 'authorizing' OR phase = 'choosing'),
+    -- The one secret that can take it.
+    secret_hash BLOB NOT NULL CHECK (length(secret_hash) = 32),
+    -- Gone once it is taken.
+    memory_sealed BLOB,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    taken_at INTEGER,
+    CHECK ((taken_at IS NULL) = (memory_sealed IS NOT NULL))
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sign_ins_open ON sign_ins (owner_id, expires_at) WHERE taken_at IS NULL;
+CREATE INDEX sign_ins_expiry ON sign_ins (expires_at);
+
+-- Every secret that a sign-in ever had, so that a used one is known again.
+CREATE TABLE sign_in_secrets (
+    hash BLOB PRIMARY KEY CHECK (length(hash) = 32),
+    sign_in_id BLOB NOT NULL REFERENCES sign_ins (id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sign_in_secrets_of ON sign_in_secrets (sign_in_id);
+
+CREATE TABLE connect_links (
+    id BLOB PRIMARY KEY CHECK (length(id) = 12),
+    token_hash BLOB NOT NULL UNIQUE CHECK (length(token_hash) = 32),
+    owner_id BLOB NOT NULL REFERENCES users (id),
+    return_to TEXT,
+    platforms TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    revoked_at INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX connect_links_open ON connect_links (owner_id, expires_at) WHERE revoked_at IS NULL;
+CREATE INDEX connect_links_expiry ON connect_links (expires_at);
+
+-- Apps of ours at servers that people run themselves.
+CREATE TABLE instance_apps (
+    n INTEGER PRIMARY KEY,
+    platform TEXT NOT NULL CHECK (platform <> ''),
+    origin TEXT NOT NULL,
+    client_id TEXT NOT NULL,
+    secret_sealed BLOB NOT NULL,
+    UNIQUE (platform, origin)
+) STRICT;
 
 -- Apart from the groups, so that a change of status does not rewrite the text.
 CREATE TABLE contents (
@@ -80,7 +144,7 @@ CREATE TABLE groups (
     owner_id BLOB NOT NULL REFERENCES users (id),
     content_n INTEGER NOT NULL,
     revision INTEGER NOT NULL DEFAULT 0,
-    draft INTEGER NOT NULL CHECK (draft IN (0, 1)),
+    draft INTEGER NOT NULL CHECK (draft BETWEEN 0 AND 1),
     planned_at INTEGER,
     mask INTEGER NOT NULL CHECK (mask BETWEEN 0 AND 511),
     platforms INTEGER NOT NULL,
@@ -105,10 +169,7 @@ CREATE TABLE posts (
     platform TEXT NOT NULL CHECK (platform <> ''),
     target TEXT NOT NULL,
     account_id BLOB REFERENCES accounts (id),
-    state TEXT NOT NULL CHECK (state IN (
-        'draft', 'scheduled', 'publishing', 'processing', 'waiting', 'reconciling',
-        'published', 'failed', 'unconfirmed', 'missed', 'cancelled', 'removed'
-    )),
+    state TEXT NOT NULL,
     -- The state's bit in the group's mask.
     bit INTEGER NOT NULL,
     data TEXT NOT NULL,
@@ -120,10 +181,22 @@ CREATE TABLE posts (
     attempts INTEGER NOT NULL,
     retries INTEGER NOT NULL,
     resume_sealed BLOB,
-    CHECK (state <> 'publishing' OR claim IS NOT NULL),
     CHECK (claim IS NULL OR wake_at IS NOT NULL),
-    CHECK (state NOT IN ('draft', 'failed', 'missed', 'cancelled', 'removed') OR (wake_at IS NULL AND claim IS NULL)),
-    CHECK (state NOT IN ('scheduled', 'processing', 'waiting', 'reconciling') OR wake_at IS NOT NULL)
+    CHECK (CASE state
+        WHEN 'scheduled' THEN wake_at IS NOT NULL
+        WHEN 'publishing' THEN claim IS NOT NULL
+        WHEN 'published' THEN TRUE
+        WHEN 'draft' THEN wake_at IS NULL
+        WHEN 'processing' THEN wake_at IS NOT NULL
+        WHEN 'waiting' THEN wake_at IS NOT NULL
+        WHEN 'reconciling' THEN wake_at IS NOT NULL
+        WHEN 'unconfirmed' THEN TRUE
+        WHEN 'failed' THEN wake_at IS NULL
+        WHEN 'missed' THEN wake_at IS NULL
+        WHEN 'cancelled' THEN wake_at IS NULL
+        WHEN 'removed' THEN wake_at IS NULL
+        ELSE FALSE
+    END)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX posts_group ON posts (group_id, position);
 CREATE INDEX posts_wake ON posts (wake_at, id, account_id) WHERE wake_at IS NOT NULL;
@@ -136,7 +209,9 @@ CREATE TABLE intents (
     part INTEGER NOT NULL CHECK (part BETWEEN 0 AND 65535),
     account_id BLOB NOT NULL REFERENCES accounts (id),
     attempt BLOB NOT NULL CHECK (length(attempt) = 12),
-    state TEXT NOT NULL CHECK (state IN ('open', 'published', 'not_published', 'absent', 'abandoned')),
+    state TEXT NOT NULL CHECK (
+        state = 'open' OR state = 'published' OR state = 'not_published' OR state = 'absent' OR state = 'abandoned'
+    ),
     recorded_at INTEGER NOT NULL,
     send_by INTEGER NOT NULL,
     settled_at INTEGER,
@@ -173,13 +248,20 @@ CREATE TABLE log_entries (
     post_id BLOB,
     account_id BLOB,
     kind TEXT NOT NULL CHECK (kind <> ''),
-    outcome TEXT NOT NULL CHECK (outcome IN ('info', 'success', 'failure', 'unknown')),
+    outcome TEXT NOT NULL CHECK (outcome = 'info' OR outcome = 'success' OR outcome = 'failure' OR outcome = 'unknown'),
     at INTEGER NOT NULL,
     -- What is rarely there.
-    rest TEXT
+    rest TEXT,
+    -- 1 in an entry about an account's connection.
+    connection INTEGER CHECK (connection = 1)
 ) STRICT;
 CREATE INDEX log_group ON log_entries (group_id, seq) WHERE group_id IS NOT NULL;
 CREATE INDEX log_user ON log_entries (user_id, at) WHERE user_id IS NOT NULL;
+CREATE INDEX log_connections ON log_entries (user_id, at, id) WHERE connection = 1;
+CREATE INDEX log_connections_of ON log_entries (account_id, at, id) WHERE connection = 1;
+-- How an account fared lately.
+CREATE INDEX log_verdicts ON log_entries (account_id, kind, at, post_id)
+    WHERE kind = 'publish_succeeded' OR kind = 'publish_failed';
 
 CREATE TABLE requests (
     owner_id BLOB NOT NULL REFERENCES users (id),

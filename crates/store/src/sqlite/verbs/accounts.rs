@@ -6,20 +6,20 @@ use domain::log::{LogEntry, LogKind};
 use domain::post::PostState;
 use domain::secret::SecretText;
 use jiff::Timestamp;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
 use crate::seal::Vault;
 use crate::sqlite::reader::Db;
 use crate::sqlite::rows::{self, micros};
 use crate::sqlite::sql;
 use crate::sqlite::tx::Tx;
-use crate::{ACCOUNTS_LISTED_MAX, AccountNote, Error, NewAccount, Reach, Result, rules};
+use crate::{ACCOUNTS_LISTED_MAX, AccountNote, Error, NewAccount, Reach, Result, Verification, rules};
 
 pub(in crate::sqlite) fn connect(tx: &mut Tx, new: &NewAccount, mut log: LogEntry) -> Result<Account> {
     if !tx.exists(sql::IS_USER, [new.owner.as_bytes()])? {
         return Err(Error::NotFound);
     }
-    let name = params![new.owner.as_bytes(), new.platform.word(), new.remote_id];
+    let name = params![new.owner.as_bytes(), new.platform.word(), new.identity.remote_id];
     let known = tx.one(sql::ACCOUNT_BY_NAME, name, rows::account)?;
     log.kind = if known.is_some() {
         LogKind::Reconnected
@@ -30,81 +30,111 @@ pub(in crate::sqlite) fn connect(tx: &mut Tx, new: &NewAccount, mut log: LogEntr
         account
     } else {
         let account = rules::first_connected(new);
-        let owner = account.owner.as_bytes();
-        let (platform, at) = (account.platform.word(), micros(account.connected_at));
-        let row = params![
-            account.id.as_bytes(),
-            owner,
-            platform,
-            account.remote_id,
-            account.username,
-            at
-        ];
+        let (id, owner) = (account.id.as_bytes(), account.owner.as_bytes());
+        let (platform, remote_id) = (account.platform.word(), &account.identity.remote_id);
+        let row = params![id, owner, platform, remote_id, micros(account.connected_at)];
         tx.exec(sql::ADD_ACCOUNT, row)?;
         account
     };
     rules::connected_again(&mut account, new);
     tx.exec(
-        sql::CONNECT_ACCOUNT,
-        params![
-            account.id.as_bytes(),
-            account.username,
-            account.display_name,
-            account.avatar_url,
-            account.profile_url,
-            account.base_url,
-            account.token_version,
-            account.token_expires_at.map(micros),
-        ],
+        sql::CONNECTED,
+        params![account.id.as_bytes(), rows::to_json(&account.defaults)?],
     )?;
+    save_verified(tx, &account)?;
+    save_refreshed(tx, &account)?;
     append_tokens(tx, account.id, account.token_version, &new.tokens)?;
     log.account = Some(account.id);
     tx.log_elsewhere(log, account.owner)?;
     Ok(account)
 }
 
+/// Writes what an account is and may do.
+fn save_verified(tx: &Tx, account: &Account) -> Result<()> {
+    let identity = &account.identity;
+    let row = params![
+        account.id.as_bytes(),
+        identity.username,
+        identity.display_name,
+        identity.avatar_url,
+        identity.profile_url,
+        identity.base_url,
+        rows::to_json(&account.scopes)?,
+        rows::to_json(&account.missing)?,
+        account.verified_at.map(micros),
+    ];
+    tx.exec(sql::VERIFIED, row).map(|_| ())
+}
+
+/// Writes what is known of an account's newest tokens, which are good.
+pub(super) fn save_refreshed(tx: &Tx, account: &Account) -> Result<()> {
+    let (ends, look) = (account.token_expires_at.map(micros), account.refresh_at.map(micros));
+    let row = params![account.id.as_bytes(), account.token_version, ends, look];
+    tx.exec(sql::REFRESHED, row).map(|_| ())
+}
+
+pub(in crate::sqlite) fn verify(tx: &mut Tx, id: AccountId, told: Verification, mut log: LogEntry) -> Result<Account> {
+    let account = tx.one(sql::ACCOUNT, [id.as_bytes()], rows::account)?;
+    let mut account = account.ok_or(Error::NotFound)?;
+    rules::verified(&mut account, told);
+    save_verified(tx, &account)?;
+    log.account = Some(id);
+    tx.log_elsewhere(log, account.owner)?;
+    Ok(account)
+}
+
 /// Adds the newest tokens and keeps the version before, which a request under way may still be using.
-fn append_tokens(tx: &Tx, account: AccountId, version: u32, tokens: &Tokens) -> Result<()> {
+pub(super) fn append_tokens(tx: &Tx, account: AccountId, version: u32, tokens: &Tokens) -> Result<()> {
     let row = account.as_bytes();
-    let access = seal(&tx.vault, "account_tokens.access", row, &tokens.access)?;
-    let refresh = tokens
-        .refresh
-        .as_ref()
-        .map(|text| seal(&tx.vault, "account_tokens.refresh", row, text))
-        .transpose()?;
-    tx.exec(
-        sql::ADD_TOKENS,
-        params![row, version, tokens.expires_at.map(micros), access, refresh],
-    )?;
+    let seal_maybe = |place, text: &Option<SecretText>| {
+        let sealed = text.as_ref().map(|text| seal(&tx.vault, place, row, text));
+        sealed.transpose()
+    };
+    let values = params![
+        row,
+        version,
+        tokens.expires_at.map(micros),
+        tokens.refresh_expires_at.map(micros),
+        seal(&tx.vault, "account_tokens.access", row, &tokens.access)?,
+        seal_maybe("account_tokens.refresh", &tokens.refresh)?,
+        seal_maybe("account_tokens.proof", &tokens.proof_key)?,
+    ];
+    tx.exec(sql::ADD_TOKENS, values)?;
     tx.exec(sql::DROP_OLD_TOKENS, params![row, version.saturating_sub(1)])?;
+    tx.exec(sql::DROP_OVERTAKEN_REFRESHES, params![row, version])?;
     Ok(())
 }
 
-fn seal(vault: &Vault, place: &str, row: &[u8], text: &SecretText) -> Result<Vec<u8>> {
+pub(super) fn seal(vault: &Vault, place: &str, row: &[u8], text: &SecretText) -> Result<Vec<u8>> {
     vault.seal(place, row, text.expose().as_bytes()).map_err(rows::corrupt)
 }
 
-fn open(vault: &Vault, place: &str, row: &[u8], sealed: &[u8]) -> Result<SecretText> {
-    let bytes = vault.open(place, row, sealed).map_err(rows::corrupt)?;
+/// A column with a sealed text or nothing.
+pub(super) fn maybe_opened(
+    vault: &Vault,
+    place: &str,
+    id: &[u8],
+    row: &Row<'_>,
+    column: usize,
+) -> Result<Option<SecretText>> {
+    let Some(sealed) = row.get_ref(column)?.as_blob_or_null().map_err(rows::corrupt)? else {
+        return Ok(None);
+    };
+    let bytes = vault.open(place, id, sealed).map_err(rows::corrupt)?;
     let text = std::str::from_utf8(bytes.expose()).map_err(rows::corrupt)?;
-    Ok(SecretText::from(text))
+    Ok(Some(SecretText::from(text)))
 }
 
 pub(in crate::sqlite) fn tokens(conn: &Connection, vault: &Vault, account: AccountId) -> Result<Option<Tokens>> {
     let id = account.as_bytes();
     rows::one(conn, sql::TOKENS, [id], |row| {
-        let refresh: Option<Vec<u8>> = row.get(1)?;
+        let access = maybe_opened(vault, "account_tokens.access", id, row, 0)?;
         Ok(Tokens {
-            access: open(
-                vault,
-                "account_tokens.access",
-                id,
-                row.get_ref(0)?.as_blob().map_err(rows::corrupt)?,
-            )?,
-            refresh: refresh
-                .map(|sealed| open(vault, "account_tokens.refresh", id, &sealed))
-                .transpose()?,
-            expires_at: rows::maybe_at(row, 2)?,
+            access: access.ok_or_else(|| rows::corrupt("an account without an access token"))?,
+            refresh: maybe_opened(vault, "account_tokens.refresh", id, row, 1)?,
+            proof_key: maybe_opened(vault, "account_tokens.proof", id, row, 2)?,
+            expires_at: rows::maybe_at(row, 3)?,
+            refresh_expires_at: rows::maybe_at(row, 4)?,
         })
     })
 }
@@ -157,59 +187,16 @@ pub(in crate::sqlite) fn withdraw(tx: &mut Tx, post: PostId, at: Timestamp) -> R
 pub(in crate::sqlite) fn note(tx: &Tx, account: AccountId, note: &AccountNote) -> Result<()> {
     let error = note.error.as_ref().map(rows::to_json).transpose()?;
     let health = note.health.map(rows::health_word);
-    let row = params![account.as_bytes(), health, note.success_at.map(micros), error];
+    let row = params![
+        account.as_bytes(),
+        health,
+        note.success_at.map(micros),
+        error,
+        note.of_version
+    ];
     if tx.exec(sql::NOTE_ACCOUNT, row)? == 0 {
         Err(Error::NotFound)
     } else {
         Ok(())
     }
-}
-
-fn any(tx: &Tx, account: AccountId) -> Result<Account> {
-    tx.one(sql::ANY_ACCOUNT, [account.as_bytes()], rows::account)?
-        .ok_or(Error::NotFound)
-}
-
-pub(in crate::sqlite) fn begin_refresh(tx: &Tx, id: AccountId, version: u32, at: Timestamp) -> Result<bool> {
-    let account = any(tx, id)?;
-    if account.token_version != version || tokens(&tx.conn, &tx.vault, id)?.is_none() {
-        return Ok(false);
-    }
-    Ok(tx.exec(sql::BEGIN_REFRESH, params![id.as_bytes(), version, micros(at)])? == 1)
-}
-
-pub(in crate::sqlite) fn finish_refresh(
-    tx: &mut Tx,
-    id: AccountId,
-    version: u32,
-    new: Option<Tokens>,
-    mut log: LogEntry,
-) -> Result<()> {
-    let account = any(tx, id)?;
-    tx.exec(sql::END_REFRESH, params![id.as_bytes(), version])?;
-    // Whoever connected the account again meanwhile gave better tokens than this exchange can.
-    let old = tokens(&tx.conn, &tx.vault, id)?.filter(|_| account.token_version == version);
-    if let Some(old) = old {
-        if let Some(new) = new {
-            let new = rules::exchanged(new, old.refresh);
-            let version = version.saturating_add(1);
-            append_tokens(tx, id, version, &new)?;
-            tx.exec(
-                sql::REFRESHED,
-                params![id.as_bytes(), version, new.expires_at.map(micros)],
-            )?;
-        } else {
-            let health = Some(domain::account::AccountHealth::ReconnectNeeded);
-            note(
-                tx,
-                id,
-                &AccountNote {
-                    health,
-                    ..AccountNote::default()
-                },
-            )?;
-        }
-    }
-    log.account = Some(id);
-    tx.log_elsewhere(log, account.owner)
 }

@@ -35,6 +35,7 @@ impl Due {
             platform: self.row.platform,
             account: self.account,
             claimed: self.row.claim.is_some(),
+            lane: rules::lane(&self.row.state),
             late: rules::is_late(&self.row.state, ask),
         }
     }

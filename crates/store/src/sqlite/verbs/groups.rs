@@ -1,9 +1,9 @@
 //! Groups: making, reading, listing, and their history.
 
 use domain::group::{StateBit, StateMask};
-use domain::ids::{AccountId, GroupId};
+use domain::ids::{AccountId, GroupId, PostId};
 use domain::log::{LogEntry, LogRecord};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
 use crate::sqlite::reader::Db;
 use crate::sqlite::rows::{self, micros};
@@ -139,40 +139,50 @@ fn replay(tx: &Tx, request: &RequestKey, new: &NewGroup) -> Result<Option<Create
     }
 }
 
-/// A group within reach with its posts. The caller sees to it that both statements see one state of the database.
+/// A group within reach with its posts, in one statement: a row a post, and one for a group without.
 pub(in crate::sqlite) fn read(conn: &Connection, reach: &Reach, id: GroupId) -> Result<Option<Group>> {
-    let group = rows::one(conn, sql::GROUP, [id.as_bytes()], |row| {
-        Ok(Group {
-            id,
-            owner: rows::id(row, 0)?,
-            content: rows::json(row, 1)?,
-            draft: row.get(2)?,
-            planned_at: rows::maybe_at(row, 3)?,
-            mask: StateMask::from_bits(row.get(4)?),
-            created_at: rows::at(row, 5)?,
-            updated_at: rows::at(row, 6)?,
-            posts: Vec::new(),
-        })
-    })?;
-    let Some(mut group) = group.filter(|group| group.owner == reach.owner) else {
-        return Ok(None);
-    };
-    group.posts = rows::all(conn, sql::POSTS_AS_READ, [id.as_bytes()], |row| {
-        Ok(Post {
-            id: rows::id(row, 0)?,
-            platform: rows::platform(row, 1)?,
-            target: row.get(2)?,
-            account: rows::maybe_id(row, 3)?,
-            state: rows::json(row, 4)?,
-            attempts: row.get(5)?,
-            retries: row.get(6)?,
-        })
-    })?;
-    Ok(Some(group))
+    let mut statement = conn.prepare_cached(sql::GROUP)?;
+    let mut found = statement.query([id.as_bytes()])?;
+    let mut group = None;
+    while let Some(row) = found.next()? {
+        let group: &mut Group = match &mut group {
+            Some(group) => group,
+            none => none.insert(head(id, row)?),
+        };
+        if group.owner != reach.owner {
+            return Ok(None);
+        }
+        if let Some(post) = rows::maybe_id(row, 7)? {
+            group.posts.push(Post {
+                id: post,
+                platform: rows::platform(row, 8)?,
+                target: row.get(9)?,
+                account: rows::maybe_id(row, 10)?,
+                state: rows::json(row, 11)?,
+                attempts: row.get(12)?,
+                retries: row.get(13)?,
+            });
+        }
+    }
+    Ok(group)
+}
+
+fn head(id: GroupId, row: &Row<'_>) -> Result<Group> {
+    Ok(Group {
+        id,
+        owner: rows::id(row, 0)?,
+        content: rows::json(row, 1)?,
+        draft: row.get(2)?,
+        planned_at: rows::maybe_at(row, 3)?,
+        mask: StateMask::from_bits(row.get(4)?),
+        created_at: rows::at(row, 5)?,
+        updated_at: rows::at(row, 6)?,
+        posts: Vec::new(),
+    })
 }
 
 pub(in crate::sqlite) fn one(db: &Db, reach: &Reach, group: GroupId) -> Result<Option<Group>> {
-    db.at_once(|db| read(&db.conn, reach, group))
+    read(&db.conn, reach, group)
 }
 
 pub(in crate::sqlite) fn list(db: &Db, reach: &Reach, query: &GroupQuery) -> Result<GroupPage> {
@@ -224,6 +234,11 @@ pub(in crate::sqlite) fn log(db: &Db, reach: &Reach, group: GroupId, limit: u32)
         is_found.ok_or(Error::NotFound)?;
         db.all(sql::GROUP_LOG, params![group.as_bytes(), limit], rows::log_record)
     })
+}
+
+pub(in crate::sqlite) fn of_post(db: &Db, reach: &Reach, post: PostId) -> Result<Option<GroupId>> {
+    let within = params![post.as_bytes(), reach.owner.as_bytes()];
+    db.one(sql::POST_GROUP, within, |row| rows::id(row, 0))
 }
 
 pub(in crate::sqlite) fn recent_log(db: &Db, reach: &Reach, limit: u32) -> Result<Vec<LogRecord>> {

@@ -27,13 +27,13 @@ pub(in crate::sqlite) fn record(
         Ok(account) => account,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    add(tx, post, account, attempt, &new)?;
     let state = if rules::is_armed(&row.state) {
         row.state.clone()
     } else {
         row.attempts += 1;
         rules::moved(&row.state, &Event::Armed { attempt })?
     };
+    add(tx, post, account, attempt, &new)?;
     tx.put_armed(&mut head, &mut row, state, new.lease_until, new.at)?;
     head.touch(new.at);
     tx.log(&mut head, new.log)?;

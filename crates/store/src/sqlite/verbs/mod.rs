@@ -6,4 +6,7 @@ pub(super) mod groups;
 pub(super) mod intents;
 pub(super) mod operation;
 pub(super) mod plans;
+pub(super) mod refreshes;
+pub(super) mod reports;
+pub(super) mod sign_ins;
 pub(super) mod users;

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use rusqlite::params;
 use rusqlite::types::Value;
 
+use super::plans;
 use crate::seal::{KeyId, SealError};
 use crate::sqlite::reader::Db;
 use crate::sqlite::rows::{self, micros};
@@ -45,6 +46,11 @@ pub(in crate::sqlite) fn post_counts(db: &Db) -> Result<Vec<PostCount>> {
 }
 
 pub(in crate::sqlite) fn prune(tx: &mut Tx, now: Timestamp, limit: u32) -> Result<Vec<String>> {
+    let orphaned: Vec<GroupId> = tx.all(sql::GROUPS_OF_REMOVED, [limit], |row| rows::id(row, 0))?;
+    for group in orphaned {
+        let head = tx.head(group)?;
+        plans::hide(tx, head, now, None)?;
+    }
     let gone: Vec<(GroupId, i64)> = tx.all(sql::PRUNABLE, [limit], |row| Ok((rows::id(row, 0)?, row.get(1)?)))?;
     let mut dropped = BTreeSet::new();
     for (group, content) in gone {
@@ -74,6 +80,10 @@ pub(in crate::sqlite) fn prune(tx: &mut Tx, now: Timestamp, limit: u32) -> Resul
         }
     }
     tx.exec(sql::PRUNE_REQUESTS, [micros(now)])?;
+    let forgotten = [micros(rules::forgotten_by(now))];
+    tx.exec(sql::PRUNE_SECRETS, forgotten)?;
+    tx.exec(sql::PRUNE_SIGN_INS, forgotten)?;
+    tx.exec(sql::PRUNE_LINKS, forgotten)?;
     tx.exec(sql::DROP_UNUSED_TOKENS, [])?;
     Ok(unused)
 }

@@ -69,17 +69,22 @@ pub(in crate::sqlite) fn delete(
     at: Timestamp,
     log: LogEntry,
 ) -> Result<()> {
-    let mut head = tx.live_head(reach, group)?;
-    for mut row in tx.posts_of(group)? {
+    let head = tx.live_head(reach, group)?;
+    hide(tx, head, at, Some(log))
+}
+
+/// Hides a group and cancels its posts that have no open intent.
+pub(super) fn hide(tx: &mut Tx, mut head: Head, at: Timestamp, log: Option<LogEntry>) -> Result<()> {
+    for mut row in tx.posts_of(head.id)? {
         let withdrawn = rules::withdrawn(row.state.clone(), at);
         if withdrawn != row.state && !tx.has_open_intent(row.id)? {
             tx.put(&mut head, &mut row, withdrawn, at)?;
         }
     }
     head.touch(at);
-    tx.log(&mut head, vec![log])?;
+    tx.log(&mut head, log.into_iter().collect())?;
     tx.save(&head)?;
-    tx.exec(sql::DELETE_GROUP, params![group.as_bytes(), micros(at)])?;
+    tx.exec(sql::DELETE_GROUP, params![head.id.as_bytes(), micros(at)])?;
     Ok(())
 }
 

@@ -12,6 +12,9 @@ use crate::sqlite::sql;
 use crate::sqlite::tx::Tx;
 use crate::{Conflict, Error, KEYS_LISTED_MAX, Result};
 
+/// How many posts are cancelled in the transaction that removes their user.
+const WITHDRAWN_AT_ONCE: u32 = 1_000;
+
 pub(in crate::sqlite) fn create(tx: &Tx, user: &User) -> Result<()> {
     if tx.exists(sql::USER_NAME_TAKEN, [&user.name])? {
         return Err(Conflict::UserName.into());
@@ -35,7 +38,12 @@ pub(in crate::sqlite) fn set_plan(tx: &Tx, user: UserId, plan: &Plan) -> Result<
 pub(in crate::sqlite) fn remove(tx: &mut Tx, user: UserId, at: Timestamp) -> Result<()> {
     found(tx.exec(sql::REMOVE_USER, params![user.as_bytes(), micros(at)])?)?;
     tx.exec(sql::REMOVE_ACCOUNTS_OF, params![user.as_bytes(), micros(at)])?;
-    let posts = tx.all(sql::WAKING_OF_OWNER, [user.as_bytes()], |row| rows::id(row, 0))?;
+    // The rest is cancelled when the user's groups are pruned. Until then nothing of it is sent: no account is connected.
+    let posts = tx.all(
+        sql::WAKING_OF_OWNER,
+        params![user.as_bytes(), WITHDRAWN_AT_ONCE],
+        |row| rows::id(row, 0),
+    )?;
     posts
         .into_iter()
         .try_for_each(|post| super::accounts::withdraw(tx, post, at))?;
