@@ -1,13 +1,114 @@
 //! Stored files as bodies of requests, streamed.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use domain::capability::SendBudget;
 use domain::content::Media;
 use domain::error::{ErrorKind, PlatformError, Retry, Stage};
 use domain::platform::Platform;
-use futures_util::{StreamExt, stream};
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt, TryStreamExt, future, stream};
+use jiff::SignedDuration;
 use reqwest::multipart;
 
 use crate::MediaSource;
+
+/// The slowest upload that is waited for, in bytes a second.
+const BYTES_PER_SECOND_MIN: u64 = 256 * 1_024;
+
+/// The time that an upload of no length at all gets.
+const UPLOAD_BASE: SignedDuration = SignedDuration::from_secs(60);
+
+/// How long a call with a body of `bytes` may take, at most [`SendBudget::MAX`].
+#[must_use]
+pub fn upload_budget(bytes: u64) -> SignedDuration {
+    let budget = SendBudget {
+        base: UPLOAD_BASE,
+        bytes_per_second_min: BYTES_PER_SECOND_MIN,
+    };
+    budget.for_bytes(bytes)
+}
+
+/// The `length` bytes of a file from `offset` on as the body of a request, streamed. Their number is for the caller to
+/// say in a header; a file that ends before makes the request fail.
+///
+/// Its first piece is read here, so that a file that is gone is found out before the call begins.
+///
+/// # Errors
+/// [`ErrorKind::NotReady`] when the file cannot be read: the media store may be away for a while.
+pub async fn body(
+    platform: Platform,
+    stage: Stage,
+    source: &dyn MediaSource,
+    media: &Media,
+    offset: u64,
+    length: u64,
+) -> Result<reqwest::Body, PlatformError> {
+    let lost = || unreadable(platform, stage);
+    let mut rest = source.open(media, offset).await.map_err(|_| lost())?;
+    let first = match rest.next().await {
+        Some(piece) => piece.map_err(|_| lost())?,
+        None => Bytes::new(),
+    };
+    let whole = stream::once(async move { Ok::<_, std::io::Error>(first) }).chain(rest);
+    let bounded = whole.scan(length, |left, piece| {
+        if *left == 0 {
+            return future::ready(None);
+        }
+        let cut = piece.map(|mut piece| {
+            piece.truncate(usize::try_from(*left).unwrap_or(usize::MAX));
+            *left = left.saturating_sub(piece.len() as u64);
+            piece
+        });
+        future::ready(Some(cut))
+    });
+    Ok(reqwest::Body::wrap_stream(bounded))
+}
+
+/// A file from some place on, in pieces of any length: for uploads in chunks.
+pub struct Pieces {
+    platform: Platform,
+    stream: BoxStream<'static, std::io::Result<Bytes>>,
+    left: BytesMut,
+}
+
+impl Pieces {
+    /// Opens the file at `offset`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotReady`] when the file cannot be read.
+    pub async fn open(
+        platform: Platform,
+        source: &dyn MediaSource,
+        media: &Media,
+        offset: u64,
+    ) -> Result<Self, PlatformError> {
+        let stream = source.open(media, offset).await;
+        Ok(Self {
+            platform,
+            stream: stream.map_err(|_| unreadable(platform, Stage::Prepare))?,
+            left: BytesMut::new(),
+        })
+    }
+
+    /// The next `length` bytes, held in memory.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotReady`] when the file cannot be read or ends before.
+    pub async fn take(&mut self, length: u64) -> Result<Bytes, PlatformError> {
+        let lost = || unreadable(self.platform, Stage::Prepare);
+        let length = usize::try_from(length).map_err(|_| lost())?;
+        while self.left.len() < length {
+            let more = self.stream.try_next().await.map_err(|_| lost())?;
+            self.left.extend_from_slice(&more.ok_or_else(lost)?);
+        }
+        Ok(self.left.split_to(length).freeze())
+    }
+}
+
+fn unreadable(platform: Platform, stage: Stage) -> PlatformError {
+    let message = "A file of this post cannot be read from the store";
+    PlatformError::refused(platform, stage, ErrorKind::NotReady, message).with_retry(Retry::BACKOFF)
+}
 
 /// A file as a part of a multipart body, with its length, media type and name.
 ///
@@ -21,22 +122,8 @@ pub async fn part(
     source: &dyn MediaSource,
     media: &Media,
 ) -> Result<multipart::Part, PlatformError> {
-    let lost = || {
-        PlatformError::refused(
-            platform,
-            stage,
-            ErrorKind::NotReady,
-            "A file of this post cannot be read from the store",
-        )
-        .with_retry(Retry::BACKOFF)
-    };
-    let mut rest = source.open(media, 0).await.map_err(|_| lost())?;
-    let first = match rest.next().await {
-        Some(piece) => piece.map_err(|_| lost())?,
-        None => Bytes::new(),
-    };
-    let whole = stream::once(async move { Ok(first) }).chain(rest);
-    multipart::Part::stream_with_length(reqwest::Body::wrap_stream(whole), media.bytes)
+    let body = body(platform, stage, source, media, 0, media.bytes).await?;
+    multipart::Part::stream_with_length(body, media.bytes)
         .file_name(file_name(media))
         .mime_str(&media.mime)
         .map_err(|_| {
@@ -55,4 +142,67 @@ fn file_name(media: &Media) -> String {
         other => other.split_once('/').map_or("bin", |(_, subtype)| subtype),
     };
     format!("file.{extension}")
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::content::MediaKind;
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+    use crate::testing::MemoryMedia;
+
+    const P: Platform = Platform::LinkedIn;
+
+    fn bytes(len: usize) -> Vec<u8> {
+        (0..len).map(|n| u8::try_from(n % 251).unwrap()).collect()
+    }
+
+    #[tokio::test]
+    async fn a_body_has_the_bytes_that_were_asked_for_and_no_more() {
+        let mut files = MemoryMedia::default();
+        let whole = bytes(4_500);
+        let media = files.add(MediaKind::Video, "video/mp4", whole.clone());
+        // The store gives pieces of 1,000 bytes.
+        for (offset, length) in [(0, 4_500), (0, 1_000), (500, 1_000), (999, 2_002), (4_499, 1), (0, 0)] {
+            let body = body(P, Stage::Prepare, &files, &media, offset, length).await.unwrap();
+            let sent = body.collect().await.unwrap().to_bytes();
+            let (from, to) = (
+                usize::try_from(offset).unwrap(),
+                usize::try_from(offset + length).unwrap(),
+            );
+            assert_eq!(sent.as_ref(), &whole[from..to], "{offset} {length}");
+        }
+    }
+
+    #[tokio::test]
+    async fn pieces_of_any_length_follow_each_other_and_a_short_file_is_noticed() {
+        let mut files = MemoryMedia::default();
+        let whole = bytes(2_500);
+        let media = files.add(MediaKind::Video, "video/mp4", whole.clone());
+        let mut pieces = Pieces::open(P, &files, &media, 100).await.unwrap();
+        assert_eq!(pieces.take(1_500).await.unwrap().as_ref(), &whole[100..1_600]);
+        assert_eq!(pieces.take(900).await.unwrap().as_ref(), &whole[1_600..]);
+        assert_eq!(pieces.take(1).await.unwrap_err().kind, ErrorKind::NotReady);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_gone_is_found_out_before_the_call() {
+        let mut files = MemoryMedia::default();
+        let mut media = files.add(MediaKind::Video, "video/mp4", "x");
+        "gone".clone_into(&mut media.key);
+        for error in [
+            body(P, Stage::Prepare, &files, &media, 0, 1).await.unwrap_err(),
+            part(P, Stage::Prepare, &files, &media).await.unwrap_err(),
+        ] {
+            assert_eq!((error.kind, error.retry), (ErrorKind::NotReady, Retry::BACKOFF));
+        }
+    }
+
+    #[test]
+    fn a_larger_body_has_more_time_and_none_has_more_than_the_most() {
+        assert_eq!(upload_budget(0), SignedDuration::from_secs(60));
+        assert_eq!(upload_budget(256 * 1_024 * 60), SignedDuration::from_secs(120));
+        assert_eq!(upload_budget(u64::MAX), SendBudget::MAX);
+    }
 }

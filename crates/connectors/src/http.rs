@@ -21,6 +21,8 @@ use hyper::body::{Body as _, Frame, SizeHint};
 use jiff::{SignedDuration, Timestamp};
 use reqwest::header::HeaderMap;
 
+use crate::signin::dpop::Nonces;
+
 /// The longest answer that is read, in bytes.
 pub const ANSWER_BYTES_MAX: usize = 4 * 1_024 * 1_024;
 
@@ -32,6 +34,9 @@ pub const READ_BUDGET: SignedDuration = SignedDuration::from_secs(30);
 pub struct Http {
     creating: reqwest::Client,
     reading: reqwest::Client,
+    visiting: reqwest::Client,
+    /// What servers gave for the next proof of possession, by origin.
+    pub(crate) nonces: Nonces,
     clock: Arc<dyn Clock>,
 }
 
@@ -71,6 +76,16 @@ impl Answer {
         jiff::fmt::rfc2822::parse(self.header("date")?)
             .ok()
             .map(|zoned| zoned.timestamp())
+    }
+
+    /// The instant `ours` of our clock as the platform's clock shows it, when it is `now` by ours. Without a `Date` the
+    /// clocks are taken to agree.
+    #[must_use]
+    pub fn by_its_clock(&self, ours: Timestamp, now: Timestamp) -> Timestamp {
+        let ahead = self
+            .date()
+            .map_or(SignedDuration::ZERO, |date| date.duration_since(now));
+        ours.saturating_add(ahead).unwrap_or(ours)
     }
 }
 
@@ -134,6 +149,11 @@ impl Http {
             // that was half written arrived: a creating call always opens its own.
             creating: base().pool_max_idle_per_host(0).build()?,
             reading: base().pool_max_idle_per_host(16).build()?,
+            visiting: base()
+                .pool_max_idle_per_host(0)
+                .dns_resolver(media::fetch::public_resolver())
+                .build()?,
+            nonces: Nonces::default(),
             clock,
         })
     }
@@ -148,6 +168,12 @@ impl Http {
         self.reading.request(method, url)
     }
 
+    /// A builder for a call to a server that a user named, whose address was judged as written; to be given to
+    /// [`Self::visit`] alone.
+    pub fn visiting(&self, method: reqwest::Method, url: &str) -> reqwest::RequestBuilder {
+        self.visiting.request(method, url)
+    }
+
     /// How long it is until `send_by`; zero when that has passed. For reading something more within a send's budget.
     #[must_use]
     pub fn left(&self, send_by: BootInstant) -> SignedDuration {
@@ -159,6 +185,15 @@ impl Http {
     /// # Errors
     /// A [`Failure`] that says whether anything was written.
     pub async fn create(&self, request: reqwest::RequestBuilder, send_by: BootInstant) -> Result<Answer, Failure> {
+        self.write(&self.creating, request, send_by).await
+    }
+
+    async fn write(
+        &self,
+        client: &reqwest::Client,
+        request: reqwest::RequestBuilder,
+        send_by: BootInstant,
+    ) -> Result<Answer, Failure> {
         if self.clock.boot() >= send_by {
             return Err(Failure::NotWritten { late: true });
         }
@@ -181,7 +216,7 @@ impl Http {
                 progress.set(BEGUN);
             }
         }
-        let outcome = self.exchange(&self.creating, request, send_by).await;
+        let outcome = self.exchange(client, request, send_by).await;
         outcome.map_err(|failure| match (failure, progress.get()) {
             (_, LATE) => Failure::NotWritten { late: true },
             (Failure::NoAnswer { timed_out }, UNTOUCHED) => Failure::NotWritten { late: timed_out },
@@ -196,6 +231,25 @@ impl Http {
     pub async fn read(&self, request: reqwest::RequestBuilder, budget: SignedDuration) -> Result<Answer, Failure> {
         let request = request.build().map_err(|_| Failure::NotWritten { late: false })?;
         self.exchange(&self.reading, request, self.clock.boot().plus(budget))
+            .await
+    }
+
+    /// Makes a call that creates no post but must not be made twice: exchanging a code or a rotating token. To be built
+    /// by [`Self::creating`]; it ends after `budget`.
+    ///
+    /// # Errors
+    /// A [`Failure`] that says whether anything was written.
+    pub async fn once(&self, request: reqwest::RequestBuilder, budget: SignedDuration) -> Result<Answer, Failure> {
+        self.create(request, self.clock.boot().plus(budget)).await
+    }
+
+    /// The same to a server that a user named: names that resolve to an address of this machine or its network are not
+    /// connected to, at the moment of connecting and whatever they resolved to before.
+    ///
+    /// # Errors
+    /// A [`Failure`] that says whether anything was written.
+    pub async fn visit(&self, request: reqwest::RequestBuilder, budget: SignedDuration) -> Result<Answer, Failure> {
+        self.write(&self.visiting, request, self.clock.boot().plus(budget))
             .await
     }
 

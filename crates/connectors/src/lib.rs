@@ -4,16 +4,28 @@
 //! [`SendCtx`]; whether a post may exist after a failure is said by every [`PlatformError`] it returns.
 
 pub mod bluesky;
+pub mod facebook;
 pub mod files;
 pub mod frozen;
+pub mod googlebusiness;
+mod graph;
 pub mod http;
 pub mod instagram;
+pub mod linkedin;
 pub mod mastodon;
+pub mod pinterest;
+pub mod reddit;
 pub mod rules;
+pub mod settings;
+pub mod signin;
+pub mod snapchat;
 pub mod telegram;
 #[cfg(test)]
 mod testing;
+pub mod threads;
+pub mod tiktok;
 pub mod x;
+pub mod youtube;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,10 +41,11 @@ use domain::part::{Part, RemotePost};
 use domain::platform::Platform;
 use domain::secret::{SecretBytes, SecretText};
 use futures_util::stream::BoxStream;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use url::Url;
 
 use crate::http::Http;
+use crate::signin::SignIn;
 
 /// A platform's connector.
 pub trait Connector: Send + Sync {
@@ -43,13 +56,6 @@ pub trait Connector: Send + Sync {
     fn capability(&self) -> &'static Capability {
         Capability::of(self.platform())
     }
-
-    /// Exchanges credentials for tokens and asks whose they are. Nothing is published.
-    fn connect<'a>(
-        &'a self,
-        ctx: ConnectCtx<'a>,
-        credentials: &'a Credentials,
-    ) -> BoxFut<'a, Result<Connected, PlatformError>>;
 
     /// Uploads, containers, checks: repeatable and invisible. One bounded step a call; a platform that is still busy
     /// answers [`Preparation::Working`], and the next call gets that handle as `resume`.
@@ -68,15 +74,6 @@ pub trait Connector: Send + Sync {
     /// Read-only: what became of an intent, or of something that was still processing.
     fn check<'a>(&'a self, ctx: &'a SendCtx<'a>, probe: Probe<'a>) -> BoxFut<'a, Result<Finding, PlatformError>>;
 
-    /// Exchanges the refresh token for new tokens; `None` where the platform's tokens cannot be refreshed.
-    fn refresh<'a>(
-        &'a self,
-        _ctx: ConnectCtx<'a>,
-        _tokens: &'a Tokens,
-    ) -> Option<BoxFut<'a, Result<Tokens, PlatformError>>> {
-        None
-    }
-
     /// Whether this server can read `version` of the connector's prepared bytes, and so send them again.
     fn reads_prepared(&self, version: u16) -> bool;
 }
@@ -92,38 +89,35 @@ pub struct Credentials {
     pub identifier: Option<String>,
     /// An app password.
     pub password: Option<SecretText>,
+    /// When the access token ends, where that is known (an import).
+    pub expires_at: Option<Timestamp>,
 }
 
-/// The account that credentials stand for.
-#[derive(Debug, Clone)]
-pub struct Connected {
-    /// The platform's own id.
-    pub remote_id: String,
-    /// The name that posts appear under, without `@`.
-    pub username: String,
-    /// The name for people.
-    pub display_name: Option<String>,
-    /// A picture.
-    pub avatar_url: Option<String>,
-    /// The public page.
-    pub profile_url: Option<String>,
-    /// The origin that the account's requests go to, where it is the account's own.
-    pub base_url: Option<String>,
-    /// Its tokens.
-    pub tokens: Tokens,
-}
+impl Credentials {
+    /// What a person entered into the fields of [`signin::Means::Credentials`], by their names; empty ones count as not
+    /// entered. The field `server` is not a credential: it becomes [`SignInCtx::base_url`].
+    #[must_use]
+    pub fn from_inputs(inputs: &BTreeMap<String, String>) -> Self {
+        let text = |name: &str| inputs.get(name).map(|text| text.trim()).filter(|text| !text.is_empty());
+        Self {
+            token: text("token").map(SecretText::from),
+            refresh: text("refresh").map(SecretText::from),
+            identifier: text("identifier").map(ToOwned::to_owned),
+            password: text("password").map(SecretText::from),
+            expires_at: None,
+        }
+    }
 
-/// What connecting and refreshing need.
-#[derive(Clone, Copy)]
-pub struct ConnectCtx<'a> {
-    /// Where the platforms are.
-    pub endpoints: &'a Endpoints,
-    /// The clients.
-    pub http: &'a Http,
-    /// The account's own server, where it has one.
-    pub base_url: Option<&'a str>,
-    /// The time.
-    pub now: Timestamp,
+    /// The tokens among them, when there is an access token.
+    #[must_use]
+    pub fn tokens(&self) -> Option<Tokens> {
+        Some(Tokens {
+            access: self.token.clone()?,
+            refresh: self.refresh.clone(),
+            expires_at: self.expires_at,
+            ..Tokens::default()
+        })
+    }
 }
 
 /// What working on one part needs.
@@ -219,6 +213,21 @@ pub fn parent_of(part: Part, parents: &[(Part, RemotePost)]) -> Option<&RemotePo
         .map(|(_, remote)| remote)
 }
 
+/// When a file that a platform is still processing is looked at again, after `polls` looks: soon at first, since images
+/// are done in seconds, then every half minute.
+#[must_use]
+pub fn next_look(now: Timestamp, polls: u32) -> Timestamp {
+    let seconds = match polls {
+        0 => 2,
+        1 => 5,
+        2 => 10,
+        3 => 20,
+        _ => 30,
+    };
+    now.saturating_add(SignedDuration::from_secs(seconds))
+        .unwrap_or(Timestamp::MAX)
+}
+
 /// How far prepare got.
 #[derive(Debug)]
 pub enum Preparation {
@@ -291,6 +300,8 @@ pub struct Endpoints {
     pub overrides: BTreeMap<Platform, Url>,
     /// Client id and secret of this server's app, by platform.
     pub apps: BTreeMap<Platform, App>,
+    /// Scopes to ask for beyond those that are always asked for, by platform: what the app was approved for.
+    pub scopes: BTreeMap<Platform, Vec<String>>,
 }
 
 /// This server's registration at a platform.
@@ -312,12 +323,19 @@ impl Endpoints {
             .trim_end_matches('/')
             .to_owned()
     }
+
+    /// An address of a platform: the operator's base URL stands in for `origin`, and `path` (with its slash) stays.
+    #[must_use]
+    pub fn at(&self, platform: Platform, origin: &str, path: &str) -> String {
+        format!("{}{path}", self.base(platform, origin))
+    }
 }
 
 /// The connectors of this server.
 #[derive(Clone, Default)]
 pub struct Registry {
     connectors: BTreeMap<Platform, Arc<dyn Connector>>,
+    sign_ins: BTreeMap<Platform, Arc<dyn SignIn>>,
 }
 
 impl Registry {
@@ -332,11 +350,33 @@ impl Registry {
     pub fn all() -> Self {
         let mut registry = Self::new();
         registry.add(Arc::new(bluesky::Bluesky));
+        registry.add(Arc::new(facebook::Facebook));
         registry.add(Arc::new(instagram::Instagram));
+        registry.add(Arc::new(linkedin::LinkedIn));
         registry.add(Arc::new(mastodon::Mastodon));
         registry.add(Arc::new(telegram::Telegram));
+        registry.add(Arc::new(threads::Threads));
         registry.add(Arc::new(x::X));
+        for sign_in in signin::all() {
+            registry.add_sign_in(sign_in);
+        }
         registry
+    }
+
+    /// Adds a sign-in, in place of another of its platform.
+    pub fn add_sign_in(&mut self, sign_in: Arc<dyn SignIn>) {
+        self.sign_ins.insert(sign_in.platform(), sign_in);
+    }
+
+    /// The sign-in of a platform.
+    #[must_use]
+    pub fn sign_in(&self, platform: Platform) -> Option<&Arc<dyn SignIn>> {
+        self.sign_ins.get(&platform)
+    }
+
+    /// Every sign-in, in the order of the platforms.
+    pub fn sign_ins(&self) -> impl Iterator<Item = &Arc<dyn SignIn>> + '_ {
+        self.sign_ins.values()
     }
 
     /// Adds a connector, in place of another of its platform.

@@ -25,8 +25,9 @@ use url::Url;
 
 pub(crate) use self::server::{Reply, Request, Server, nobody};
 use crate::http::Http;
+use crate::signin::{Found, SignIn, SignInCtx, Verified};
 use crate::{
-    AccountRef, ConnectCtx, Connector, Endpoints, Finding, MediaSource, Preparation, Probe, Seed, SendCtx, Sent, Taken,
+    AccountRef, Connector, Credentials, Endpoints, Finding, MediaSource, Preparation, Probe, Seed, SendCtx, Sent, Taken,
 };
 
 /// More steps than any preparation takes in a test.
@@ -64,8 +65,7 @@ impl World {
             media: MemoryMedia::default(),
             tokens: Tokens {
                 access: SecretText::from(token),
-                refresh: None,
-                expires_at: None,
+                ..Tokens::default()
             },
             remote_id: remote_id.to_owned(),
             username: "press".to_owned(),
@@ -132,11 +132,12 @@ impl World {
     }
 
     /// What connecting and refreshing need, now.
-    pub(crate) fn connect_ctx(&self) -> ConnectCtx<'_> {
-        ConnectCtx {
+    pub(crate) fn connect_ctx(&self) -> SignInCtx<'_> {
+        SignInCtx {
             endpoints: &self.endpoints,
             http: &self.http,
             base_url: self.base_url.as_deref(),
+            app: None,
             now: self.clock.now(),
         }
     }
@@ -357,6 +358,16 @@ pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// The sandbox's film, made `bytes` long by a box that players skip (ISO 14496-12, 8.1.2).
+pub(crate) fn film_of(bytes: usize) -> Vec<u8> {
+    let mut film = sandbox::samples::by_name("video.mp4").unwrap().1.to_vec();
+    let rest = bytes.checked_sub(film.len()).filter(|rest| *rest >= 8).unwrap();
+    film.extend(u32::try_from(rest).unwrap().to_be_bytes());
+    film.extend(b"free");
+    film.resize(bytes, 7);
+    film
+}
+
 /// A draft with a head only.
 pub(crate) fn draft(platform: Platform, text: &str, media: Vec<Media>) -> Draft {
     let content = Content {
@@ -388,4 +399,16 @@ pub(crate) fn with_reply(mut draft: Draft, text: &str, media: Vec<Media>) -> Dra
 pub(crate) fn with_comment(mut draft: Draft, text: &str) -> Draft {
     draft.content.first_comment = Some(text.to_owned());
     draft
+}
+
+/// The one account that credentials stand for.
+pub(crate) async fn connect(
+    sign_in: &dyn SignIn,
+    ctx: SignInCtx<'_>,
+    credentials: &Credentials,
+) -> Result<Verified, PlatformError> {
+    match sign_in.with_credentials(ctx, credentials).await? {
+        Found::Account(verified) => Ok(verified),
+        Found::Choose { question, .. } => panic!("{question}"),
+    }
 }

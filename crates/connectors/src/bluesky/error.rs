@@ -26,6 +26,26 @@ static ROWS: &[Row] = &[
     Row::new(ErrorKind::Auth, EXPIRED)
         .code("ExpiredToken")
         .retry(When::AfterRefresh),
+    // The words of tokens that are bound to a key (RFC 6750, 3.1; RFC 9449, 7.1).
+    Row::new(ErrorKind::Auth, EXPIRED)
+        .code("invalid_token")
+        .retry(When::AfterRefresh)
+        .at_most(1),
+    Row::new(ErrorKind::NotReady, "Bluesky wants a newer proof of the sign-in")
+        .code("use_dpop_nonce")
+        .retry(When::Backoff),
+    Row::new(
+        ErrorKind::Auth,
+        "Bluesky did not accept the proof of the sign-in; connect the account again",
+    )
+    .code("invalid_dpop_proof")
+    .retry(When::AfterReconnect),
+    Row::new(
+        ErrorKind::Permission,
+        "The Bluesky sign-in lacks a permission; connect the account again",
+    )
+    .code("insufficient_scope")
+    .retry(When::AfterReconnect),
     Row::new(ErrorKind::Auth, EXPIRED)
         .code("InvalidToken")
         .retry(When::AfterRefresh)

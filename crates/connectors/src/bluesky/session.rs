@@ -7,13 +7,19 @@ use domain::error::{ErrorKind, PlatformError, Retry, Stage, When};
 use domain::platform::Platform;
 use domain::secret::SecretText;
 use jiff::Timestamp;
+use media::AddressPolicy;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use url::Url;
 
+use super::error::classify;
+use super::identity::{self, Who};
 use super::pds::{ENTRY, Pds};
 use super::wire::Session;
-use crate::{ConnectCtx, Connected, Credentials};
+use crate::Credentials;
+use crate::http::READ_BUDGET;
+use crate::signin::abroad::Abroad;
+use crate::signin::{SignInCtx, Verified};
 
 /// What is kept to get new tokens with: the refresh token, and what makes a new session once that is dead.
 #[derive(Serialize, Deserialize)]
@@ -43,54 +49,56 @@ impl Renewal {
             access: SecretText::new(access),
             refresh: Some(SecretText::new(refresh)),
             expires_at,
+            ..Tokens::default()
         })
     }
 }
 
 /// Logs in and finds the account's own server.
-pub(super) async fn connect(ctx: ConnectCtx<'_>, credentials: &Credentials) -> Result<Connected, PlatformError> {
+pub(super) async fn connect(ctx: SignInCtx<'_>, credentials: &Credentials) -> Result<Verified, PlatformError> {
     let (Some(identifier), Some(password)) = (&credentials.identifier, &credentials.password) else {
         return Err(invalid("Bluesky needs a handle or e-mail address and an app password"));
     };
     let entry = entry(&ctx);
+    // The password goes there, so it is judged before anything is sent.
+    Abroad::new(Platform::Bluesky, Stage::Connect, ctx).judge(&entry)?;
     let identifier = identifier.trim().trim_start_matches('@');
-    let session = create(&Pds::new(ctx.http, &entry), identifier, password.expose(), Stage::Check).await?;
-    if session.active == Some(false) {
-        let message = "This Bluesky account is not active; activate it and connect it again";
-        let error = PlatformError::refused(Platform::Bluesky, Stage::Check, ErrorKind::AccountRestricted, message);
-        return Err(error.with_retry(Retry::when(When::AfterReconnect)));
-    }
+    let pds = Pds::new(ctx.http, &entry);
+    let session = create(&pds, identifier, password.expose(), Stage::Connect).await?;
     let home = home(session.did_doc.as_ref(), &entry);
-    let profile = Pds::new(ctx.http, &home)
-        .record(&session.did, "app.bsky.actor.profile", "self")
-        .await;
-    // A profile is an ornament; an account may have none.
-    let profile = profile.map(|record| record.value).unwrap_or_default();
-    let text = |pointer: &str| {
-        profile
-            .pointer(pointer)
-            .and_then(Value::as_str)
-            .filter(|text| !text.is_empty())
+    let who = Who {
+        did: session.did.clone(),
+        handle: session.handle,
+        active: session.active,
     };
-    Ok(Connected {
-        display_name: text("/displayName").map(ToOwned::to_owned),
-        avatar_url: text("/avatar/ref/$link")
-            .map(|cid| format!("{home}/xrpc/com.atproto.sync.getBlob?did={}&cid={cid}", session.did)),
-        profile_url: Some(format!("https://bsky.app/profile/{}", session.did)),
-        base_url: Some(home),
-        tokens: Renewal {
-            refresh_jwt: session.refresh_jwt,
-            identifier: Some(session.did.clone()),
-            password: Some(password.expose().to_owned()),
-        }
-        .into_tokens(session.access_jwt)?,
-        remote_id: session.did,
-        username: session.handle,
-    })
+    let tokens = Renewal {
+        refresh_jwt: session.refresh_jwt,
+        identifier: Some(session.did),
+        password: Some(password.expose().to_owned()),
+    }
+    .into_tokens(session.access_jwt)?;
+    identity::verified(ctx, &home, who, tokens, Vec::new()).await
+}
+
+/// Ends the session.
+pub(super) async fn revoke(ctx: SignInCtx<'_>, secret: &SecretText) -> Result<(), PlatformError> {
+    let entry = entry(&ctx);
+    let pds = Pds::new(ctx.http, &entry);
+    let request = pds
+        .post("com.atproto.server.deleteSession")
+        .bearer_auth(Renewal::read(secret).refresh_jwt);
+    let asked = ctx.http.read(request, READ_BUDGET).await;
+    let answer = asked.map_err(|failure| failure.into_error(Platform::Bluesky, Stage::Connect))?;
+    match classify(Stage::Connect, &answer) {
+        _ if answer.is_success() => Ok(()),
+        // A session that is not known any more is as good as ended.
+        error if error.kind == ErrorKind::Auth => Ok(()),
+        error => Err(error),
+    }
 }
 
 /// Exchanges the refresh token; when that is dead and the app password is known, logs in again.
-pub(super) async fn refresh(ctx: ConnectCtx<'_>, secret: &SecretText) -> Result<Tokens, PlatformError> {
+pub(super) async fn refresh(ctx: SignInCtx<'_>, secret: &SecretText) -> Result<Tokens, PlatformError> {
     let renewal = Renewal::read(secret);
     let entry = entry(&ctx);
     let pds = Pds::new(ctx.http, &entry);
@@ -117,7 +125,7 @@ async fn create(pds: &Pds<'_>, identifier: &str, password: &str, stage: Stage) -
         .await
 }
 
-fn entry(ctx: &ConnectCtx<'_>) -> String {
+fn entry(ctx: &SignInCtx<'_>) -> String {
     let named = ctx.base_url.map(|base| base.trim_end_matches('/').to_owned());
     named.unwrap_or_else(|| ctx.endpoints.base(Platform::Bluesky, ENTRY))
 }
@@ -126,7 +134,7 @@ fn entry(ctx: &ConnectCtx<'_>) -> String {
 ///
 /// A plain `http` address is believed only of the host that was asked in the first place: a DID document is the user's
 /// to write, and must not point this server into its own network's services.
-fn home(did_doc: Option<&Value>, entry: &str) -> String {
+pub(super) fn home(did_doc: Option<&Value>, entry: &str) -> String {
     let told = did_doc.and_then(|doc| {
         let services = doc.get("service")?.as_array()?;
         let is_home = |service: &&Value| {
@@ -140,14 +148,16 @@ fn home(did_doc: Option<&Value>, entry: &str) -> String {
     let entry_url = Url::parse(entry).ok();
     let is_trusted = |url: &Url| {
         let same_host = entry_url.as_ref().is_some_and(|entry| entry.origin() == url.origin());
-        same_host || (url.scheme() == "https" && matches!(url.host(), Some(url::Host::Domain(_))))
+        let is_public = AddressPolicy::public_only().at_any_port().judge_url(url).is_ok();
+        let is_named = matches!(url.host(), Some(url::Host::Domain(_)));
+        same_host || (url.scheme() == "https" && is_named && is_public)
     };
     told.filter(is_trusted)
         .map_or_else(|| entry.to_owned(), |url| url.as_str().trim_end_matches('/').to_owned())
 }
 
 /// When a JSON Web Token ends (RFC 7519, `exp`).
-fn expiry(token: &str) -> Option<Timestamp> {
+pub(super) fn expiry(token: &str) -> Option<Timestamp> {
     let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     let claims: Value = serde_json::from_slice(&claims).ok()?;
     Timestamp::from_second(claims.get("exp")?.as_i64()?).ok()
@@ -184,6 +194,8 @@ mod tests {
             "http://pds.example.com",
             "https://127.0.0.1",
             "https://[::1]:8443",
+            "https://db.internal",
+            "https://localhost:2583",
             "file:///etc",
             "nonsense",
         ] {

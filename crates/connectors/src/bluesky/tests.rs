@@ -7,8 +7,10 @@ use sandbox::{Class, Fault, Filter, NewSandboxAccount, Published, Rule, Sandbox}
 use serde_json::json;
 
 use super::*;
+use crate::signin::SignIn;
 use crate::testing::{Reply, Server, TakenIds, World, draft, sha256_hex, with_comment, with_reply, with_settings};
 
+mod oauth;
 mod session;
 
 async fn sandboxed(script: Vec<Rule>) -> (World, Sandbox) {
@@ -368,7 +370,7 @@ async fn an_ended_session_is_renewed_and_the_post_goes_out() {
         (refused.kind, refused.fate, refused.retry.when),
         (ErrorKind::Auth, Fate::NotPublished, When::AfterRefresh)
     );
-    let tokens = Bluesky
+    let tokens = signin::BlueskySignIn
         .refresh(world.connect_ctx(), &world.tokens)
         .unwrap()
         .await

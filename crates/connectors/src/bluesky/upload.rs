@@ -1,22 +1,16 @@
 //! Uploading files as blobs.
 
-use domain::capability::{Capability, SendBudget};
+use domain::capability::Capability;
 use domain::content::{Media, MediaKind, PartContent};
-use domain::error::{ErrorKind, PlatformError, Retry, Stage};
+use domain::error::{ErrorKind, PlatformError, Stage};
 use domain::platform::Platform;
-use jiff::SignedDuration;
-use reqwest::Body;
+use reqwest::Method;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use serde_json::Value;
 
-use super::pds::Pds;
+use super::pds::{Pds, read};
 use super::wire::{AspectRatio, Embed, ImageView, UploadedBlob};
-use crate::SendCtx;
-
-/// The slowest upload that is waited for, in bytes a second.
-const BYTES_PER_SECOND_MIN: u64 = 256 * 1_024;
-/// The time that an upload of no length at all gets.
-const UPLOAD_BASE: SignedDuration = SignedDuration::from_secs(60);
+use crate::{SendCtx, files};
 
 /// What of the files Bluesky would refuse, found before the first one is uploaded: its server takes too large a blob
 /// and refuses the record afterwards.
@@ -66,31 +60,27 @@ pub(super) fn check_file(media: &Media) -> Result<(), PlatformError> {
     }
 }
 
+/// The method that takes files.
+const UPLOAD: &str = "com.atproto.repo.uploadBlob";
+
 /// Uploads one file. The blob that comes back goes into the record word for word.
 pub(super) async fn upload(ctx: &SendCtx<'_>, pds: &Pds<'_>, media: &Media) -> Result<Value, PlatformError> {
-    let stream = ctx.media.open(media, 0).await.map_err(|_| {
-        let error = PlatformError::refused(
-            Platform::Bluesky,
-            Stage::Prepare,
-            ErrorKind::NotReady,
-            "A file cannot be read",
-        );
-        error.with_retry(Retry::BACKOFF)
-    })?;
-    let request = pds
-        .post("com.atproto.repo.uploadBlob")
-        .bearer_auth(ctx.tokens.access.expose())
-        .header(CONTENT_TYPE, &media.mime)
-        .header(CONTENT_LENGTH, media.bytes)
-        .body(Body::wrap_stream(stream));
-    let seconds = i64::try_from(media.bytes / BYTES_PER_SECOND_MIN).unwrap_or(i64::MAX);
-    let budget = UPLOAD_BASE
-        .saturating_add(SignedDuration::from_secs(seconds))
-        .min(SendBudget::MAX);
-    Ok(pds
-        .call_within::<UploadedBlob>(request, Stage::Prepare, budget)
-        .await?
-        .blob)
+    let mut is_second = false;
+    loop {
+        let body = files::body(Platform::Bluesky, Stage::Prepare, ctx.media, media, 0, media.bytes).await?;
+        let request = pds
+            .signed(pds.post(UPLOAD), &Method::POST, UPLOAD)
+            .header(CONTENT_TYPE, &media.mime)
+            .header(CONTENT_LENGTH, media.bytes)
+            .body(body);
+        let asked = ctx.http.read(request, files::upload_budget(media.bytes)).await;
+        let answer = asked.map_err(|failure| failure.into_error(Platform::Bluesky, Stage::Prepare))?;
+        if pds.wants_nonce(UPLOAD, &answer) && !is_second {
+            is_second = true;
+            continue;
+        }
+        return Ok(read::<UploadedBlob>(Stage::Prepare, &answer)?.blob);
+    }
 }
 
 /// The embed of uploaded files, in their order; none when there are none.

@@ -5,9 +5,9 @@
 use domain::error::{ErrorKind, PlatformError, Stage, When};
 use domain::platform::Platform;
 use jiff::SignedDuration;
-use serde_json::Value;
 
 use super::wire::ContainerStatus;
+use crate::graph::{self, Envelope};
 use crate::http::Answer;
 use crate::rules::{Refusal, Row, RowFate, classify};
 
@@ -164,52 +164,13 @@ pub(super) const ROWS: &[Row] = &[
 
 /// The error that an answer stands for.
 pub(super) fn refusal(stage: Stage, answer: &Answer) -> PlatformError {
-    let body = answer.json().unwrap_or(Value::Null);
-    let field = |name: &str| body.get("error").and_then(|error| error.get(name));
-    let text = |name: &str| field(name).and_then(Value::as_str);
-    let code = field("code").and_then(Value::as_i64);
-    let subcode = field("error_subcode").and_then(Value::as_i64);
-    let words = match (text("message"), text("error_user_msg")) {
-        (Some(message), Some(more)) if more != message => format!("{message}: {more}"),
-        (message, more) => message.or(more).unwrap_or_default().to_owned(),
-    };
-    let key = match (code, subcode) {
+    let envelope = Envelope::of(answer);
+    let key = match (envelope.code, envelope.subcode) {
         (_, Some(sub)) if (2_207_000..2_208_000).contains(&sub) => Some(sub.to_string()),
         (Some(100), Some(33)) => Some("100/33".to_owned()),
         (code, _) => code.map(|code| code.to_string()),
     };
-    let mut error = classify(
-        Platform::Instagram,
-        ROWS,
-        stage,
-        answer,
-        &Refusal {
-            code: key,
-            words,
-            not_before: None,
-        },
-    );
-    // A gateway's 5xx with a body of the API still says nothing about what was done behind it.
-    if answer.status >= 500 && stage == Stage::Send {
-        error.fate = domain::error::Fate::MayBePublished;
-    }
-    error.code = code.map(|code| subcode.map_or_else(|| code.to_string(), |sub| format!("{code}/{sub}")));
-    if error.kind == ErrorKind::RateLimited
-        && let Some(wait) = regained_after(answer)
-    {
-        error.retry.when = When::After(wait);
-    }
-    error
-}
-
-/// How long the account is held back, by the usage header: minutes, 0 when it is not.
-fn regained_after(answer: &Answer) -> Option<SignedDuration> {
-    let usage: Value = serde_json::from_str(answer.header("x-business-use-case-usage")?).ok()?;
-    let rows = usage.as_object()?.values().filter_map(Value::as_array).flatten();
-    let minutes = rows
-        .filter_map(|row| row.get("estimated_time_to_regain_access")?.as_i64())
-        .max()?;
-    (minutes > 0).then(|| SignedDuration::from_mins(minutes.min(7 * 24 * 60)))
+    graph::classify(Platform::Instagram, ROWS, stage, answer, &envelope, key)
 }
 
 /// The error of a container that failed: its text names the subcode.

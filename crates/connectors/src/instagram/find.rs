@@ -6,9 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use serde::de::DeserializeOwned;
 
-use super::wire::{Kind, ListedComment, ListedMedia, Page};
+use super::wire::{Kind, ListedComment, ListedMedia};
 use super::{Frozen, PLATFORM, call, read, status_of};
 use crate::frozen::thaw;
+use crate::graph::Page;
 use crate::http::READ_BUDGET;
 use crate::{Finding, Probe, SendCtx};
 
@@ -135,14 +136,8 @@ async fn page<T: DeserializeOwned>(
         request = request.query(&[("after", after)]);
     }
     let (answer, page) = read(ctx.http, request, READ_BUDGET, Stage::Check).await?;
-    // How far the platform's clock is ahead of ours.
-    let ahead = answer
-        .date()
-        .map_or(SignedDuration::ZERO, |date| date.duration_since(ctx.now));
-    let since = probe
-        .intent
-        .recorded_at
-        .saturating_add(ahead)
-        .and_then(|at| at.saturating_sub(SLACK));
+    let since = answer
+        .by_its_clock(probe.intent.recorded_at, ctx.now)
+        .saturating_sub(SLACK);
     Ok((since.unwrap_or(Timestamp::MIN), page))
 }

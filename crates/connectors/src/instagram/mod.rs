@@ -5,31 +5,30 @@
 
 mod error;
 mod find;
+pub mod signin;
 #[cfg(test)]
 mod tests;
 mod wire;
 
-use domain::account::Tokens;
 use domain::capability::Capability;
 use domain::clock::BoxFut;
 use domain::content::{Draft, Media, PartContent};
-use domain::error::{ErrorKind, Fate, PlatformError, Retry, Stage, When};
+use domain::error::{ErrorKind, Fate, PlatformError, Stage};
 use domain::intent::{Armed, Dedupe, DedupeMeans, Prepared};
 use domain::part::{Part, RemotePost};
 use domain::platform::Platform;
-use domain::secret::{SecretBytes, SecretText};
+use domain::secret::SecretBytes;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::{Method, RequestBuilder};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use self::wire::{ContainerStatus, Created, Fields, Kind, ListedMedia, Me, PostSettings, Refreshed};
+use self::wire::{ContainerStatus, Fields, Kind, ListedMedia, PostSettings};
 use crate::frozen::{fingerprint, freeze, thaw};
+use crate::graph::{self, Created};
 use crate::http::{Answer, Http, READ_BUDGET};
-use crate::{
-    ConnectCtx, Connected, Connector, Credentials, Endpoints, Finding, Preparation, Probe, SendCtx, Sent, parent_of,
-};
+use crate::{Connector, Endpoints, Finding, Preparation, Probe, SendCtx, Sent, next_look, parent_of};
 
 const PLATFORM: Platform = Platform::Instagram;
 
@@ -41,9 +40,6 @@ const BASE: &str = "https://graph.instagram.com";
 
 /// The version of the API that this connector was written for, unless the operator's address names another.
 const VERSION: &str = "v23.0";
-
-/// How long a long-lived token lives (docs: 60 days), less a day for not knowing when it was made.
-const TOKEN_LIFE: SignedDuration = SignedDuration::from_hours(59 * 24);
 
 /// How long the address of a post that was just published may take to read.
 const PERMALINK_BUDGET: SignedDuration = SignedDuration::from_secs(10);
@@ -89,14 +85,6 @@ impl Connector for Instagram {
         PLATFORM
     }
 
-    fn connect<'a>(
-        &'a self,
-        ctx: ConnectCtx<'a>,
-        credentials: &'a Credentials,
-    ) -> BoxFut<'a, Result<Connected, PlatformError>> {
-        Box::pin(connect(ctx, credentials))
-    }
-
     fn prepare<'a>(
         &'a self,
         ctx: &'a SendCtx<'a>,
@@ -120,14 +108,6 @@ impl Connector for Instagram {
 
     fn check<'a>(&'a self, ctx: &'a SendCtx<'a>, probe: Probe<'a>) -> BoxFut<'a, Result<Finding, PlatformError>> {
         Box::pin(find::check(ctx, probe))
-    }
-
-    fn refresh<'a>(
-        &'a self,
-        ctx: ConnectCtx<'a>,
-        tokens: &'a Tokens,
-    ) -> Option<BoxFut<'a, Result<Tokens, PlatformError>>> {
-        Some(Box::pin(refresh(ctx, tokens)))
     }
 
     fn reads_prepared(&self, version: u16) -> bool {
@@ -158,15 +138,7 @@ async fn read<T: DeserializeOwned>(
 
 /// The address of the API, and the same with its version.
 fn bases(endpoints: &Endpoints) -> (String, String) {
-    let base = endpoints.base(PLATFORM, BASE);
-    let is_version = |word: &str| {
-        let numbers = word.strip_prefix('v').and_then(|rest| rest.split_once('.'));
-        numbers.is_some_and(|(major, minor)| major.parse::<u16>().is_ok() && minor.parse::<u16>().is_ok())
-    };
-    match base.rsplit_once('/') {
-        Some((origin, version)) if is_version(version) => (origin.to_owned(), base.clone()),
-        _ => (base.clone(), format!("{base}/{VERSION}")),
-    }
+    graph::bases(endpoints, PLATFORM, BASE, VERSION)
 }
 
 fn url(ctx: &SendCtx<'_>, path: &str) -> String {
@@ -178,66 +150,6 @@ fn call(ctx: &SendCtx<'_>, method: Method, path: &str) -> RequestBuilder {
     ctx.http
         .reading(method, &url(ctx, path))
         .bearer_auth(ctx.tokens.access.expose())
-}
-
-async fn connect(ctx: ConnectCtx<'_>, credentials: &Credentials) -> Result<Connected, PlatformError> {
-    let token = credentials.token.clone();
-    let token = token.ok_or_else(|| fail(Stage::Validate, ErrorKind::Auth, "An access token is needed"))?;
-    let address = format!("{}/me", bases(ctx.endpoints).1);
-    let request = ctx
-        .http
-        .reading(Method::GET, &address)
-        .query(&[("fields", "user_id,username,name,profile_picture_url")])
-        .bearer_auth(token.expose());
-    let me: Me = read(ctx.http, request, READ_BUDGET, Stage::Validate).await?.1;
-    // Nothing tells when a token ends but making it anew, which is refused in a token's first day.
-    let given = Tokens {
-        access: token,
-        refresh: None,
-        expires_at: ctx.now.saturating_add(TOKEN_LIFE).ok(),
-    };
-    let tokens = refresh(ctx, &given).await.unwrap_or(given);
-    Ok(Connected {
-        remote_id: me.user_id,
-        profile_url: Some(format!("https://www.instagram.com/{}/", me.username)),
-        username: me.username,
-        display_name: me.name.filter(|name| !name.is_empty()),
-        avatar_url: me.profile_picture_url,
-        base_url: None,
-        tokens,
-    })
-}
-
-async fn refresh(ctx: ConnectCtx<'_>, tokens: &Tokens) -> Result<Tokens, PlatformError> {
-    // The token endpoints have no version in their path.
-    let base = bases(ctx.endpoints).0;
-    let request = ctx
-        .http
-        .reading(Method::GET, &format!("{base}/refresh_access_token"))
-        .query(&[
-            ("grant_type", "ig_refresh_token"),
-            ("access_token", tokens.access.expose()),
-        ]);
-    let outcome = read::<Refreshed>(ctx.http, request, READ_BUDGET, Stage::Refresh).await;
-    match outcome {
-        Ok((_, new)) => {
-            let life = new.expires_in.map_or(TOKEN_LIFE, SignedDuration::from_secs);
-            let expires_at = ctx.now.saturating_add(life).ok();
-            Ok(Tokens {
-                access: SecretText::new(new.access_token),
-                refresh: None,
-                expires_at,
-            })
-        }
-        // Refused because the token is not a day old yet: that says nothing about the token.
-        Err(error) if error.retry.when == When::AfterReconnect && tokens.expires_at.is_some_and(|at| at > ctx.now) => {
-            let mut error = error.with_retry(Retry::when(When::After(SignedDuration::from_hours(24))));
-            error.kind = ErrorKind::NotReady;
-            "Instagram does not renew this token yet".clone_into(&mut error.message);
-            Err(error)
-        }
-        Err(error) => Err(error),
-    }
 }
 
 async fn prepare_post(
@@ -263,18 +175,18 @@ async fn prepare_post(
         ctx.now
     } else if let Some(child) = containers.children.iter_mut().find(|child| !child.finished) {
         poll(ctx, child).await?;
-        next_look(ctx.now, child)
+        look_at(ctx.now, child)
     } else {
         match &mut containers.post {
             None => {
                 let post = create(ctx, &post_fields(ctx, kind, content, &settings, &containers.children)?).await?;
-                let again_at = next_look(ctx.now, &post);
+                let again_at = look_at(ctx.now, &post);
                 containers.post = Some(post);
                 again_at
             }
             Some(post) if !post.finished => {
                 poll(ctx, post).await?;
-                next_look(ctx.now, post)
+                look_at(ctx.now, post)
             }
             Some(post) => return ready(ctx, kind, content, post).map(Preparation::Ready),
         }
@@ -319,18 +231,13 @@ async fn create(ctx: &SendCtx<'_>, fields: &Fields) -> Result<Container, Platfor
     })
 }
 
-/// Images are done in seconds, films in minutes: soon at first, then every half minute. A finished one is not waited for.
-fn next_look(now: Timestamp, container: &Container) -> Timestamp {
-    let seconds = match (container.finished, container.polls) {
-        (true, _) => 0,
-        (false, 0) => 2,
-        (false, 1) => 5,
-        (false, 2) => 10,
-        (false, 3) => 20,
-        (false, _) => 30,
-    };
-    now.saturating_add(SignedDuration::from_secs(seconds))
-        .unwrap_or(Timestamp::MAX)
+/// A finished one is not waited for.
+fn look_at(now: Timestamp, container: &Container) -> Timestamp {
+    if container.finished {
+        now
+    } else {
+        next_look(now, container.polls)
+    }
 }
 
 async fn status_of(

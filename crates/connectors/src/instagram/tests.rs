@@ -2,9 +2,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use domain::content::MediaKind;
-use domain::error::From;
+use domain::error::{From, When};
 use serde_json::json;
 
+use super::signin::TOKEN_LIFE;
 use super::*;
 use crate::testing::{Reply, Request, Server, TakenIds, World, draft, start, with_comment, with_reply, with_settings};
 

@@ -4,21 +4,16 @@ use domain::content::{Media, MediaKind, PartContent, Settings};
 use domain::error::{ErrorKind, PlatformError, Stage};
 use domain::platform::Platform;
 use jiff::Timestamp;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use url::Url;
+
+use crate::graph::{id, time};
 
 /// Items of a carousel.
 const CAROUSEL_MAX: usize = 10;
 /// Accounts that a post may be shared with.
 const COLLABORATORS_MAX: usize = 3;
-
-/// What a call that creates something answers.
-#[derive(Debug, Deserialize)]
-pub(super) struct Created {
-    #[serde(deserialize_with = "id")]
-    pub(super) id: String,
-}
 
 /// How a container stands: `IN_PROGRESS`, `FINISHED`, `PUBLISHED`, `ERROR` or `EXPIRED`.
 #[derive(Debug, Deserialize)]
@@ -26,37 +21,6 @@ pub(super) struct ContainerStatus {
     pub(super) status_code: String,
     #[serde(default)]
     pub(super) status: Option<String>,
-}
-
-/// A page of a list.
-#[derive(Debug, Deserialize)]
-pub(super) struct Page<T> {
-    pub(super) data: Vec<T>,
-    #[serde(default)]
-    paging: Option<Paging>,
-}
-
-impl<T> Page<T> {
-    /// What the next page is asked for with; `None` on the last.
-    pub(super) fn after(&self) -> Option<&str> {
-        let paging = self.paging.as_ref()?;
-        paging.next.as_ref()?;
-        paging.cursors.as_ref()?.after.as_deref()
-    }
-}
-
-#[derive(Debug, Deserialize)]
-struct Paging {
-    #[serde(default)]
-    cursors: Option<Cursors>,
-    #[serde(default)]
-    next: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Cursors {
-    #[serde(default)]
-    after: Option<String>,
 }
 
 /// What of a published medium is read.
@@ -99,32 +63,6 @@ pub(super) struct Me {
     pub(super) name: Option<String>,
     #[serde(default)]
     pub(super) profile_picture_url: Option<String>,
-}
-
-/// A long-lived token that was made anew; `expires_in` is in seconds.
-#[derive(Debug, Deserialize)]
-pub(super) struct Refreshed {
-    pub(super) access_token: String,
-    #[serde(default)]
-    pub(super) expires_in: Option<i64>,
-}
-
-/// Ids are documented as texts, but numbers are seen too.
-fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    match Value::deserialize(deserializer)? {
-        Value::String(text) if !text.is_empty() => Ok(text),
-        Value::Number(number) => Ok(number.to_string()),
-        _ => Err(serde::de::Error::custom("no id")),
-    }
-}
-
-/// Times have an offset without a colon, as in `2026-11-22T04:00:00+0000`.
-fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
-    let text = Option::<String>::deserialize(deserializer)?;
-    Ok(text.and_then(|text| {
-        let parsed = jiff::fmt::strtime::parse("%Y-%m-%dT%H:%M:%S%z", &text).and_then(|time| time.to_timestamp());
-        parsed.or_else(|_| text.parse()).ok()
-    }))
 }
 
 /// Where a post appears.

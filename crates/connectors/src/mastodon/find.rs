@@ -60,15 +60,9 @@ async fn page(
         request = request.query(&[("max_id", before)]);
     }
     let (answer, statuses) = read(ctx.http, request, READ_BUDGET, Stage::Check).await?;
-    // How far the server's clock is ahead of ours.
-    let ahead = answer
-        .date()
-        .map_or(SignedDuration::ZERO, |date| date.duration_since(ctx.now));
-    let since = probe
-        .intent
-        .recorded_at
-        .saturating_add(ahead)
-        .and_then(|at| at.saturating_sub(SLACK));
+    let since = answer
+        .by_its_clock(probe.intent.recorded_at, ctx.now)
+        .saturating_sub(SLACK);
     Ok((statuses, since.unwrap_or(Timestamp::MIN)))
 }
 

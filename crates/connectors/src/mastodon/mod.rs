@@ -5,11 +5,11 @@
 
 mod error;
 mod find;
+pub mod signin;
 #[cfg(test)]
 mod tests;
 mod wire;
 
-use domain::account::Tokens;
 use domain::clock::BoxFut;
 use domain::content::{Draft, Media, PartContent};
 use domain::error::{ErrorKind, Fate, PlatformError, Stage};
@@ -22,12 +22,10 @@ use reqwest::{Method, RequestBuilder, multipart};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use self::wire::{Attachment, CredentialAccount, Instance, NewStatus, PostSettings, Status, Visibility};
+use self::wire::{Attachment, Instance, NewStatus, PostSettings, Status, Visibility};
 use crate::frozen::{fingerprint, freeze, thaw};
 use crate::http::{Answer, Http, READ_BUDGET};
-use crate::{
-    ConnectCtx, Connected, Connector, Credentials, Endpoints, Finding, Preparation, Probe, SendCtx, Sent, files,
-};
+use crate::{Connector, Endpoints, Finding, Preparation, Probe, SendCtx, Sent, files};
 
 const PLATFORM: Platform = Platform::Mastodon;
 
@@ -76,14 +74,6 @@ impl Connector for Mastodon {
         PLATFORM
     }
 
-    fn connect<'a>(
-        &'a self,
-        ctx: ConnectCtx<'a>,
-        credentials: &'a Credentials,
-    ) -> BoxFut<'a, Result<Connected, PlatformError>> {
-        Box::pin(connect(ctx, credentials))
-    }
-
     fn prepare<'a>(
         &'a self,
         ctx: &'a SendCtx<'a>,
@@ -106,31 +96,6 @@ impl Connector for Mastodon {
     fn reads_prepared(&self, version: u16) -> bool {
         version == PREPARED_VERSION
     }
-}
-
-async fn connect(ctx: ConnectCtx<'_>, credentials: &Credentials) -> Result<Connected, PlatformError> {
-    let fail = |kind, message: &str| PlatformError::refused(PLATFORM, Stage::Validate, kind, message);
-    let token = credentials
-        .token
-        .clone()
-        .ok_or_else(|| fail(ErrorKind::Auth, "An access token is needed"))?;
-    let home = home(ctx.base_url, ctx.endpoints, Stage::Validate)?;
-    let url = format!("{home}/api/v1/accounts/verify_credentials");
-    let request = ctx.http.reading(Method::GET, &url).bearer_auth(token.expose());
-    let account: CredentialAccount = read(ctx.http, request, READ_BUDGET, Stage::Validate).await?.1;
-    Ok(Connected {
-        remote_id: account.id,
-        username: account.username,
-        display_name: account.display_name.filter(|name| !name.is_empty()),
-        avatar_url: account.avatar,
-        profile_url: account.url,
-        base_url: Some(home),
-        tokens: Tokens {
-            access: token,
-            refresh: None,
-            expires_at: None,
-        },
-    })
 }
 
 /// The account's server without a slash at the end.

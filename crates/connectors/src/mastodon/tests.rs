@@ -5,11 +5,15 @@ use sandbox::{Class, Fault, Filter, Published, Rule, Sandbox};
 use serde_json::json;
 
 use super::*;
+use crate::Credentials;
+use crate::signin::SignIn;
+use crate::testing::connect;
 use crate::testing::{
     Reply, Server, TakenIds, World, draft, sha256_hex, start, with_comment, with_reply, with_settings,
 };
 
 mod errors;
+mod signin;
 
 async fn sandboxed(script: Vec<Rule>) -> (World, Sandbox) {
     World::in_sandbox(PLATFORM, script).await
@@ -33,16 +37,23 @@ async fn connecting_asks_whose_token_it_is() {
         token: Some(world.tokens.access.clone()),
         ..Credentials::default()
     };
-    let connected = Mastodon.connect(world.connect_ctx(), &credentials).await.unwrap();
-    assert_eq!(connected.remote_id, world.remote_id);
-    assert_eq!(connected.username, "press");
-    assert_eq!(connected.base_url.as_deref(), Some(sandbox.endpoint(PLATFORM).as_str()));
+    let connected = connect(&super::signin::MastodonSignIn, world.connect_ctx(), &credentials)
+        .await
+        .unwrap();
+    assert_eq!(connected.identity.remote_id, world.remote_id);
+    assert_eq!(connected.identity.username, "press");
+    assert_eq!(
+        connected.identity.base_url.as_deref(),
+        Some(sandbox.endpoint(PLATFORM).as_str())
+    );
     assert!(connected.tokens.expires_at.is_none());
     let wrong = Credentials {
         token: Some("nonsense".into()),
         ..Credentials::default()
     };
-    let error = Mastodon.connect(world.connect_ctx(), &wrong).await.unwrap_err();
+    let error = connect(&super::signin::MastodonSignIn, world.connect_ctx(), &wrong)
+        .await
+        .unwrap_err();
     assert_eq!(error.kind, ErrorKind::Auth);
 }
 

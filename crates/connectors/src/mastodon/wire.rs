@@ -83,6 +83,8 @@ pub(super) struct CredentialAccount {
     pub(super) avatar: Option<String>,
     #[serde(default)]
     pub(super) url: Option<String>,
+    #[serde(default)]
+    pub(super) suspended: Option<bool>,
 }
 
 /// What of the Instance entity (v2) is read.

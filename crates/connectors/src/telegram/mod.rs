@@ -4,11 +4,11 @@
 //! or a log. There is no idempotency of any kind and a bot cannot read what it sent: a lost answer stays unknown.
 
 mod error;
+pub mod signin;
 #[cfg(test)]
 mod tests;
 mod wire;
 
-use domain::account::Tokens;
 use domain::capability::Capability;
 use domain::clock::BoxFut;
 use domain::content::Draft;
@@ -18,15 +18,10 @@ use domain::part::{Part, RemotePost};
 use domain::platform::Platform;
 use domain::secret::{SecretBytes, SecretText};
 use reqwest::{Method, multipart};
-use serde::de::DeserializeOwned;
 
-use self::wire::{Chat, ChatMember, Envelope, Frozen, Messages, PostSettings, User};
+use self::wire::{Envelope, Frozen, Messages, PostSettings};
 use crate::frozen::{fingerprint, freeze, thaw};
-use crate::http::READ_BUDGET;
-use crate::{
-    ConnectCtx, Connected, Connector, Credentials, Endpoints, Finding, Preparation, Probe, SendCtx, Sent, files,
-    parent_of,
-};
+use crate::{Connector, Endpoints, Finding, Preparation, Probe, SendCtx, Sent, files, parent_of};
 
 const PLATFORM: Platform = Platform::Telegram;
 
@@ -43,14 +38,6 @@ pub struct Telegram;
 impl Connector for Telegram {
     fn platform(&self) -> Platform {
         PLATFORM
-    }
-
-    fn connect<'a>(
-        &'a self,
-        ctx: ConnectCtx<'a>,
-        credentials: &'a Credentials,
-    ) -> BoxFut<'a, Result<Connected, PlatformError>> {
-        Box::pin(connect(ctx, credentials))
     }
 
     fn prepare<'a>(
@@ -96,84 +83,6 @@ fn method_url(
         "{}/bot{token}/{method}",
         endpoints.base(PLATFORM, BASE)
     )))
-}
-
-async fn connect(ctx: ConnectCtx<'_>, credentials: &Credentials) -> Result<Connected, PlatformError> {
-    let fail = |kind, message: &str| PlatformError::refused(PLATFORM, Stage::Validate, kind, message);
-    let token = credentials
-        .token
-        .clone()
-        .ok_or_else(|| fail(ErrorKind::Auth, "The bot's token is needed"))?;
-    let chat = credentials
-        .identifier
-        .as_deref()
-        .map(chat_id)
-        .filter(|chat| !chat.is_empty());
-    let chat = chat.ok_or_else(|| fail(ErrorKind::Invalid, "The channel is needed: its @name or its id"))?;
-    let bot: User = ask(&ctx, &token, "getMe", &[]).await?;
-    let chat: Chat = ask(&ctx, &token, "getChat", &[("chat_id", chat)]).await?;
-    if chat.kind != "private" {
-        let whom = [("chat_id", chat.id.to_string()), ("user_id", bot.id.to_string())];
-        let member: ChatMember = ask(&ctx, &token, "getChatMember", &whom).await?;
-        if !member.may_post(&chat.kind) {
-            let message = "The bot may not post here; make it an administrator who may post messages";
-            return Err(fail(ErrorKind::Permission, message));
-        }
-    }
-    let profile_url = chat.page(None);
-    Ok(Connected {
-        remote_id: chat.id.to_string(),
-        username: chat
-            .username
-            .or_else(|| chat.title.clone())
-            .unwrap_or_else(|| chat.id.to_string()),
-        display_name: chat.title,
-        avatar_url: None,
-        profile_url,
-        base_url: None,
-        tokens: Tokens {
-            access: token,
-            refresh: None,
-            expires_at: None,
-        },
-    })
-}
-
-/// A chat as the Bot API takes it: a number, or a public name with `@`, also when it was given as a link.
-fn chat_id(given: &str) -> String {
-    let given = given.trim();
-    let name = ["https://t.me/", "http://t.me/", "t.me/", "@"]
-        .iter()
-        .find_map(|prefix| given.strip_prefix(prefix));
-    let name = name.unwrap_or(given).trim_end_matches('/');
-    if name.parse::<i64>().is_ok() || name.is_empty() {
-        name.to_owned()
-    } else {
-        format!("@{name}")
-    }
-}
-
-/// Makes a call that changes nothing.
-async fn ask<T: DeserializeOwned>(
-    ctx: &ConnectCtx<'_>,
-    token: &SecretText,
-    method: &str,
-    fields: &[(&str, String)],
-) -> Result<T, PlatformError> {
-    let url = method_url(ctx.endpoints, token, method, Stage::Validate)?;
-    let request = ctx.http.reading(Method::POST, url.expose()).form(fields);
-    let answer = ctx
-        .http
-        .read(request, READ_BUDGET)
-        .await
-        .map_err(|failure| failure.into_error(PLATFORM, Stage::Validate))?;
-    match serde_json::from_slice(&answer.body) {
-        Ok(Envelope {
-            ok: true,
-            result: Some(result),
-        }) if answer.is_success() => Ok(result),
-        _ => Err(error::refusal(Stage::Validate, &answer)),
-    }
 }
 
 fn prepare(

@@ -4,7 +4,9 @@ use sandbox::{Class, Fault, Filter, Published, Rule, Sandbox};
 use serde_json::json;
 
 use super::*;
+use crate::Credentials;
 use crate::http::Answer;
+use crate::testing::connect;
 use crate::testing::{
     Reply, Server, TakenIds, World, draft, nobody, sha256_hex, with_comment, with_reply, with_settings,
 };
@@ -54,10 +56,12 @@ async fn connecting_takes_the_channel_for_the_account_however_it_is_named() {
             identifier: Some(given.to_owned()),
             ..Credentials::default()
         };
-        let connected = Telegram.connect(world.connect_ctx(), &credentials).await.unwrap();
-        assert_eq!(connected.remote_id, world.remote_id, "{given}");
-        assert_eq!(connected.username, "press");
-        assert_eq!(connected.profile_url.as_deref(), Some("https://t.me/press"));
+        let connected = connect(&signin::TelegramSignIn, world.connect_ctx(), &credentials)
+            .await
+            .unwrap();
+        assert_eq!(connected.identity.remote_id, world.remote_id, "{given}");
+        assert_eq!(connected.identity.username, "press");
+        assert_eq!(connected.identity.profile_url.as_deref(), Some("https://t.me/press"));
     }
 }
 
@@ -104,10 +108,13 @@ async fn a_bot_that_may_not_post_is_not_connected() {
             identifier: Some("-1001234".to_owned()),
             ..Credentials::default()
         };
-        let outcome = Telegram.connect(world.connect_ctx(), &credentials).await;
+        let outcome = connect(&signin::TelegramSignIn, world.connect_ctx(), &credentials).await;
         assert_eq!(outcome.is_ok(), may, "{kind} {answer}");
         match outcome {
-            Ok(connected) => assert_eq!((connected.username.as_str(), connected.profile_url), ("News", None)),
+            Ok(connected) => assert_eq!(
+                (connected.identity.username.as_str(), connected.identity.profile_url),
+                ("News", None)
+            ),
             Err(error) => assert_eq!(error.kind, ErrorKind::Permission),
         }
         assert_eq!(server.requests()[2].text(), "chat_id=-1001234&user_id=7");

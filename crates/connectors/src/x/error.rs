@@ -19,8 +19,6 @@ pub(super) enum Call {
     Post,
     /// Everything below `/2/media`.
     Upload,
-    /// The token endpoint.
-    Token,
 }
 
 /// The words by which a refused media id is known.
@@ -42,7 +40,10 @@ const FILM_TOO_LONG: &str = "X refused the video as too long for this account";
 const RESTRICTED: &str = "X has locked or suspended this account; its owner must sign in at x.com";
 const AN_HOUR: When = When::After(SignedDuration::from_hours(1));
 
-static TOKEN_ROWS: &[Row] = &[
+/// The token endpoint's: it says `unauthorized_client` of a wrong secret and `invalid_request` of a spent token or code,
+/// both against RFC 6749.
+pub(super) static TOKEN_ROWS: &[Row] = &[
+    Row::new(ErrorKind::OperatorConfig, APP).contains("redirect uri"),
     Row::new(ErrorKind::OperatorConfig, APP).code("invalid_client"),
     Row::new(ErrorKind::OperatorConfig, APP).code("unauthorized_client"),
     Row::new(ErrorKind::Auth, RECONNECT)
@@ -151,7 +152,6 @@ pub(super) fn classify(call: Call, stage: Stage, answer: &Answer) -> PlatformErr
     let first = match call {
         Call::Post => &[][..],
         Call::Upload => UPLOAD_ROWS,
-        Call::Token => TOKEN_ROWS,
     };
     rules::classify(Platform::X, &[first, ROWS].concat(), stage, answer, &refusal(answer))
 }

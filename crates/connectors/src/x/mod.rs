@@ -8,13 +8,12 @@ mod compare;
 mod error;
 mod lookup;
 mod prepare;
-mod session;
+pub mod signin;
 #[cfg(test)]
 mod tests;
 mod upload;
 mod wire;
 
-use domain::account::Tokens;
 use domain::clock::BoxFut;
 use domain::content::Draft;
 use domain::error::{Fate, PlatformError, Stage};
@@ -29,7 +28,7 @@ use self::error::{Call, MEDIA_IDS_INVALID, classify};
 use self::prepare::Frozen;
 use self::wire::{CreatedPost, Envelope};
 use crate::frozen::thaw;
-use crate::{ConnectCtx, Connected, Connector, Credentials, Finding, Preparation, Probe, SendCtx, Sent};
+use crate::{Connector, Finding, Preparation, Probe, SendCtx, Sent};
 
 /// The connector. It has no state.
 #[derive(Debug, Clone, Copy, Default)]
@@ -38,14 +37,6 @@ pub struct X;
 impl Connector for X {
     fn platform(&self) -> Platform {
         Platform::X
-    }
-
-    fn connect<'a>(
-        &'a self,
-        ctx: ConnectCtx<'a>,
-        credentials: &'a Credentials,
-    ) -> BoxFut<'a, Result<Connected, PlatformError>> {
-        Box::pin(session::connect(ctx, credentials))
     }
 
     fn prepare<'a>(
@@ -65,15 +56,6 @@ impl Connector for X {
 
     fn check<'a>(&'a self, ctx: &'a SendCtx<'a>, probe: Probe<'a>) -> BoxFut<'a, Result<Finding, PlatformError>> {
         Box::pin(check(ctx, probe))
-    }
-
-    fn refresh<'a>(
-        &'a self,
-        ctx: ConnectCtx<'a>,
-        tokens: &'a Tokens,
-    ) -> Option<BoxFut<'a, Result<Tokens, PlatformError>>> {
-        let secret = tokens.refresh.as_ref()?;
-        Some(Box::pin(session::refresh(ctx, secret)))
     }
 
     fn reads_prepared(&self, version: u16) -> bool {

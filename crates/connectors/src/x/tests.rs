@@ -3,7 +3,12 @@ use domain::error::{ErrorKind, From, When};
 use domain::intent::{Certainty, Prepared};
 use serde_json::{Value, json};
 
+use domain::account::Tokens;
+
 use super::*;
+use crate::Credentials;
+use crate::signin::SignIn;
+use crate::testing::connect;
 use crate::testing::{Reply, Server, TakenIds, World, draft, start, with_comment, with_reply, with_settings};
 
 mod lookup;
@@ -240,7 +245,10 @@ fn with_app(mut world: World, secret: &str) -> World {
 }
 
 async fn refreshed(world: &World) -> Result<Tokens, PlatformError> {
-    X.refresh(world.connect_ctx(), &world.tokens).unwrap().await
+    signin::XSignIn
+        .refresh(world.connect_ctx(), &world.tokens)
+        .unwrap()
+        .await
 }
 
 #[tokio::test]
@@ -276,7 +284,7 @@ async fn tokens_are_renewed_as_the_app_is_registered() {
 #[tokio::test]
 async fn without_an_app_only_the_operator_can_help() {
     let mut world = World::new(Platform::X, "42", "token");
-    assert!(X.refresh(world.connect_ctx(), &world.tokens).is_none());
+    assert!(signin::XSignIn.refresh(world.connect_ctx(), &world.tokens).is_none());
     world.tokens.refresh = Some("old".into());
     assert_eq!(refreshed(&world).await.unwrap_err().kind, ErrorKind::OperatorConfig);
 }
@@ -295,21 +303,32 @@ async fn connecting_asks_whose_tokens_these_are() {
         refresh: Some("r".into()),
         ..Credentials::default()
     };
-    let connected = X.connect(world.connect_ctx(), &credentials).await.unwrap();
+    let connected = connect(&signin::XSignIn, world.connect_ctx(), &credentials)
+        .await
+        .unwrap();
     assert_eq!(
-        (connected.remote_id.as_str(), connected.username.as_str()),
+        (
+            connected.identity.remote_id.as_str(),
+            connected.identity.username.as_str()
+        ),
         ("42", "press")
     );
-    assert_eq!(connected.display_name.as_deref(), Some("The Press"));
+    assert_eq!(connected.identity.display_name.as_deref(), Some("The Press"));
     assert_eq!(connected.tokens.refresh, Some("r".into()));
     assert_eq!(server.requests()[0].header("authorization"), Some("Bearer access"));
     assert_eq!(
-        X.connect(world.connect_ctx(), &credentials).await.unwrap_err().kind,
+        connect(&signin::XSignIn, world.connect_ctx(), &credentials)
+            .await
+            .unwrap_err()
+            .kind,
         ErrorKind::Auth
     );
     let none = Credentials::default();
     assert_eq!(
-        X.connect(world.connect_ctx(), &none).await.unwrap_err().kind,
+        connect(&signin::XSignIn, world.connect_ctx(), &none)
+            .await
+            .unwrap_err()
+            .kind,
         ErrorKind::Invalid
     );
 }

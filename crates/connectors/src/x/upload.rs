@@ -1,13 +1,10 @@
 //! Uploading files, step by step. Pictures go up in one call; films and animations in pieces, and are processed after.
 
-use bytes::{Bytes, BytesMut};
 use domain::content::{Media, MediaKind};
-use domain::error::{ErrorKind, PlatformError, Retry, Stage};
+use domain::error::{ErrorKind, PlatformError, Stage};
 use domain::part::Part;
 use domain::platform::Platform;
 use domain::secret::SecretBytes;
-use futures_util::TryStreamExt;
-use futures_util::stream::BoxStream;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::{Method, multipart};
 use serde::{Deserialize, Serialize};
@@ -15,8 +12,9 @@ use serde::{Deserialize, Serialize};
 use super::api::{Api, read};
 use super::error::Call;
 use super::wire::{Envelope, Initialize, MediaState, ProcessingInfo, alt_text};
+use crate::files::Pieces;
 use crate::frozen::thaw;
-use crate::{MediaSource, SendCtx, files};
+use crate::{SendCtx, files};
 
 /// The size of a piece, in bytes, unless the file would have too many.
 const SEGMENT_BYTES: u64 = 1_024 * 1_024;
@@ -229,7 +227,7 @@ async fn describe(api: &Api<'_>, media: &Media, id: &str) -> Result<(), Platform
 async fn append(ctx: &SendCtx<'_>, api: &Api<'_>, media: &Media, id: &str, first: u64) -> Result<u64, PlatformError> {
     let size = segment_bytes(media.bytes);
     let until = segments(media.bytes).min(first + SEGMENTS_PER_STEP);
-    let mut pieces = Pieces::open(ctx.media, media, first * size).await?;
+    let mut pieces = Pieces::open(Platform::X, ctx.media, media, first * size).await?;
     for index in first..until {
         let length = size.min(media.bytes.saturating_sub(index * size));
         let piece = pieces.take(length).await?;
@@ -254,36 +252,6 @@ fn segment_bytes(total: u64) -> u64 {
 
 fn segments(total: u64) -> u64 {
     total.div_ceil(segment_bytes(total))
-}
-
-/// A file from some place on, in pieces of any length.
-struct Pieces {
-    stream: BoxStream<'static, std::io::Result<Bytes>>,
-    left: BytesMut,
-}
-
-impl Pieces {
-    async fn open(source: &dyn MediaSource, media: &Media, offset: u64) -> Result<Self, PlatformError> {
-        let stream = source.open(media, offset).await.map_err(|_| lost())?;
-        Ok(Self {
-            stream,
-            left: BytesMut::new(),
-        })
-    }
-
-    async fn take(&mut self, length: u64) -> Result<Bytes, PlatformError> {
-        let length = usize::try_from(length).map_err(|_| lost())?;
-        while self.left.len() < length {
-            let more = self.stream.try_next().await.map_err(|_| lost())?;
-            self.left.extend_from_slice(&more.ok_or_else(lost)?);
-        }
-        Ok(self.left.split_to(length).freeze())
-    }
-}
-
-fn lost() -> PlatformError {
-    let message = "A file of this post cannot be read from the store";
-    PlatformError::refused(Platform::X, Stage::Prepare, ErrorKind::NotReady, message).with_retry(Retry::BACKOFF)
 }
 
 #[cfg(test)]

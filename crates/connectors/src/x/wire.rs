@@ -54,16 +54,6 @@ pub(super) struct User {
     pub(super) profile_image_url: Option<String>,
 }
 
-/// The answer of the token endpoint. No `Debug`: it holds tokens.
-#[derive(Deserialize)]
-pub(super) struct TokenAnswer {
-    pub(super) access_token: String,
-    #[serde(default)]
-    pub(super) refresh_token: Option<String>,
-    #[serde(default)]
-    pub(super) expires_in: Option<i64>,
-}
-
 /// The body of `POST /2/media/upload/initialize`.
 #[derive(Debug, Serialize)]
 pub(super) struct Initialize<'a> {

@@ -33,6 +33,10 @@ fn retry(word: &str) -> Retry {
 const REFUSALS: &str = "\
 400 | ExpiredToken | Token has expired | auth | refresh
 400 | InvalidToken | Token could not be verified | auth | refresh once
+401 | invalid_token | exp claim timestamp check failed | auth | refresh once
+401 | use_dpop_nonce | Resource server requires nonce in DPoP proof | not_ready | backoff
+401 | invalid_dpop_proof | DPoP ath mismatch | auth | reconnect
+403 | insufficient_scope | Insufficient scope | permission | reconnect
 401 | AuthMissing | Authentication Required | auth | refresh once
 401 | AuthenticationRequired | Invalid identifier or password | auth | reconnect
 401 | AuthFactorTokenRequired | A sign in code has been sent | auth | reconnect

@@ -2,9 +2,14 @@
 
 use std::sync::Arc;
 
-use super::*;
+use domain::account::Tokens;
 
-async fn connected(script: Vec<Rule>) -> (World, Sandbox, Credentials, Connected) {
+use super::*;
+use crate::Credentials;
+use crate::signin::{SignIn, Verified};
+use crate::testing::connect;
+
+async fn connected(script: Vec<Rule>) -> (World, Sandbox, Credentials, Verified) {
     let world = World::new(Platform::Bluesky, "", "");
     let sandbox = sandbox::start(sandbox::Options::new(Arc::new(world.clock.clone())))
         .await
@@ -17,29 +22,35 @@ async fn connected(script: Vec<Rule>) -> (World, Sandbox, Credentials, Connected
         password: seed.password.as_deref().map(Into::into),
         ..Credentials::default()
     };
-    let connected = Bluesky.connect(world.connect_ctx(), &credentials).await.unwrap();
-    assert_eq!(connected.remote_id, seed.remote_id);
+    let connected = connect(&signin::BlueskySignIn, world.connect_ctx(), &credentials)
+        .await
+        .unwrap();
+    assert_eq!(connected.identity.remote_id, seed.remote_id);
     (world, sandbox, credentials, connected)
 }
 
 #[tokio::test]
 async fn connecting_finds_the_account_and_its_own_server() {
     let (world, sandbox, mut credentials, connected) = connected(vec![]).await;
-    assert_eq!(connected.username, "ada.example.com");
+    assert_eq!(connected.identity.username, "ada.example.com");
     assert_eq!(
-        connected.base_url.as_deref(),
+        connected.identity.base_url.as_deref(),
         Some(sandbox.endpoint(Platform::Bluesky).as_str())
     );
     assert!(connected.tokens.expires_at.is_some() && connected.tokens.refresh.is_some());
 
     credentials.password = Some("nope-nope-nope-nope".into());
-    let refused = Bluesky.connect(world.connect_ctx(), &credentials).await.unwrap_err();
+    let refused = connect(&signin::BlueskySignIn, world.connect_ctx(), &credentials)
+        .await
+        .unwrap_err();
     assert_eq!(
         (refused.kind, refused.retry.when),
         (ErrorKind::Auth, When::AfterReconnect)
     );
     credentials.password = None;
-    let refused = Bluesky.connect(world.connect_ctx(), &credentials).await.unwrap_err();
+    let refused = connect(&signin::BlueskySignIn, world.connect_ctx(), &credentials)
+        .await
+        .unwrap_err();
     assert_eq!(refused.kind, ErrorKind::Invalid);
 }
 
@@ -47,7 +58,7 @@ async fn connecting_finds_the_account_and_its_own_server() {
 async fn a_dead_refresh_token_is_replaced_by_a_new_session() {
     let (world, sandbox, _, connected) = connected(vec![]).await;
     world.clock.advance(SignedDuration::from_hours(91 * 24));
-    let tokens = Bluesky
+    let tokens = signin::BlueskySignIn
         .refresh(world.connect_ctx(), &connected.tokens)
         .unwrap()
         .await
@@ -58,7 +69,11 @@ async fn a_dead_refresh_token_is_replaced_by_a_new_session() {
         (1, 2)
     );
     // And what is kept now works by itself.
-    let again = Bluesky.refresh(world.connect_ctx(), &tokens).unwrap().await.unwrap();
+    let again = signin::BlueskySignIn
+        .refresh(world.connect_ctx(), &tokens)
+        .unwrap()
+        .await
+        .unwrap();
     assert_ne!(again.access, tokens.access);
     assert_eq!(count(&sandbox, "createSession"), 2);
 }
@@ -67,7 +82,7 @@ async fn a_dead_refresh_token_is_replaced_by_a_new_session() {
 async fn without_the_app_password_a_dead_refresh_token_needs_a_person() {
     let (world, _sandbox) = sandboxed(vec![]).await;
     world.clock.advance(SignedDuration::from_hours(91 * 24));
-    let refused = Bluesky
+    let refused = signin::BlueskySignIn
         .refresh(world.connect_ctx(), &world.tokens)
         .unwrap()
         .await
@@ -76,5 +91,9 @@ async fn without_the_app_password_a_dead_refresh_token_needs_a_person() {
         (refused.kind, refused.retry.when),
         (ErrorKind::Auth, When::AfterReconnect)
     );
-    assert!(Bluesky.refresh(world.connect_ctx(), &Tokens::default()).is_none());
+    assert!(
+        signin::BlueskySignIn
+            .refresh(world.connect_ctx(), &Tokens::default())
+            .is_none()
+    );
 }

@@ -1,6 +1,11 @@
 //! Whose token it is, and making it anew.
 
+use domain::account::Tokens;
+
 use super::*;
+use crate::Credentials;
+use crate::signin::SignIn;
+use crate::testing::connect;
 
 #[tokio::test]
 async fn connecting_asks_whose_token_it_is_and_makes_it_anew() {
@@ -19,9 +24,14 @@ async fn connecting_asks_whose_token_it_is_and_makes_it_anew() {
         token: Some("token".into()),
         ..Credentials::default()
     };
-    let connected = Instagram.connect(world.connect_ctx(), &credentials).await.unwrap();
+    let connected = connect(&signin::InstagramSignIn, world.connect_ctx(), &credentials)
+        .await
+        .unwrap();
     assert_eq!(
-        (connected.remote_id.as_str(), connected.username.as_str()),
+        (
+            connected.identity.remote_id.as_str(),
+            connected.identity.username.as_str()
+        ),
         ("178414", "press")
     );
     assert_eq!(connected.tokens.access.expose(), "newer");
@@ -42,8 +52,7 @@ async fn a_token_of_today_is_connected_though_it_cannot_be_made_anew() {
         token: Some("token".into()),
         ..Credentials::default()
     };
-    let connected = Instagram
-        .connect(world(&server).connect_ctx(), &credentials)
+    let connected = connect(&signin::InstagramSignIn, world(&server).connect_ctx(), &credentials)
         .await
         .unwrap();
     assert_eq!(connected.tokens.access.expose(), "token");
@@ -60,13 +69,14 @@ async fn a_refresh_that_is_refused_too_early_does_not_condemn_the_token_and_a_la
         ),
         (start(), When::AfterReconnect),
     ] {
-        let server = Server::answering([Reply::json(400, &refused)]).await;
+        let me = json!({ "user_id": "178" });
+        let server = Server::answering([Reply::json(400, &refused), Reply::json(200, &me)]).await;
         let world = world(&server);
         let tokens = Tokens {
             expires_at: Some(expires_at),
             ..world.tokens.clone()
         };
-        let error = Instagram
+        let error = signin::InstagramSignIn
             .refresh(world.connect_ctx(), &tokens)
             .unwrap()
             .await
@@ -79,7 +89,7 @@ async fn a_refresh_that_is_refused_too_early_does_not_condemn_the_token_and_a_la
 async fn the_version_is_left_out_of_the_address_of_the_token() {
     let server = Server::answering([Reply::json(200, &json!({ "access_token": "newer" }))]).await;
     let world = World::new(PLATFORM, "178", "token").with_endpoint(&format!("{}/v99.1", server.url()));
-    Instagram
+    signin::InstagramSignIn
         .refresh(world.connect_ctx(), &world.tokens)
         .unwrap()
         .await

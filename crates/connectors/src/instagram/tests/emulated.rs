@@ -6,6 +6,9 @@ use domain::intent::IntentRecord;
 use sandbox::{Class, Fault, Filter, Published, Rule, Sandbox};
 
 use super::*;
+use crate::Credentials;
+use crate::signin::SignIn;
+use crate::testing::connect;
 use crate::testing::sha256_hex;
 
 /// A sandbox, an account, and a server from which files can be fetched.
@@ -94,22 +97,24 @@ async fn connecting_and_renewing_go_by_the_age_of_the_token() {
         token: Some(bench.world.tokens.access.clone()),
         ..Credentials::default()
     };
-    let connected = Instagram
-        .connect(bench.world.connect_ctx(), &credentials)
+    let connected = connect(&signin::InstagramSignIn, bench.world.connect_ctx(), &credentials)
         .await
         .unwrap();
     assert_eq!(
-        (connected.remote_id.as_str(), connected.username.as_str()),
+        (
+            connected.identity.remote_id.as_str(),
+            connected.identity.username.as_str()
+        ),
         (bench.world.remote_id.as_str(), "press")
     );
-    let error = Instagram
+    let error = signin::InstagramSignIn
         .refresh(bench.world.connect_ctx(), &connected.tokens)
         .unwrap()
         .await
         .unwrap_err();
     assert_eq!(error.kind, ErrorKind::NotReady);
     bench.world.clock.advance(SignedDuration::from_hours(25));
-    let renewed = Instagram
+    let renewed = signin::InstagramSignIn
         .refresh(bench.world.connect_ctx(), &connected.tokens)
         .unwrap()
         .await

@@ -2,6 +2,7 @@ use domain::error::{Fate, Retry};
 use serde_json::json;
 
 use super::*;
+use crate::signin::refusal::of_token_endpoint;
 
 fn answer(status: u16, body: &Value) -> Answer {
     Answer {
@@ -117,6 +118,7 @@ const UPLOADS: &str = "\
 429 | blank | Too Many Requests | rate_limited | backoff";
 
 const TOKENS: &str = "\
+400 | blank | Value passed for the redirect uri did not match | operator_config | never
 401 | oauth | invalid_client | operator_config | never
 401 | oauth | unauthorized_client | operator_config | never
 400 | oauth | invalid_grant | auth | reconnect
@@ -144,7 +146,20 @@ fn check(call: Call, stage: Stage, table: &str) {
 fn every_documented_refusal_means_what_the_tables_say() {
     check(Call::Post, Stage::Send, POSTS);
     check(Call::Upload, Stage::Prepare, UPLOADS);
-    check(Call::Token, Stage::Refresh, TOKENS);
+}
+
+#[test]
+fn every_refusal_of_the_token_endpoint_means_what_the_table_says() {
+    for Case {
+        status,
+        body,
+        kind,
+        retry,
+    } in cases(TOKENS)
+    {
+        let error = of_token_endpoint(Platform::X, Stage::Refresh, &[TOKEN_ROWS], &answer(status, &body), &[]);
+        assert_eq!((error.kind, error.retry), (kind, retry), "{status} {body}");
+    }
 }
 
 #[test]

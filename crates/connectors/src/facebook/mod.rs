@@ -1,0 +1,215 @@
+//! Facebook Pages, by the Graph API (developers.facebook.com, Pages API, Video API, Reels Publishing).
+//!
+//! What must stay true: everything is made invisibly first, and the irreversible call only shows it. Showing a post twice
+//! is showing it once, and what was shown says so itself. The way for Pages that refuse this is taken only after the
+//! refusal, and has the Page's list of posts for evidence.
+
+mod api;
+mod error;
+mod find;
+mod prepare;
+mod settings;
+pub mod signin;
+#[cfg(test)]
+mod tests;
+mod upload;
+
+use domain::clock::BoxFut;
+use domain::content::Draft;
+use domain::error::{ErrorKind, Fate, PlatformError, Retry, Stage, When};
+use domain::intent::{Armed, IntentState};
+use domain::part::{Part, RemotePost};
+use domain::platform::Platform;
+use domain::secret::SecretBytes;
+use jiff::{SignedDuration, Timestamp};
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::Value;
+
+use self::api::Api;
+use self::error::classify;
+use self::prepare::Frozen;
+use crate::frozen::{freeze, thaw};
+use crate::http::Answer;
+use crate::{Connector, Finding, Preparation, Probe, SendCtx, Sent};
+
+/// How long the address of a post that was just published may take to read.
+const PERMALINK_BUDGET: SignedDuration = SignedDuration::from_secs(10);
+
+/// When a reel or story that was just published is looked at first.
+const FIRST_LOOK: SignedDuration = SignedDuration::from_secs(5);
+
+/// The connector. It has no state.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Facebook;
+
+impl Connector for Facebook {
+    fn platform(&self) -> Platform {
+        Platform::Facebook
+    }
+
+    fn prepare<'a>(
+        &'a self,
+        ctx: &'a SendCtx<'a>,
+        draft: &'a Draft,
+        part: Part,
+        parents: &'a [(Part, RemotePost)],
+        resume: Option<&'a SecretBytes>,
+    ) -> BoxFut<'a, Result<Preparation, PlatformError>> {
+        Box::pin(prepare::prepare(ctx, draft, part, parents, resume))
+    }
+
+    fn send<'a>(&'a self, ctx: &'a SendCtx<'a>, armed: &'a Armed) -> BoxFut<'a, Result<Sent, PlatformError>> {
+        Box::pin(send(ctx, armed))
+    }
+
+    fn check<'a>(&'a self, ctx: &'a SendCtx<'a>, probe: Probe<'a>) -> BoxFut<'a, Result<Finding, PlatformError>> {
+        Box::pin(find::check(ctx, probe))
+    }
+
+    fn reads_prepared(&self, version: u16) -> bool {
+        version == prepare::VERSION
+    }
+}
+
+/// Some addresses come without their origin.
+fn absolute(address: String) -> String {
+    if address.starts_with('/') {
+        format!("https://www.facebook.com{address}")
+    } else {
+        address
+    }
+}
+
+/// A post under its page.
+fn remote_post(id: &str, permalink: Option<String>) -> RemotePost {
+    let url = permalink.map_or_else(|| format!("https://www.facebook.com/{id}"), absolute);
+    RemotePost::visible(id, Some(url))
+}
+
+fn story_post(id: &str) -> RemotePost {
+    RemotePost::visible(id, Some(format!("https://www.facebook.com/stories/{id}")))
+}
+
+/// The creating call of a part: its path and its fields.
+fn call_of(page: &str, frozen: &Frozen) -> (String, Vec<(String, String)>) {
+    let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    match frozen {
+        Frozen::Show { post } => (post.clone(), vec![field("is_published", "true")]),
+        Frozen::ShowFilm { film } => (film.clone(), vec![field("published", "true")]),
+        Frozen::Finish { kind, film, fields } => {
+            let mut all = vec![
+                field("upload_phase", "finish"),
+                field("video_id", film),
+                field("video_state", "PUBLISHED"),
+            ];
+            all.extend(fields.iter().cloned());
+            (format!("{page}/{}", upload::edge(*kind)), all)
+        }
+        Frozen::PhotoStory { photo } => (format!("{page}/photo_stories"), vec![field("photo_id", photo)]),
+        Frozen::Post { fields, .. } => (format!("{page}/feed"), fields.clone()),
+        Frozen::Comment { on, text } => (format!("{on}/comments"), vec![field("message", text)]),
+    }
+}
+
+/// What creating calls answer.
+#[derive(Deserialize)]
+struct Done {
+    #[serde(default)]
+    success: bool,
+    #[serde(default)]
+    id: Value,
+    #[serde(default)]
+    post_id: Value,
+}
+
+fn text_of(id: &Value) -> Option<String> {
+    match id {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+async fn send(ctx: &SendCtx<'_>, armed: &Armed) -> Result<Sent, PlatformError> {
+    let frozen: Frozen = thaw(Platform::Facebook, Stage::Send, &armed.prepared().bytes)?;
+    if let Frozen::Finish { film, .. } = &frozen
+        && ctx.prior.iter().any(|intent| intent.state == IntentState::Absent)
+        // Facebook accepts a film that it cannot process, publishes nothing, and says so here only.
+        && let Some(error) = upload::state(&Api::of(ctx), film, Stage::Check).await?.status.failure()
+    {
+        return Err(error);
+    }
+    let (path, fields) = call_of(ctx.account.remote_id, &frozen);
+    let request = Api::of(ctx).creating(&path).form(&fields);
+    let answer = ctx.http.create(request, armed.send_by()).await;
+    let answer = answer.map_err(|failure| failure.into_error(Platform::Facebook, Stage::Send))?;
+    let refused = || in_context(ctx, armed, &frozen, classify(Stage::Send, &answer));
+    let done = read_done(&answer).ok_or_else(refused)?;
+    let left = ctx.http.left(armed.send_by());
+    let remote = match &frozen {
+        Frozen::Show { post } if done.success => remote_post(post, permalink(ctx, post, left).await),
+        Frozen::ShowFilm { film } if done.success => {
+            RemotePost::visible(film, permalink(ctx, film, left).await.map(absolute))
+        }
+        Frozen::Finish { film, .. } if done.success => {
+            return Ok(Sent::Processing {
+                handle: freeze(Platform::Facebook, Stage::Send, film)?,
+                again_at: ctx.now.saturating_add(FIRST_LOOK).unwrap_or(Timestamp::MAX),
+            });
+        }
+        Frozen::PhotoStory { .. } => story_post(&text_of(&done.post_id).ok_or_else(refused)?),
+        Frozen::Post { .. } => {
+            let id = text_of(&done.id).ok_or_else(refused)?;
+            let address = permalink(ctx, &id, left).await;
+            remote_post(&id, address)
+        }
+        Frozen::Comment { .. } => RemotePost::visible(text_of(&done.id).ok_or_else(refused)?, None),
+        Frozen::Show { .. } | Frozen::ShowFilm { .. } | Frozen::Finish { .. } => return Err(refused()),
+    };
+    Ok(Sent::Live(remote))
+}
+
+fn read_done(answer: &Answer) -> Option<Done> {
+    serde_json::from_slice(&answer.body)
+        .ok()
+        .filter(|_| answer.is_success())
+}
+
+/// What a refusal means for this call, in the light of the part's earlier sends.
+fn in_context(ctx: &SendCtx<'_>, armed: &Armed, frozen: &Frozen, mut error: PlatformError) -> PlatformError {
+    let code = error.code.as_deref().unwrap_or_default();
+    let is_not_understood = error.kind == ErrorKind::Invalid && code.split('/').next() == Some("100");
+    if matches!(frozen, Frozen::Show { .. }) && is_not_understood && error.fate == Fate::NotPublished {
+        // This Page does not let an invisible post be shown: once more, and visible at once.
+        error.retry = Retry::when(When::After(SignedDuration::from_secs(1)))
+            .from_prepare()
+            .at_most(1);
+    }
+    if matches!(error.fate, Fate::LandedEarlier { .. }) {
+        let could_have = |state| state != IntentState::NotPublished;
+        let mut earlier = ctx
+            .prior
+            .iter()
+            .filter(|intent| intent.id != armed.intent() && intent.part == armed.part());
+        if !earlier.any(|intent| could_have(intent.state)) {
+            // Without a send of ours that could have made it, the post that Facebook has is another one.
+            error.fate = Fate::NotPublished;
+        }
+    }
+    error
+}
+
+/// The public page of a post that is live. It often cannot be read right after publishing, which changes nothing.
+async fn permalink(ctx: &SendCtx<'_>, id: &str, left: SignedDuration) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Linked {
+        permalink_url: Option<String>,
+    }
+    let api = Api::of(ctx);
+    let request = api.call(Method::GET, id).query(&[("fields", "permalink_url")]);
+    let read = api
+        .read_within::<Linked>(request, Stage::Check, left.min(PERMALINK_BUDGET))
+        .await;
+    read.ok()?.1.permalink_url
+}

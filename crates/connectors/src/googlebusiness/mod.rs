@@ -1,0 +1,3 @@
+//! Google Business Profile, by the Business Profile APIs.
+
+pub mod signin;

@@ -1,0 +1,285 @@
+//! Against the sandbox, which was written apart from this connector and has hashed what it got.
+
+use sandbox::{Class, Fault, Filter, NewSandboxAccount, Published, Rule, Sandbox};
+
+use super::*;
+use crate::testing::film_of;
+
+const ORGANIZATION: &str = "5515715";
+
+struct Bench {
+    world: World,
+    sandbox: Sandbox,
+}
+
+async fn bench(remote_id: Option<&str>, script: Vec<Rule>) -> Bench {
+    let mut world = World::new(P, "", "");
+    let sandbox = sandbox::start(sandbox::Options::new(Arc::new(world.clock.clone())))
+        .await
+        .unwrap();
+    let mut new = NewSandboxAccount::new(P, "press").with_script(script);
+    new.remote_id = remote_id.map(str::to_owned);
+    let seed = sandbox.add_account(&new).unwrap();
+    world.remote_id = seed.remote_id;
+    world.tokens.access = seed.token.as_str().into();
+    let world = world.with_endpoint(sandbox.endpoint(P).as_str());
+    Bench { world, sandbox }
+}
+
+impl Bench {
+    fn published(&self) -> Vec<Published> {
+        self.sandbox.published(&Filter {
+            platform: Some(P),
+            ..Filter::default()
+        })
+    }
+
+    fn image(&mut self, seed: u64, alt: &str) -> Media {
+        let mut media = self
+            .world
+            .media
+            .add(MediaKind::Image, "image/jpeg", sandbox::samples::jpeg(64, 64, seed));
+        media.alt = Some(alt.to_owned());
+        media
+    }
+
+    /// A film of so many bytes.
+    fn film(&mut self, bytes: usize) -> Media {
+        let film = film_of(bytes);
+        self.world.media.add(MediaKind::Video, "video/mp4", film)
+    }
+
+    async fn publish(&self, draft: &Draft) -> Vec<(Part, RemotePost)> {
+        self.world.publish(&LinkedIn, draft).await.unwrap()
+    }
+
+    /// Sends the head of a draft and fails to hear what became of it.
+    async fn lose(&self, draft: &Draft) -> IntentRecord {
+        let prepared = self.world.prepare(&LinkedIn, draft, Part::Head, &[]).await.unwrap();
+        let intent = IntentRecord {
+            id: domain::ids::IntentId::from_bytes([8; 12]),
+            ..self.world.record(Part::Head, prepared.clone())
+        };
+        let armed = self.world.arm(Part::Head, prepared);
+        let error = LinkedIn.send(&self.world.ctx(), &armed).await.unwrap_err();
+        assert_eq!(error.fate, Fate::MayBePublished, "{error:?}");
+        intent
+    }
+
+    async fn check(&self, intent: &IntentRecord) -> Finding {
+        let taken = TakenIds::default();
+        self.world.check(&LinkedIn, intent, &[], &taken).await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_text_arrives_as_it_was_written() {
+    for id in [None, Some(ORGANIZATION)] {
+        let bench = bench(id, vec![]).await;
+        let text = r"Prices (net) <10 €> {a|b} [c] *d* _e_ ~f~ g@h #tag #snake_case \o/ 🦀 @ #1";
+        let settings = json!({ "visibility": "LOGGED_IN", "isReshareDisabledByAuthor": true });
+        let live = bench.publish(&with_settings(draft(P, text, vec![]), settings)).await;
+        let posts = bench.published();
+        assert_eq!((posts.len(), posts[0].text.as_str()), (1, text));
+        assert_eq!((&posts[0].remote_id, &posts[0].url), (&live[0].1.id, &live[0].1.url));
+        assert_eq!(posts[0].settings["visibility"], "LOGGED_IN");
+        assert_eq!(posts[0].settings["isReshareDisabledByAuthor"], true);
+    }
+}
+
+#[tokio::test]
+async fn images_arrive_whole_in_order_with_their_descriptions() {
+    for count in [1, 3] {
+        let mut bench = bench(None, vec![]).await;
+        let images: Vec<_> = (0..count).map(|n| bench.image(n, &format!("Alt {n}"))).collect();
+        bench.publish(&draft(P, "pictures", images.clone())).await;
+        let posts = bench.published();
+        let hashes: Vec<_> = images.iter().map(|image| image.sha256.clone()).collect();
+        let alts: Vec<_> = images.iter().map(|image| image.alt.clone().unwrap()).collect();
+        assert_eq!((posts.len(), &posts[0].media, &posts[0].alt), (1, &hashes, &alts));
+    }
+}
+
+#[tokio::test]
+async fn a_document_and_a_film_arrive_whole() {
+    let mut bench = bench(None, vec![]).await;
+    let paper = bench
+        .world
+        .media
+        .add(MediaKind::Document, "application/pdf", "%PDF-1.7 paper");
+    let film = bench.film(9_000_000);
+    let titled = |media: &Media| {
+        with_settings(
+            draft(P, "read this", vec![media.clone()]),
+            json!({ "title": "The Paper" }),
+        )
+    };
+    bench.publish(&titled(&paper)).await;
+    bench.publish(&titled(&film)).await;
+    let posts = bench.published();
+    assert_eq!(posts.len(), 2);
+    assert_eq!(posts[0].media, [paper.sha256]);
+    assert_eq!(posts[1].media, [film.sha256]);
+    assert!(posts[0].settings.to_string().contains("The Paper"));
+    assert!(posts[1].remote_id.starts_with("urn:li:ugcPost:"));
+}
+
+#[tokio::test]
+async fn cards_polls_and_reposts_arrive() {
+    let mut bench = bench(Some(ORGANIZATION), vec![]).await;
+    let thumb = serde_json::to_value(bench.image(1, "")).unwrap();
+    let head = bench.publish(&draft(P, "head", vec![])).await;
+    for (text, settings, path) in [
+        (
+            "card",
+            json!({ "card": { "uri": "https://example.com/a", "title": "T", "thumb": thumb } }),
+            "/content/article/source",
+        ),
+        (
+            "poll",
+            json!({ "poll": { "question": "Q?", "options": ["a", "b"] } }),
+            "/content/poll/question",
+        ),
+        (
+            "again",
+            json!({ "repostParentUrn": head[0].1.id }),
+            "/reshareContext/parent",
+        ),
+    ] {
+        bench.publish(&with_settings(draft(P, text, vec![]), settings)).await;
+        let last = bench.published().pop().unwrap();
+        assert_eq!(last.text, text);
+        let settings = serde_json::to_value(&last.settings).unwrap();
+        assert!(settings.pointer(path).is_some(), "{settings}");
+    }
+}
+
+#[tokio::test]
+async fn an_organization_comments_first_and_a_member_is_told_why_not() {
+    let organization = bench(Some(ORGANIZATION), vec![]).await;
+    let commented = with_comment(draft(P, "head", vec![]), "first (of all)!");
+    let live = organization.publish(&commented).await;
+    let posts = organization.published();
+    assert_eq!((posts.len(), posts[1].text.as_str()), (2, "first (of all)!"));
+    assert_eq!(posts[1].reply_to.as_deref(), Some(live[0].1.id.as_str()));
+    let member = bench(None, vec![]).await;
+    let error = member.world.publish(&LinkedIn, &commented).await.unwrap_err();
+    assert_eq!((error.kind, error.fate), (ErrorKind::Permission, Fate::NotPublished));
+}
+
+#[tokio::test]
+async fn a_members_lost_answer_never_becomes_a_second_post() {
+    for fault in [
+        Fault::DropAfter,
+        Fault::DropBefore,
+        Fault::ErrorAfter { status: 500 },
+        Fault::ErrorBefore { status: 503 },
+        Fault::Truncated,
+    ] {
+        let mut bench = bench(None, vec![Rule::nth(Class::Create, 1, fault.clone())]).await;
+        let image = bench.image(1, "");
+        let draft = draft(P, "only once (please)", vec![image]);
+        let mut intent = bench.lose(&draft).await;
+        bench.world.clock.advance(SignedDuration::from_secs(65));
+        assert_eq!(bench.check(&intent).await, Finding::Absent);
+        intent.state = IntentState::Absent;
+        bench.world.prior = vec![intent.clone()];
+        let armed = bench.world.arm(Part::Head, intent.prepared.clone());
+        let Sent::Live(remote) = LinkedIn.send(&bench.world.ctx(), &armed).await.unwrap() else {
+            panic!("{fault:?}")
+        };
+        let posts = bench.published();
+        assert_eq!((posts.len(), &posts[0].remote_id), (1, &remote.id), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn two_posts_of_the_same_words_do_not_share_one() {
+    let mut bench = bench(None, vec![Rule::nth(Class::Create, 2, Fault::DropBefore)]).await;
+    let words = draft(P, "the same", vec![]);
+    bench.publish(&words).await;
+    // The second is cut off before LinkedIn saw it; the first is an hour old then, and forgotten in ten minutes.
+    bench.world.clock.advance(SignedDuration::from_mins(5));
+    let mut intent = bench.lose(&words).await;
+    bench.world.clock.advance(SignedDuration::from_secs(65));
+    intent.state = IntentState::Absent;
+    bench.world.prior = vec![intent.clone()];
+    let armed = bench.world.arm(Part::Head, intent.prepared.clone());
+    let error = LinkedIn.send(&bench.world.ctx(), &armed).await.unwrap_err();
+    assert_eq!(
+        error.fate,
+        Fate::LandedEarlier { remote: None },
+        "the first post is not adopted"
+    );
+    assert_eq!(bench.published().len(), 1);
+}
+
+#[tokio::test]
+async fn an_organizations_lost_answer_is_found_in_its_list() {
+    for with_image in [false, true] {
+        for (fault, is_there) in [(Fault::DropAfter, true), (Fault::DropBefore, false)] {
+            let mut bench = bench(Some(ORGANIZATION), vec![Rule::nth(Class::Create, 1, fault.clone())]).await;
+            let media = if with_image { vec![bench.image(1, "")] } else { vec![] };
+            let intent = bench.lose(&draft(P, "ours (#tag) #tag", media)).await;
+            bench.world.clock.advance(SignedDuration::from_secs(3));
+            bench.publish(&draft(P, "by hand", vec![])).await;
+            let finding = bench.check(&intent).await;
+            let expected = bench
+                .published()
+                .iter()
+                .find(|post| post.text == "ours (#tag) #tag")
+                .map_or(Finding::Absent, |post| Finding::Published(remote_post(&post.remote_id)));
+            assert_eq!((finding == Finding::Absent, &finding), (!is_there, &expected));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_film_goes_on_from_where_it_was_cut_at_every_part() {
+    // Class Upload: initialize is the first, the parts are the next, each cut at its first attempt.
+    for cut_at in 2..=4 {
+        let mut bench = bench(
+            None,
+            vec![Rule::nth(Class::Upload, cut_at, Fault::Cut { bytes: 1_000_000 })],
+        )
+        .await;
+        let film = bench.film(2 * 4_194_304 + 1_000_001);
+        let draft = draft(P, "film", vec![film.clone()]);
+        let mut resume: Option<SecretBytes> = None;
+        let mut failures = 0;
+        let prepared = loop {
+            match LinkedIn
+                .prepare(&bench.world.ctx(), &draft, Part::Head, &[], resume.as_ref())
+                .await
+            {
+                Ok(Preparation::Ready(prepared)) => break prepared,
+                Ok(Preparation::Working { handle, again_at }) => {
+                    bench.world.clock.advance_to(again_at);
+                    resume = Some(handle);
+                }
+                Err(error) => {
+                    assert_eq!(error.kind, ErrorKind::Network);
+                    failures += 1;
+                }
+            }
+        };
+        assert_eq!(failures, 1);
+        let armed = bench.world.arm(Part::Head, prepared);
+        LinkedIn.send(&bench.world.ctx(), &armed).await.unwrap();
+        assert_eq!(bench.published()[0].media, [film.sha256]);
+    }
+}
+
+#[tokio::test]
+async fn refusals_of_the_emulator_are_what_they_mean() {
+    let bench = bench(None, vec![Rule::nth(Class::Create, 1, Fault::ExpiredToken)]).await;
+    let draft = draft(P, "hello", vec![]);
+    let error = bench.world.publish(&LinkedIn, &draft).await.unwrap_err();
+    assert_eq!((error.kind, error.fate), (ErrorKind::Auth, Fate::NotPublished));
+    bench.publish(&draft).await;
+    let again = bench.world.publish(&LinkedIn, &draft).await.unwrap_err();
+    assert_eq!(
+        (again.kind, again.fate),
+        (ErrorKind::DuplicateContent, Fate::NotPublished)
+    );
+}

@@ -1,0 +1,3 @@
+//! Pinterest, by the API v5.
+
+pub mod signin;

@@ -1,0 +1,3 @@
+//! Reddit, by its OAuth API.
+
+pub mod signin;

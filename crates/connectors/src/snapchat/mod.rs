@@ -1,0 +1,3 @@
+//! Snapchat, by the Public Profile API.
+
+pub mod signin;

@@ -1,0 +1,3 @@
+//! TikTok, by the Content Posting API.
+
+pub mod signin;

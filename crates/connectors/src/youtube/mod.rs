@@ -1,0 +1,3 @@
+//! YouTube, by the Data API v3.
+
+pub mod signin;
