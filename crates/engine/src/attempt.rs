@@ -94,7 +94,7 @@ async fn publish(engine: &Engine, mut claim: Claim, desk: &mut Desk) -> Result<P
         let error = violation.into_error(claim.platform);
         return fail_unsent(engine, claim, &error).await;
     }
-    if let Err(error) = crate::refresh::ensure_fresh(engine, &claim, desk).await? {
+    if let Err(error) = crate::refresh::ensure_fresh(engine, desk).await? {
         return end_unsent(engine, claim, desk, &error).await;
     }
     for part in desk.parts_left() {
@@ -127,6 +127,7 @@ async fn publish_part(engine: &Engine, claim: Claim, desk: &mut Desk, part: Part
         Err(state) => return Ok(Step::Ended(state)),
     };
     let (claim, prepared) = prepared;
+    let _in_use = crate::refresh::hold(engine, desk).await?;
     let armed = match arm(engine, claim, desk, part, prepared).await? {
         Ok(armed) => armed,
         Err(state) => return Ok(Step::Ended(state)),

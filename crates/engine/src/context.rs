@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use connectors::{AccountRef, ConnectCtx, Connector, Seed, SendCtx, Taken};
+use connectors::{AccountRef, Connector, Seed, SendCtx, Taken};
 use domain::account::{Account, Tokens};
 use domain::clock::BoxFut;
 use domain::content::Draft;
@@ -10,7 +10,6 @@ use domain::ids::{AccountId, PostId};
 use domain::intent::{Claim, IntentRecord};
 use domain::part::{Part, PartsLive, RemotePost};
 use hmac::{Hmac, KeyInit, Mac};
-use jiff::Timestamp;
 use sha2::Sha256;
 use store::{Store, Work};
 
@@ -109,9 +108,9 @@ impl Desk {
     ) -> SendCtx<'a> {
         SendCtx {
             account: AccountRef {
-                remote_id: &self.account.remote_id,
-                username: &self.account.username,
-                base_url: self.account.base_url.as_deref(),
+                remote_id: &self.account.identity.remote_id,
+                username: &self.account.identity.username,
+                base_url: self.account.identity.base_url.as_deref(),
             },
             tokens: &self.tokens,
             endpoints: &engine.endpoints,
@@ -138,15 +137,6 @@ impl Engine {
             bytes = mac.finalize().into_bytes().into();
         }
         Seed(bytes)
-    }
-
-    pub(crate) fn connect_ctx<'a>(&'a self, base_url: Option<&'a str>, now: Timestamp) -> ConnectCtx<'a> {
-        ConnectCtx {
-            endpoints: &self.endpoints,
-            http: &self.http,
-            base_url,
-            now,
-        }
     }
 }
 

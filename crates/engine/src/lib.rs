@@ -3,11 +3,13 @@
 //! Read [`attempt`] first: it is the spine (claim → intent → send → settle). [`reconcile`] asks what became of sends
 //! whose outcome is unknown, [`publisher`] decides what runs when, and [`commands`] are what every front door calls.
 
+pub mod accounts;
 mod attempt;
 mod backlog;
 pub mod commands;
 mod context;
 pub mod error;
+mod gate;
 mod janitor;
 mod keys;
 pub mod library;
@@ -40,8 +42,13 @@ pub use keys::Caller;
 pub use publisher::Publisher;
 pub use settings::Settings;
 /// What front doors read and ask with; they know the store by these names alone.
-pub use store::{CommitStats, Conflict, Group, GroupOrder, GroupPage, GroupQuery, Post, PostCount, Reach};
+pub use store::{
+    AccountLogQuery, CommitStats, Conflict, ConnectLink, Group, GroupOrder, GroupPage, GroupQuery, Post, PostCount,
+    Reach,
+};
 
+use crate::accounts::Revocation;
+use crate::gate::AccountGate;
 use crate::keys::KeyCache;
 use crate::points::FailPoints;
 use crate::stats::Stats;
@@ -92,18 +99,15 @@ pub struct Inner {
     pub(crate) sending: Semaphore,
     /// Questions under way at once, over all accounts.
     pub(crate) asking: Semaphore,
+    /// Wakes the keeper of tokens: an account was connected.
+    pub(crate) tokens_changed: Notify,
+    /// Tokens of disconnected accounts that are given back when their posts are settled.
+    pub(crate) revocations: Mutex<Vec<Revocation>>,
     chance: Mutex<Chance>,
     /// How many of an account's posts run at once, and whose refresh is under way.
     pub(crate) accounts: Mutex<HashMap<AccountId, Arc<AccountGate>>>,
     /// Accounts whose platform asked for a pause, until then.
     resting: Mutex<HashMap<AccountId, Timestamp>>,
-}
-
-/// What keeps the work on one account in bounds.
-pub struct AccountGate {
-    pub(crate) sending: Arc<Semaphore>,
-    pub(crate) asking: Arc<Semaphore>,
-    pub(crate) refreshing: tokio::sync::Mutex<()>,
 }
 
 pub(crate) struct Chance {
@@ -142,6 +146,8 @@ impl Engine {
             wake: Notify::new(),
             sending,
             asking,
+            tokens_changed: Notify::new(),
+            revocations: Mutex::new(Vec::new()),
             chance: Mutex::new(Chance {
                 mint: IdMint::default(),
                 rng: parts.rng,
@@ -234,13 +240,9 @@ impl Inner {
         if gates.len() > 10_000 {
             gates.retain(|_, gate| Arc::strong_count(gate) > 1);
         }
-        let gate = gates.entry(account).or_insert_with(|| {
-            Arc::new(AccountGate {
-                sending: Arc::new(Semaphore::new(usize::from(permits.max(1)))),
-                asking: Arc::new(Semaphore::new(usize::from(permits.max(1)))),
-                refreshing: tokio::sync::Mutex::new(()),
-            })
-        });
+        let gate = gates
+            .entry(account)
+            .or_insert_with(|| Arc::new(AccountGate::new(permits)));
         Arc::clone(gate)
     }
 }

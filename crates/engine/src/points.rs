@@ -38,6 +38,8 @@ points! {
     RefreshBegun = "refresh-begun";
     /// New tokens were received and are not durable.
     RefreshAnswered = "refresh-answered";
+    /// How a refresh ended is durable; nobody has used the new tokens.
+    RefreshDurable = "refresh-durable";
 }
 
 /// The engine was told to stop dead, as if it had been killed. Nothing more may be written.

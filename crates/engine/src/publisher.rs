@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use domain::capability::Capability;
 use domain::ids::{AccountId, AttemptId};
-use domain::intent::{Claim, Job};
+use domain::intent::{Claim, Job, Lane};
 use domain::post::Event;
 use jiff::{SignedDuration, Timestamp};
 use store::{ClaimAsk, Evidence, Orphans, Slots};
@@ -28,11 +28,11 @@ pub struct Publisher {
     engine: Engine,
     tasks: TaskTracker,
     stop: CancellationToken,
-    busy: HashMap<AccountId, u16>,
+    busy: HashMap<(AccountId, Lane), u16>,
     resting: HashMap<AccountId, Timestamp>,
     in_flight: usize,
-    done_tx: mpsc::UnboundedSender<Option<AccountId>>,
-    done_rx: mpsc::UnboundedReceiver<Option<AccountId>>,
+    done_tx: mpsc::UnboundedSender<Option<(AccountId, Lane)>>,
+    done_rx: mpsc::UnboundedReceiver<Option<(AccountId, Lane)>>,
 }
 
 /// What one round did.
@@ -148,10 +148,10 @@ impl Publisher {
             let round = self.round().await?;
             taken += round.claimed;
             while self.in_flight > 0 {
-                let Some(account) = self.done_rx.recv().await else {
+                let Some(room) = self.done_rx.recv().await else {
                     break;
                 };
-                self.ended(account);
+                self.ended(room);
             }
             if round.claimed == 0 && round.recovered == 0 {
                 return Ok(taken);
@@ -189,9 +189,9 @@ impl Publisher {
 
     fn start(&mut self, claim: Claim, now: Timestamp) {
         let engine = self.engine.clone();
-        let account = claim.account;
-        if let Some(account) = account {
-            *self.busy.entry(account).or_default() += 1;
+        let room = claim.account.map(|account| (account, claim.job.lane()));
+        if let Some((account, lane)) = room {
+            *self.busy.entry((account, lane)).or_default() += 1;
             let behind = now.duration_since(claim.due) > engine.settings.behind_after;
             if engine.settings.pacing && claim.job == Job::Publish && behind {
                 let gap = Capability::of(claim.platform).pace.catch_up_gap;
@@ -203,7 +203,7 @@ impl Publisher {
         engine.stats.claimed.fetch_add(1, Ordering::Relaxed);
         let done = Done {
             tx: self.done_tx.clone(),
-            account,
+            room,
             engine: engine.clone(),
         };
         let stop = self.stop.clone();
@@ -215,19 +215,19 @@ impl Publisher {
     }
 
     fn collect(&mut self) {
-        while let Ok(account) = self.done_rx.try_recv() {
-            self.ended(account);
+        while let Ok(room) = self.done_rx.try_recv() {
+            self.ended(room);
         }
     }
 
-    fn ended(&mut self, account: Option<AccountId>) {
+    fn ended(&mut self, room: Option<(AccountId, Lane)>) {
         self.in_flight = self.in_flight.saturating_sub(1);
-        if let Some(account) = account
-            && let Some(count) = self.busy.get_mut(&account)
+        if let Some(room) = room
+            && let Some(count) = self.busy.get_mut(&room)
         {
             *count -= 1;
             if *count == 0 {
-                self.busy.remove(&account);
+                self.busy.remove(&room);
             }
         }
     }
@@ -284,8 +284,8 @@ impl Publisher {
 
 /// Tells the publisher that a claim has ended, however it ended.
 struct Done {
-    tx: mpsc::UnboundedSender<Option<AccountId>>,
-    account: Option<AccountId>,
+    tx: mpsc::UnboundedSender<Option<(AccountId, Lane)>>,
+    room: Option<(AccountId, Lane)>,
     engine: Engine,
 }
 
@@ -293,7 +293,7 @@ impl Drop for Done {
     fn drop(&mut self) {
         self.engine.stats.claimed.fetch_sub(1, Ordering::Relaxed);
         // The receiver is gone only when the publisher is.
-        let _ = self.tx.send(self.account);
+        let _ = self.tx.send(self.room);
         self.engine.wake.notify_one();
     }
 }
@@ -304,7 +304,7 @@ async fn work(engine: &Engine, claim: Claim, stop: &CancellationToken) {
     let gate = claim.account.map(|account| engine.gate(account, pace.in_flight_max));
     // A question does not wait behind sends, which may take their time: whoever restarts a server wants to know at once
     // what became of the posts that it was sending.
-    let asks = matches!(claim.job, Job::Reconcile | Job::Look);
+    let asks = claim.job.lane() == Lane::Asking;
     let _account_slot = match &gate {
         Some(gate) if asks => gate.asking.acquire().await.ok(),
         Some(gate) => gate.sending.acquire().await.ok(),

@@ -1,7 +1,7 @@
 //! What front doors read.
 
 use domain::account::{Account, ApiKey, User};
-use domain::ids::{GroupId, UserId};
+use domain::ids::{GroupId, PostId, UserId};
 use domain::log::LogRecord;
 use store::{Group, GroupPage, GroupQuery, PostCount, Reach};
 
@@ -14,6 +14,15 @@ impl Engine {
     /// [`Error::NotFound`] when it is not within reach or deleted.
     pub async fn group(&self, reach: &Reach, group: GroupId) -> Result<Group, Error> {
         self.store.group(reach, group).await?.ok_or(Error::NotFound)
+    }
+
+    /// The group that a post belongs to.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when it is not within reach or deleted.
+    pub async fn group_of_post(&self, reach: &Reach, post: PostId) -> Result<Group, Error> {
+        let group = self.store.post_group(reach, post).await?.ok_or(Error::NotFound)?;
+        self.group(reach, group).await
     }
 
     /// A page of groups.

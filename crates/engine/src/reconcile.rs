@@ -45,7 +45,7 @@ pub(crate) async fn ask(engine: &Engine, claim: Claim, desk: &mut Desk, asker: A
         return nothing_open(engine, claim, desk).await;
     };
     // A dead token cannot ask; a refresh that fails leaves the question to the next time.
-    if let Err(error) = crate::refresh::ensure_fresh(engine, &claim, desk).await? {
+    if let Err(error) = crate::refresh::ensure_fresh(engine, desk).await? {
         return failed_question(engine, claim, desk, &error).await;
     }
     let taken = TakenByOthers {
@@ -197,6 +197,7 @@ async fn failed_question(engine: &Engine, claim: Claim, desk: &Desk, error: &Pla
         health,
         success_at: None,
         error: Some(error.summary(now)),
+        of_version: Some(desk.account.token_version),
     };
     let mut event = match claim.found {
         PostState::Reconciling { give_up_at, .. } if now >= give_up_at => {

@@ -104,22 +104,3 @@ pub(crate) fn missed(claim: &Claim, late: SignedDuration, at: Timestamp) -> LogE
         ..of(claim, LogKind::Missed, LogOutcome::Failure, at)
     }
 }
-
-/// A token was exchanged, or could not be.
-pub(crate) fn refreshed(claim: &Claim, error: Option<&PlatformError>, at: Timestamp) -> LogEntry {
-    let (kind, outcome) = match error {
-        None => (LogKind::TokenRefreshed, LogOutcome::Success),
-        Some(_) => (LogKind::TokenRefreshFailed, LogOutcome::Failure),
-    };
-    let entry = LogEntry {
-        group: None,
-        post: None,
-        attempt: None,
-        retries: None,
-        ..of(claim, kind, outcome, at)
-    };
-    match error {
-        Some(error) => with_error(entry, error),
-        None => entry,
-    }
-}

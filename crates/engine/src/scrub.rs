@@ -38,6 +38,7 @@ fn secrets(tokens: &Tokens) -> Vec<String> {
             );
         }
     }
+    found.extend(tokens.proof_key.iter().map(|key| key.expose().to_owned()));
     found.retain(|secret| secret.len() >= SECRET_BYTES_MIN);
     found
 }
@@ -54,7 +55,7 @@ mod tests {
         let tokens = Tokens {
             access: SecretText::from("access-token-123"),
             refresh: Some(SecretText::from(r#"{"password":"abcd-efgh-ijkl"}"#)),
-            expires_at: None,
+            ..Tokens::default()
         };
         let error = PlatformError::refused(Platform::X, Stage::Send, ErrorKind::Auth, "no: access-token-123")
             .with_raw("the password abcd-efgh-ijkl of access-token-123 is wrong");

@@ -2,6 +2,7 @@
 
 use domain::retry::RetryPolicy;
 use jiff::SignedDuration;
+use url::Url;
 
 /// Bounds and policies.
 #[derive(Debug, Clone)]
@@ -36,6 +37,12 @@ pub struct Settings {
     pub watchdog_after: SignedDuration,
     /// How long a shutdown waits for sends under way.
     pub drain: SignedDuration,
+    /// How long after its time a post waits for a person to connect its account again; zero fails it at once.
+    pub reconnect_grace: SignedDuration,
+    /// The most exchanges of tokens under way at once that nobody waits for.
+    pub refreshes_max: usize,
+    /// The address under which others reach this server; without it nobody can sign in with a browser.
+    pub public_url: Option<Url>,
 }
 
 impl Default for Settings {
@@ -56,6 +63,9 @@ impl Default for Settings {
             pacing: true,
             watchdog_after: SignedDuration::from_mins(5),
             drain: SignedDuration::from_secs(90),
+            reconnect_grace: SignedDuration::ZERO,
+            refreshes_max: 8,
+            public_url: None,
         }
     }
 }

@@ -2,14 +2,14 @@
 
 use domain::account::AccountHealth;
 use domain::capability::Capability;
-use domain::error::{ErrorKind, ErrorSummary, Fate, PlatformError};
+use domain::error::{ErrorKind, ErrorSummary, Fate, PlatformError, When};
 use domain::ids::IntentId;
 use domain::intent::{Armed, Claim, IntentRecord, IntentState};
 use domain::log::LogEntry;
 use domain::part::{Part, PartsLive, RemotePost};
 use domain::platform::Platform;
 use domain::post::{Event, Phase, PostState};
-use domain::retry::Decision;
+use domain::retry::{Decision, Tried};
 use domain::secret::SecretBytes;
 use jiff::{SignedDuration, Timestamp};
 use store::{AccountNote, Release, Resume, Settled, Settlement};
@@ -269,7 +269,12 @@ fn decide_refusal(
     took: Option<SignedDuration>,
 ) {
     let now = release.at;
-    let decision = engine.with_rng(|rng| engine.settings.retry.decide(error, claim.retries, now, rng));
+    let tried = Tried {
+        retries: claim.retries,
+        // The tokens of an account that was given up are as fresh as they will be.
+        token_is_fresh: waited_for_its_token(&claim.found) || desk.account.health == AccountHealth::ReconnectNeeded,
+    };
+    let decision = engine.with_rng(|rng| engine.settings.retry.decide(error, tried, now, rng));
     let summary = error.summary(now);
     let (event, entry, health) = match decision {
         Decision::RetryAt(at) => (
@@ -277,7 +282,7 @@ fn decide_refusal(
                 at,
                 error: summary.clone(),
             },
-            record::retrying(claim, error, now, at),
+            Some(record::retrying(claim, error, now, at)),
             None,
         ),
         Decision::Refresh => (
@@ -285,25 +290,29 @@ fn decide_refusal(
                 at: now,
                 error: summary.clone(),
             },
-            record::retrying(claim, error, now, now),
+            Some(record::retrying(claim, error, now, now)),
             Some(AccountHealth::RefreshNeeded),
         ),
         Decision::Fail | Decision::Reconcile => {
             let health = (error.kind == ErrorKind::Auth).then_some(AccountHealth::ReconnectNeeded);
-            let event = Event::Failed {
-                at: now,
-                error: summary.clone(),
-                parts: desk.parts_live(),
+            let (event, entry) = match reconnect_awaited_until(engine, claim, error, now) {
+                Some(at) => waits_for_reconnect(claim, error, release, at),
+                None => {
+                    let event = Event::Failed {
+                        at: now,
+                        error: summary.clone(),
+                        parts: desk.parts_live(),
+                    };
+                    (event, Some(record::failed(claim, error, now, took)))
+                }
             };
-            (event, record::failed(claim, error, now, took), health)
+            (event, entry, health)
         }
     };
-    let outcome = if matches!(event, Event::Failed { .. }) {
-        "failed"
-    } else {
-        "retry"
-    };
-    engine.stats.attempt(claim.platform, outcome);
+    let is_over = matches!(event, Event::Failed { .. });
+    engine
+        .stats
+        .attempt(claim.platform, if is_over { "failed" } else { "retry" });
     if error.kind == ErrorKind::RateLimited
         && let Event::RetryAt { at, .. } = event
     {
@@ -317,9 +326,54 @@ fn decide_refusal(
         health,
         success_at: None,
         error: Some(summary),
+        // Tokens that came since are not to blame.
+        of_version: Some(desk.account.token_version),
     });
     release.event = event;
-    release.log.push(entry);
+    release.log.extend(entry);
+    if health == Some(AccountHealth::ReconnectNeeded) {
+        release.log.extend(given_up(engine, desk, error, now));
+    }
+}
+
+/// Looks at whether the account is back are no attempts; the first wait counts as one.
+fn waits_for_reconnect(
+    claim: &Claim,
+    error: &PlatformError,
+    release: &mut Release,
+    at: Timestamp,
+) -> (Event, Option<LogEntry>) {
+    let is_first = claim.attempt_no <= 1;
+    release.counts_as_attempt = is_first;
+    let entry = is_first.then(|| record::retrying(claim, error, release.at, at));
+    (Event::Returned { at }, entry)
+}
+
+/// The entry that says that an account must be connected again: once, however many posts find it out.
+fn given_up(engine: &Engine, desk: &Desk, error: &PlatformError, now: Timestamp) -> Option<LogEntry> {
+    let account = &desk.account;
+    let version = account.token_version;
+    let gate = crate::refresh::gate(engine, account.id, account.platform);
+    let is_news =
+        account.health != AccountHealth::ReconnectNeeded && !gate.has_newer(version) && gate.gives_up(version);
+    is_news.then(|| crate::accounts::entries::reconnect_needed(account, error, now))
+}
+
+/// How often a post looks whether its account was connected again.
+const RECONNECT_LOOK: SignedDuration = SignedDuration::from_mins(1);
+
+/// When a post looks again whether its account was connected again; `None` when its grace is over, or that would not
+/// help.
+fn reconnect_awaited_until(engine: &Engine, claim: &Claim, error: &PlatformError, now: Timestamp) -> Option<Timestamp> {
+    let helps = error.kind == ErrorKind::Auth || error.retry.when == When::AfterReconnect;
+    let until = claim.due.saturating_add(engine.settings.reconnect_grace).ok()?;
+    let next = now.saturating_add(RECONNECT_LOOK).ok()?;
+    (helps && now < until).then(|| next.min(until))
+}
+
+/// Whether the post's last try ended with its token refused, so that this one was made with a fresh token.
+fn waited_for_its_token(found: &PostState) -> bool {
+    matches!(found, PostState::Waiting { error: Some(error), .. } if error.kind == ErrorKind::Auth)
 }
 
 /// Ends a claim for good before anything of it was looked at closely.

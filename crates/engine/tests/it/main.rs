@@ -1,9 +1,21 @@
 //! The engine against the sandbox, in one process and on one clock: no HTTP of ours is involved.
 
 #[cfg(test)]
+mod accounts;
+#[cfg(test)]
+mod browser;
+#[cfg(test)]
+mod care;
+#[cfg(test)]
+mod connections;
+#[cfg(test)]
 mod crash_matrix;
 #[cfg(test)]
 mod readme;
+#[cfg(test)]
+mod refresh_crashes;
+#[cfg(test)]
+mod refreshes;
 #[cfg(test)]
 mod scenarios;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use connectors::http::Http;
 use connectors::{App, Credentials, Endpoints, MediaSource, Registry};
-use domain::account::{Account, Tokens, User};
+use domain::account::{Account, Identity, Tokens, User};
 use domain::clock::{BoxFut, Clock, ManualClock};
 use domain::content::{Content, Media, MediaKind, PartContent};
 use domain::ids::{GroupId, MediaId};
@@ -38,7 +38,7 @@ pub(crate) struct Outside {
     pub(crate) clock: ManualClock,
     pub(crate) sandbox: Sandbox,
     media: Arc<SandboxMedia>,
-    http: Http,
+    pub(crate) http: Http,
     engines: AtomicU64,
 }
 
@@ -63,28 +63,44 @@ impl Outside {
 
     /// An engine over `store`, as a fresh process would make it.
     pub(crate) async fn engine(&self, store: Arc<dyn Store>, points: Arc<dyn FailPoints>) -> Engine {
-        self.engine_with(store, points, |_| ()).await
+        self.engine_with(store, points, |_, _| ()).await
     }
 
-    /// The same with another set of connectors.
+    /// The same with another set of connectors or other settings.
     pub(crate) async fn engine_with(
         &self,
         store: Arc<dyn Store>,
         points: Arc<dyn FailPoints>,
-        change: impl FnOnce(&mut Registry),
+        change: impl FnOnce(&mut Registry, &mut Settings),
     ) -> Engine {
         let mut registry = Registry::all();
-        change(&mut registry);
+        let mut settings = Settings {
+            public_url: Some("http://127.0.0.1:9/".parse().unwrap()),
+            ..Settings::default()
+        };
+        change(&mut registry, &mut settings);
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
         let mut endpoints = Endpoints::default();
         for platform in EMULATED {
             endpoints.overrides.insert(*platform, self.sandbox.endpoint(*platform));
         }
-        let app = App {
-            id: "broadside".to_owned(),
-            secret: SecretText::from("a secret of the app"),
-        };
-        endpoints.apps.insert(Platform::X, app);
+        use Platform::{Facebook, GoogleBusiness, Instagram, LinkedIn, X};
+        for platform in [X, Facebook, LinkedIn, Instagram, GoogleBusiness] {
+            let app = sandbox::app(platform);
+            let secret = SecretText::new(app.secret);
+            endpoints.apps.insert(platform, App { id: app.id, secret });
+            let base = self.sandbox.base_url().join(platform.word()).unwrap();
+            endpoints.overrides.insert(platform, base);
+        }
+        // What LinkedIn grants to approved partners: with these scopes sign-ins come with refresh tokens.
+        let approved = [
+            "w_organization_social",
+            "r_organization_social",
+            "rw_organization_admin",
+        ];
+        endpoints
+            .scopes
+            .insert(Platform::LinkedIn, approved.map(str::to_owned).to_vec());
         Engine::new(Parts {
             store,
             connectors: registry,
@@ -94,7 +110,7 @@ impl Outside {
             clock,
             // Each process has its own randomness: on a clock that stands still, ids would be the same otherwise.
             rng: rand::rngs::StdRng::seed_from_u64(self.engines.fetch_add(1, Ordering::Relaxed)),
-            settings: Settings::default(),
+            settings,
             points,
         })
         .await
@@ -133,7 +149,7 @@ impl Outside {
 
     /// Gives an account of the sandbox a script.
     pub(crate) fn add_rules(&self, account: &Account, rules: Vec<Rule>) {
-        let (platform, remote_id) = (account.platform, account.remote_id.clone());
+        let (platform, remote_id) = (account.platform, account.identity.remote_id.clone());
         let rules = RuleSet {
             platform: Some(platform),
             account: Some(remote_id),
@@ -143,22 +159,23 @@ impl Outside {
         self.sandbox.add_rules(rules).unwrap();
     }
 
-    /// A user with an account of any platform that has this token; nobody is asked.
-    pub(crate) async fn add_account(&self, engine: &Engine, platform: Platform, token: &str) -> (User, Account) {
+    /// A user with an account of any platform that has these tokens; nobody is asked.
+    pub(crate) async fn add_account(&self, engine: &Engine, platform: Platform, tokens: Tokens) -> (User, Account) {
         let user = engine.create_user("somebody", Plan::default()).await.unwrap();
         let add = AddAccount {
             owner: user.id,
             platform,
-            remote_id: "1".to_owned(),
-            username: "somebody".to_owned(),
-            display_name: None,
-            avatar_url: None,
-            profile_url: None,
-            base_url: None,
-            tokens: Tokens {
-                access: SecretText::from(token),
-                ..Tokens::default()
+            identity: Identity {
+                remote_id: "1".to_owned(),
+                username: "somebody".to_owned(),
+                display_name: None,
+                avatar_url: None,
+                profile_url: None,
+                base_url: None,
             },
+            tokens,
+            scopes: Vec::new(),
+            missing: Vec::new(),
         };
         let account = engine.add_account(add).await.unwrap();
         (user, account)
@@ -226,6 +243,7 @@ fn credentials(seed: &AccountSeed) -> Credentials {
         _ => Credentials {
             token: Some(SecretText::from(seed.token.as_str())),
             refresh: seed.refresh_token.as_deref().map(SecretText::from),
+            expires_at: seed.expires_at,
             ..Credentials::default()
         },
     }
@@ -238,7 +256,7 @@ pub(crate) async fn post_now(engine: &Engine, user: &User, account: &Account, co
         content,
         targets: vec![Target {
             platform: account.platform,
-            remote_id: account.remote_id.clone(),
+            remote_id: account.identity.remote_id.clone(),
         }],
         draft: false,
         planned_at: None,

@@ -2,6 +2,9 @@
 #![expect(dead_code, reason = "the world has more in it than this program needs")]
 
 #[cfg(test)]
+#[path = "../it/browser.rs"]
+mod browser;
+#[cfg(test)]
 mod run;
 #[cfg(test)]
 #[path = "../it/world.rs"]

@@ -5,17 +5,22 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use connectors::{ConnectCtx, Connected, Connector, Credentials, Finding, Preparation, Probe, SendCtx, Sent};
+use connectors::{Connector, Finding, Preparation, Probe, SendCtx, Sent};
+use domain::account::{Account, Tokens};
 use domain::clock::BoxFut;
 use domain::content::{Content, Draft, PartContent};
 use domain::error::PlatformError;
 use domain::intent::Armed;
 use domain::part::{Part, RemotePost};
 use domain::platform::Platform;
-use domain::secret::SecretBytes;
-use sandbox::{Class, Fault, Rule};
+use domain::secret::{SecretBytes, SecretText};
+use engine::AccountLogQuery;
+use engine::accounts::{MakeLink, Outcome, Presented};
+use sandbox::{Class, Fault, Rule, RuleSet};
 use store::Reach;
+use tokio_util::sync::CancellationToken;
 
+use crate::browser;
 use crate::world::{EMULATED, Outside, Shelf, content, go_on, post_now, run_to_the_end};
 
 /// Everything that was logged.
@@ -39,10 +44,6 @@ struct Panics;
 impl Connector for Panics {
     fn platform(&self) -> Platform {
         Platform::Reddit
-    }
-
-    fn connect<'a>(&'a self, _: ConnectCtx<'a>, _: &'a Credentials) -> BoxFut<'a, Result<Connected, PlatformError>> {
-        Box::pin(async { panic!("not asked for") })
     }
 
     fn prepare<'a>(
@@ -113,7 +114,11 @@ const PANICKING_TOKEN: &str = "panic-marker-token";
 
 /// A post whose worker panics with its token at hand.
 async fn panic_in_a_send(outside: &Outside, engine: &engine::Engine) {
-    let (user, reddit) = outside.add_account(engine, Platform::Reddit, PANICKING_TOKEN).await;
+    let tokens = Tokens {
+        access: SecretText::from(PANICKING_TOKEN),
+        ..Tokens::default()
+    };
+    let (user, reddit) = outside.add_account(engine, Platform::Reddit, tokens).await;
     post_now(
         engine,
         &user,
@@ -131,6 +136,85 @@ async fn panic_in_a_send(outside: &Outside, engine: &engine::Engine) {
     publisher.run_until_idle().await.unwrap();
 }
 
+/// The next token request of the account (or of anybody on X) is refused with the secret in its words.
+fn says_back(outside: &Outside, account: Option<&Account>, class: Class, says: &str) {
+    let body = format!(r#"{{"error":"invalid_grant","error_description":"{says} is not good"}}"#);
+    let refused = Fault::Custom {
+        status: 400,
+        body,
+        content_type: None,
+        after: false,
+    };
+    let rules = RuleSet {
+        platform: Some(Platform::X),
+        account: account.map(|account| account.identity.remote_id.clone()),
+        rules: vec![Rule::nth(class, 1, refused)],
+        latency_ms: None,
+    };
+    outside.sandbox.add_rules(rules).unwrap();
+}
+
+/// Sign-ins, a choice, a page, a refresh and a disconnection whose platforms say the secrets back. Returns everything
+/// that was answered and written down.
+async fn sign_ins_that_go_wrong(outside: &Outside, engine: &engine::Engine, secrets: &mut Vec<String>) -> String {
+    let user = browser::user(engine, "signs-in").await;
+    let mut answers = String::new();
+    let begin = browser::start(&user, Platform::X);
+    let authorize = engine.start_sign_in(begin.clone()).await.unwrap();
+    let (state, back) = browser::allow(outside, &authorize, "signs-in").await;
+    let code = back.code.clone().unwrap().expose().to_owned();
+    says_back(outside, None, Class::Refresh, &code);
+    let end = engine
+        .finish_sign_in(&state, back.clone(), Presented::default())
+        .await
+        .unwrap();
+    answers += &format!("{end:?}");
+    answers += &format!("{:?}", engine.finish_sign_in(&state, back, Presented::default()).await);
+    secrets.extend([state, code]);
+    outside.sandbox.clear_rules(Some(Platform::X), None).unwrap();
+
+    let facebook = browser::start(&user, Platform::Facebook);
+    let end = browser::sign_in(outside, engine, facebook, "signs-in").await.unwrap();
+    answers += &format!("{end:?}");
+    if let Outcome::Choose { token, .. } = &end.outcome {
+        secrets.push(token.expose().to_owned());
+        answers += &format!("{:?}", engine.shown_choice(token.expose()).await);
+    }
+    let page = browser::connected(engine, end).await;
+    let made = engine.make_link(user.id, MakeLink::default()).await.unwrap();
+    answers += &format!("{made:?}");
+    secrets.push(made.0.expose().to_owned());
+
+    let end = browser::sign_in(outside, engine, begin, "signs-in").await.unwrap();
+    let account = browser::connected(engine, end).await;
+    for id in [page.id, account.id] {
+        let tokens = engine.store().tokens(id).await.unwrap().unwrap();
+        secrets.push(tokens.access.expose().to_owned());
+        secrets.extend(tokens.refresh.map(|refresh| refresh.expose().to_owned()));
+    }
+    let refresh = secrets.last().unwrap().clone();
+    says_back(outside, Some(&account), Class::Refresh, &refresh);
+    outside.clock.advance_to(account.refresh_at.unwrap());
+    engine.keep_tokens_once(&CancellationToken::new()).await.unwrap();
+    let reach = Reach { owner: user.id };
+    answers += &format!("{:?}", engine.check_account(&reach, account.id).await);
+    says_back(outside, Some(&account), Class::Any, &refresh);
+    engine.remove_account(&reach, account.id).await.unwrap();
+    let query = AccountLogQuery {
+        account: None,
+        platform: None,
+        before: None,
+        limit: 100,
+    };
+    answers += &format!("{:?}", engine.account_log(&reach, query).await.unwrap());
+    answers += &format!("{:?}", engine.reports(&reach).await.unwrap());
+    assert!(
+        answers.contains("is not good"),
+        "what the platform said is kept, without the secret"
+    );
+    answers
+}
+
 #[tokio::test]
 async fn no_token_is_left_in_logs_answers_history_or_files() {
     let log = Log::default();
@@ -143,9 +227,9 @@ async fn no_token_is_left_in_logs_answers_history_or_files() {
     let outside = Outside::new().await;
     let shelf = Shelf::sqlite();
     let engine = outside
-        .engine_with(shelf.open(), go_on(), |registry| registry.add(Arc::new(Panics)))
+        .engine_with(shelf.open(), go_on(), |registry, _| registry.add(Arc::new(Panics)))
         .await;
-    let mut secrets = vec!["a secret of the app".to_owned()];
+    let mut secrets = vec![sandbox::app(Platform::X).secret];
     let mut answers = String::new();
     for platform in EMULATED.iter().copied() {
         let name = format!("marker-{platform}");
@@ -173,6 +257,7 @@ async fn no_token_is_left_in_logs_answers_history_or_files() {
             answers += &format!("{:?}", engine.accounts(&reach).await.unwrap());
         }
     }
+    answers += &sign_ins_that_go_wrong(&outside, &engine, &mut secrets).await;
     panic_in_a_send(&outside, &engine).await;
     secrets.push(PANICKING_TOKEN.to_owned());
 
