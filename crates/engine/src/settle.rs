@@ -269,11 +269,7 @@ fn decide_refusal(
     took: Option<SignedDuration>,
 ) {
     let now = release.at;
-    let tried = Tried {
-        retries: claim.retries,
-        // The tokens of an account that was given up are as fresh as they will be.
-        token_is_fresh: waited_for_its_token(&claim.found) || desk.account.health == AccountHealth::ReconnectNeeded,
-    };
+    let tried = tried(engine, claim, desk);
     let decision = engine.with_rng(|rng| engine.settings.retry.decide(error, tried, now, rng));
     let summary = error.summary(now);
     let (event, entry, health) = match decision {
@@ -333,6 +329,17 @@ fn decide_refusal(
     release.log.extend(entry);
     if health == Some(AccountHealth::ReconnectNeeded) {
         release.log.extend(given_up(engine, desk, error, now));
+    }
+}
+
+fn tried(engine: &Engine, claim: &Claim, desk: &Desk) -> Tried {
+    let sign_in = engine.connectors.sign_in(claim.platform);
+    let can_renew = sign_in.is_some_and(|sign_in| sign_in.facts().refresh.can_refresh(&desk.tokens));
+    let is_given_up = desk.account.health == AccountHealth::ReconnectNeeded;
+    Tried {
+        retries: claim.retries,
+        // Tokens that cannot be renewed are as fresh as they will be.
+        token_is_fresh: waited_for_its_token(&claim.found) || is_given_up || !can_renew,
     }
 }
 
