@@ -1,10 +1,11 @@
-//! HTTP for machines: the dialects, media links, health, metrics and the home page.
+//! HTTP: the dialects, media links, the hosted connection page, health, metrics and the home page.
 //!
 //! What must stay true: a handler translates and does not decide. It asks [`engine`] by its commands and queries, and
 //! what differs between dialects (names, words, status codes) is in pure functions of `map` modules that tables test.
 //! Nothing secret is ever part of an answer, a log or a trace.
 
 mod body;
+mod connect;
 pub mod dialect;
 pub mod dialects;
 mod health;
@@ -50,6 +51,7 @@ pub fn router(state: ApiState) -> Router {
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::metrics))
         .route("/media/{token}/{name}", get(media::serve))
+        .merge(connect::routes(&state))
         .layer(CatchPanicLayer::custom(|_| failed()))
         .nest_service("/postpost/api/v1", postpost)
         .nest_service("/api/v1", undivided)

@@ -1,6 +1,7 @@
 //! Every request has a name: the caller's own (`x-request-id`) or one made here. It is in the answer's header, in the
 //! tracing span of everything that the request does, and in the log entries that it leaves.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
@@ -80,6 +81,23 @@ impl<S: Sync> FromRequestParts<S> for RequestId {
     }
 }
 
+/// The path as it may stand in a log. A connection page's token is all that it takes to use the page, so it is left out;
+/// queries, where platforms put codes and states, are never logged at all.
+fn logged(path: &str) -> Cow<'_, str> {
+    let Some(rest) = path.trim_start_matches('/').strip_prefix("connect/") else {
+        return Cow::Borrowed(path);
+    };
+    if matches!(rest, "callback" | "client-metadata.json") {
+        return Cow::Borrowed(path);
+    }
+    // Only words of ours are kept, wherever they stand: a mistyped address may have its token anywhere.
+    let kept = rest.split('/').map(|step| match step {
+        "choose" | "start" | "disconnect" => step,
+        _ => "…",
+    });
+    Cow::Owned(format!("/connect/{}", kept.collect::<Vec<_>>().join("/")))
+}
+
 /// The middleware: names the request, and everything that it does.
 pub(crate) async fn name_request(State(api): State<ApiState>, mut request: Request, next: Next) -> Response {
     let id = request
@@ -87,7 +105,8 @@ pub(crate) async fn name_request(State(api): State<ApiState>, mut request: Reque
         .get(&HEADER)
         .and_then(RequestId::given)
         .unwrap_or_else(|| api.request_ids().make());
-    let span = tracing::info_span!("request", id = %id, method = %request.method(), path = request.uri().path());
+    let path = logged(request.uri().path());
+    let span = tracing::info_span!("request", id = %id, method = %request.method(), path = %path);
     let header = HeaderValue::from_str(id.as_str());
     request.extensions_mut().insert(id);
     let mut response = next.run(request).instrument(span).await;
@@ -117,6 +136,23 @@ mod tests {
         assert!(given(&"x".repeat(64)).is_some());
         for bad in ["", "a b", "ä", &"x".repeat(65)] {
             assert_eq!(given(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_token_of_a_connection_page_is_in_no_logged_path() {
+        for (path, shown) in [
+            ("/connect/s3cret", "/connect/…"),
+            ("/connect/s3cret/start", "/connect/…/start"),
+            ("/connect/s3cret/disconnect", "/connect/…/disconnect"),
+            ("/connect/choose/s3cret", "/connect/choose/…"),
+            ("/connect//s3cret", "/connect/…/…"),
+            ("//connect/s3cret", "/connect/…"),
+            ("/connect/callback", "/connect/callback"),
+            ("/connect/client-metadata.json", "/connect/client-metadata.json"),
+            ("/postpost/api/v1/list-posts", "/postpost/api/v1/list-posts"),
+        ] {
+            assert_eq!(logged(path), shown);
         }
     }
 }

@@ -11,11 +11,8 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request};
 use bytes::Bytes;
 use connectors::http::Http;
-use connectors::{
-    ConnectCtx, Connected, Connector, Credentials, Endpoints, Finding, MediaSource, Preparation, Probe, Registry,
-    SendCtx, Sent,
-};
-use domain::account::{Tokens, User};
+use connectors::{Connector, Endpoints, Finding, MediaSource, Preparation, Probe, Registry, SendCtx, Sent};
+use domain::account::{Identity, Tokens, User};
 use domain::clock::{BoxFut, Clock, ManualClock};
 use domain::content::{Draft, Media};
 use domain::error::PlatformError;
@@ -96,6 +93,8 @@ impl Door {
                 scripts: Arc::clone(&scripts),
             }));
         }
+        crate::connect::testing::add_sign_ins(&mut connectors);
+        let public_url = Url::parse("http://127.0.0.1:4000/").unwrap();
         let engine = Engine::new(engine::Parts {
             store: Arc::new(MemoryStore::new(clock.now(), 7)),
             connectors,
@@ -104,7 +103,10 @@ impl Door {
             http: Http::new(Arc::clone(&shared)).unwrap(),
             clock: shared,
             rng: StdRng::seed_from_u64(7),
-            settings: Settings::default(),
+            settings: Settings {
+                public_url: Some(public_url.clone()),
+                ..Settings::default()
+            },
             points: Arc::new(GoOn),
         })
         .await
@@ -113,7 +115,7 @@ impl Door {
         let key = engine.create_key(owner.id, "").await.unwrap().text.expose().to_owned();
         let state = ApiState::new(Parts {
             engine: engine.clone(),
-            public_url: Url::parse("http://127.0.0.1:4000/").unwrap(),
+            public_url,
             version: "9.9.9",
             links: Arc::new(TestMedia),
             imports: Arc::new(TestMedia),
@@ -152,17 +154,22 @@ impl Door {
             access: SecretText::from("access"),
             refresh: Some(SecretText::from("refresh")),
             expires_at: left.map(|left| self.now() + left),
+            ..Tokens::default()
         };
         let account = AddAccount {
             owner: self.owner.id,
             platform,
-            remote_id: remote_id.to_owned(),
-            username: "ada".to_owned(),
-            display_name: Some("Ada".to_owned()),
-            avatar_url: None,
-            profile_url: None,
-            base_url: None,
+            identity: Identity {
+                remote_id: remote_id.to_owned(),
+                username: "ada".to_owned(),
+                display_name: Some("Ada".to_owned()),
+                avatar_url: None,
+                profile_url: None,
+                base_url: None,
+            },
             tokens,
+            scopes: Vec::new(),
+            missing: Vec::new(),
         };
         self.engine.add_account(account).await.unwrap();
     }
@@ -258,10 +265,6 @@ impl Connector for Scripted {
         true
     }
 
-    fn connect<'a>(&'a self, _: ConnectCtx<'a>, _: &'a Credentials) -> BoxFut<'a, Result<Connected, PlatformError>> {
-        Box::pin(async { unreachable!("tests add accounts whose identity is known") })
-    }
-
     fn prepare<'a>(
         &'a self,
         _: &'a SendCtx<'a>,
@@ -295,14 +298,6 @@ impl Connector for Scripted {
 
     fn check<'a>(&'a self, _: &'a SendCtx<'a>, _: Probe<'a>) -> BoxFut<'a, Result<Finding, PlatformError>> {
         Box::pin(async { Ok(Finding::CannotTell) })
-    }
-
-    fn refresh<'a>(
-        &'a self,
-        _: ConnectCtx<'a>,
-        tokens: &'a Tokens,
-    ) -> Option<BoxFut<'a, Result<Tokens, PlatformError>>> {
-        Some(Box::pin(async { Ok(tokens.clone()) }))
     }
 }
 

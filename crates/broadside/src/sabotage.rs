@@ -6,22 +6,24 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use domain::account::{Account, ApiKey, KeyOwner, Tokens, User};
+use domain::account::{Account, AccountReport, ApiKey, KeyOwner, Tokens, User};
 use domain::clock::BootInstant;
 use domain::error::ErrorSummary;
 use domain::group::PlanEdit;
-use domain::ids::{AccountId, ApiKeyId, GroupId, IntentId, PostId, UserId};
+use domain::ids::{AccountId, ApiKeyId, GroupId, IntentId, LinkId, PostId, SignInId, UserId};
 use domain::intent::{Armed, Claim, IntentState};
 use domain::log::{LogEntry, LogRecord};
 use domain::part::{Part, RemotePost};
 use domain::plan::Plan;
+use domain::platform::Platform;
 use domain::post::{Event, PostState};
 use domain::secret::SecretBytes;
 use jiff::{SignedDuration, Timestamp};
 use store::{
-    AccountNote, Backlog, ClaimAsk, Claimed, CommitStats, Created, Error, Evidence, Group, GroupPage, GroupQuery,
-    Installation, NewAccount, NewGroup, NewIntent, Orphans, PostCount, Reach, Release, RequestKey, Resolution, Result,
-    Settled, Settlement, Store, Work,
+    AccountLogQuery, AccountNote, Backlog, ClaimAsk, Claimed, CommitStats, ConnectLink, Created, Error, Evidence,
+    Group, GroupPage, GroupQuery, Installation, InstanceApp, NewAccount, NewGroup, NewIntent, NewSignIn, Orphans,
+    PostCount, Reach, Refreshed, Release, RequestKey, Resolution, Result, Settled, Settlement, SignInRow, Store,
+    TakeRefused, UnfinishedRefresh, Verification, Work,
 };
 
 /// What is done wrong.
@@ -247,10 +249,100 @@ impl Store for Saboteur {
         &self,
         account: AccountId,
         version: u32,
-        tokens: Option<Tokens>,
+        end: Refreshed,
+        refresh_at: Option<Timestamp>,
         log: LogEntry,
     ) -> Result<()> {
-        self.inner.finish_refresh(account, version, tokens, log).await
+        self.inner.finish_refresh(account, version, end, refresh_at, log).await
+    }
+
+    async fn put_off_refresh(
+        &self,
+        account: AccountId,
+        refresh_at: Option<Timestamp>,
+        log: Option<LogEntry>,
+    ) -> Result<()> {
+        self.inner.put_off_refresh(account, refresh_at, log).await
+    }
+
+    async fn refreshes_due(&self, now: Timestamp, limit: u32) -> Result<Vec<Account>> {
+        self.inner.refreshes_due(now, limit).await
+    }
+
+    async fn next_refresh(&self) -> Result<Option<Timestamp>> {
+        self.inner.next_refresh().await
+    }
+
+    async fn unfinished_refresh(&self, account: AccountId) -> Result<Option<UnfinishedRefresh>> {
+        self.inner.unfinished_refresh(account).await
+    }
+
+    async fn has_open_intents(&self, account: AccountId) -> Result<bool> {
+        self.inner.has_open_intents(account).await
+    }
+
+    async fn verify_account(&self, account: AccountId, verification: Verification, log: LogEntry) -> Result<Account> {
+        self.inner.verify_account(account, verification, log).await
+    }
+
+    async fn account_reports(&self, reach: &Reach, now: Timestamp, limit: u32) -> Result<Vec<AccountReport>> {
+        self.inner.account_reports(reach, now, limit).await
+    }
+
+    async fn log_connection(&self, reach: &Reach, log: LogEntry) -> Result<()> {
+        self.inner.log_connection(reach, log).await
+    }
+
+    async fn account_log(&self, reach: &Reach, query: AccountLogQuery) -> Result<Vec<LogRecord>> {
+        self.inner.account_log(reach, query).await
+    }
+
+    async fn begin_sign_in(&self, sign_in: NewSignIn) -> Result<()> {
+        self.inner.begin_sign_in(sign_in).await
+    }
+
+    async fn take_sign_in(
+        &self,
+        secret_hash: [u8; 32],
+        now: Timestamp,
+    ) -> Result<std::result::Result<SignInRow, TakeRefused>> {
+        self.inner.take_sign_in(secret_hash, now).await
+    }
+
+    async fn peek_sign_in(&self, secret_hash: [u8; 32], now: Timestamp) -> Result<Option<SignInRow>> {
+        self.inner.peek_sign_in(secret_hash, now).await
+    }
+
+    async fn offer_choice(
+        &self,
+        sign_in: SignInId,
+        new_secret_hash: [u8; 32],
+        memory: SecretBytes,
+        expires_at: Timestamp,
+    ) -> Result<()> {
+        self.inner
+            .offer_choice(sign_in, new_secret_hash, memory, expires_at)
+            .await
+    }
+
+    async fn add_link(&self, link: ConnectLink, token_hash: [u8; 32]) -> Result<()> {
+        self.inner.add_link(link, token_hash).await
+    }
+
+    async fn link(&self, token_hash: [u8; 32]) -> Result<Option<ConnectLink>> {
+        self.inner.link(token_hash).await
+    }
+
+    async fn revoke_link(&self, reach: &Reach, link: LinkId, at: Timestamp) -> Result<()> {
+        self.inner.revoke_link(reach, link, at).await
+    }
+
+    async fn remember_app(&self, platform: Platform, origin: &str, app: InstanceApp) -> Result<()> {
+        self.inner.remember_app(platform, origin, app).await
+    }
+
+    async fn app(&self, platform: Platform, origin: &str) -> Result<Option<InstanceApp>> {
+        self.inner.app(platform, origin).await
     }
 
     async fn create_group(&self, group: NewGroup, request: Option<RequestKey>) -> Result<Created> {
@@ -271,6 +363,10 @@ impl Store for Saboteur {
 
     async fn delete_group(&self, reach: &Reach, group: GroupId, at: Timestamp, log: LogEntry) -> Result<()> {
         self.inner.delete_group(reach, group, at, log).await
+    }
+
+    async fn post_group(&self, reach: &Reach, post: PostId) -> Result<Option<GroupId>> {
+        self.inner.post_group(reach, post).await
     }
 
     async fn group_log(&self, reach: &Reach, group: GroupId, limit: u32) -> Result<Vec<LogRecord>> {

@@ -1,27 +1,23 @@
 //! Answers requests. The only place that turns them into commands of the engine.
 
-use connectors::Credentials;
-use domain::account::{Account, AccountHealth, User};
+use domain::account::{Account, User};
 use domain::content::{Content, PartContent};
-use domain::ids::{AccountId, ApiKeyId, GroupId, PostId};
+use domain::ids::{ApiKeyId, GroupId, PostId};
 use domain::plan::Plan;
-use domain::platform::Platform;
 use engine::Engine;
 use engine::commands::{CreateGroup, Target};
-use jiff::{SignedDuration, Timestamp};
 use store::{Group, GroupOrder, GroupQuery, Reach};
 
-use super::protocol::{Health, Hush, NewPost, PlatformHealth, Refusal, Reply, Request, UserView};
+use super::accounts::{self, find_account};
+use super::health;
+use super::protocol::{Hush, NewPost, PlanChange, Refusal, Reply, Request, UserView};
 use super::view::GroupView;
 use crate::wiring::Site;
 
 /// The user that the first key of an empty installation belongs to.
 const FIRST_USER: &str = "me";
 
-/// How many groups are looked through for a post's id.
-const SEARCHED_MAX: u64 = 2_000;
-
-type Answer = Result<Reply, Refusal>;
+pub(super) type Answer = Result<Reply, Refusal>;
 
 /// Answers one request.
 ///
@@ -37,43 +33,18 @@ pub async fn handle(site: &Site, request: Request) -> Answer {
         }),
         Request::UserAdd { name } => Ok(Reply::User(view(engine.create_user(&name, Plan::default()).await?))),
         Request::UserList => Ok(Reply::Users(engine.users().await?.into_iter().map(view).collect())),
+        Request::UserPlan { name, change } => change_plan(engine, &name, change).await,
         Request::UserRemove { name } => {
             let user = named(engine, &name).await?;
             engine.remove_user(user.id).await?;
             Ok(Reply::Done)
         }
-        Request::AccountAdd {
-            user,
-            platform,
-            base_url,
-            token,
-            refresh_token,
-            identifier,
-            password,
-        } => {
-            let credentials = Credentials {
-                token: token.map(|hush| hush.0),
-                refresh: refresh_token.map(|hush| hush.0),
-                identifier,
-                password: password.map(|hush| hush.0),
-            };
-            let user = the_user(engine, user.as_deref()).await?;
-            Ok(Reply::Account(
-                engine
-                    .connect_account(user.id, platform, base_url.as_deref(), &credentials)
-                    .await?,
-            ))
-        }
-        Request::AccountList { user } => {
-            let reach = reach(engine, user.as_deref()).await?;
-            Ok(Reply::Accounts(engine.accounts(&reach).await?))
-        }
-        Request::AccountRemove { user, account } => {
-            let reach = reach(engine, user.as_deref()).await?;
-            let account = find_account(&engine.accounts(&reach).await?, &account)?.id;
-            engine.remove_account(&reach, account).await?;
-            Ok(Reply::Done)
-        }
+        request @ (Request::AccountAdd { .. }
+        | Request::AccountConnect { .. }
+        | Request::AccountCheck { .. }
+        | Request::AccountList { .. }
+        | Request::AccountLog { .. }
+        | Request::AccountRemove { .. }) => accounts::handle(site, request).await,
         Request::KeyCreate { user, name, import } => create_key(engine, user.as_deref(), &name, import).await,
         Request::KeyList { user } => {
             let user = the_user(engine, user.as_deref()).await?;
@@ -85,7 +56,7 @@ pub async fn handle(site: &Site, request: Request) -> Answer {
         Request::Post(post) => create_post(engine, post).await,
         Request::Posts { user, limit } => {
             let page = engine
-                .list_groups(&reach(engine, user.as_deref()).await?, newest(0, limit.clamp(1, 100)))
+                .list_groups(&reach(engine, user.as_deref()).await?, newest(limit.clamp(1, 100)))
                 .await?;
             Ok(Reply::Groups {
                 groups: page.groups.iter().map(GroupView::from).collect(),
@@ -99,7 +70,7 @@ pub async fn handle(site: &Site, request: Request) -> Answer {
         Request::Logs { user, id, limit } => logs(engine, user.as_deref(), id.as_deref(), limit.clamp(1, 1_000)).await,
         Request::Retry { user, id } => retry(engine, user.as_deref(), &id).await,
         Request::Resolve { user, id, published } => resolve(engine, user.as_deref(), &id, published).await,
-        Request::Health => health(site).await,
+        Request::Health => health::health(site).await,
         Request::SecretsStatus => secrets(site).await,
         Request::SecretsRotate => {
             site.rotate_secrets()
@@ -115,8 +86,26 @@ fn view(user: User) -> UserView {
         id: user.id,
         name: user.name,
         plan: user.plan.name,
+        api_access: user.plan.api_access,
+        mcp_access: user.plan.mcp_access,
+        workspaces: user.plan.workspaces,
         created_at: user.created_at,
     }
+}
+
+async fn change_plan(engine: &Engine, name: &str, change: PlanChange) -> Answer {
+    let mut user = named(engine, name).await?;
+    let plan = Plan {
+        name: change.name.unwrap_or_else(|| user.plan.name.clone()),
+        api_access: change.api_access.unwrap_or(user.plan.api_access),
+        mcp_access: change.mcp_access.unwrap_or(user.plan.mcp_access),
+        workspaces: change.workspaces.unwrap_or(user.plan.workspaces),
+    };
+    if plan != user.plan {
+        engine.set_plan(user.id, plan.clone()).await?;
+        user.plan = plan;
+    }
+    Ok(Reply::User(view(user)))
 }
 
 async fn named(engine: &Engine, name: &str) -> Result<User, Refusal> {
@@ -149,35 +138,10 @@ pub(crate) async fn the_user(engine: &Engine, name: Option<&str>) -> Result<User
     }
 }
 
-async fn reach(engine: &Engine, user: Option<&str>) -> Result<Reach, Refusal> {
+pub(super) async fn reach(engine: &Engine, user: Option<&str>) -> Result<Reach, Refusal> {
     Ok(Reach {
         owner: the_user(engine, user).await?.id,
     })
-}
-
-/// The account that `platform:name`, `platform:remote id` or an id means.
-fn find_account<'a>(accounts: &'a [Account], text: &str) -> Result<&'a Account, Refusal> {
-    let unknown = || {
-        Refusal::new("not_found", format!("there is no account '{text}'")).next("`broadside account list` shows them")
-    };
-    if let Ok(id) = text.parse::<AccountId>() {
-        return accounts.iter().find(|account| account.id == id).ok_or_else(unknown);
-    }
-    let (word, name) = text
-        .split_once(':')
-        .map_or((text, None), |(word, name)| (word, Some(name)));
-    let platform: Platform = word.parse().map_err(|_| unknown())?;
-    let is_meant = |account: &&Account| {
-        account.platform == platform
-            && name.is_none_or(|name| account.username == name.trim_start_matches('@') || account.remote_id == name)
-    };
-    let mut found = accounts.iter().filter(is_meant);
-    match (found.next(), found.next()) {
-        (Some(account), None) => Ok(account),
-        (None, _) => Err(unknown()),
-        (Some(_), Some(_)) => Err(Refusal::new("ambiguous", format!("'{text}' could be several accounts"))
-            .next("name one as platform:name; `broadside account list` shows them")),
-    }
 }
 
 async fn create_key(engine: &Engine, user: Option<&str>, name: &str, import: Option<Hush>) -> Answer {
@@ -264,11 +228,11 @@ async fn create_post(engine: &Engine, post: NewPost) -> Answer {
 fn target(account: &Account) -> Target {
     Target {
         platform: account.platform,
-        remote_id: account.remote_id.clone(),
+        remote_id: account.identity.remote_id.clone(),
     }
 }
 
-fn newest(offset: u64, limit: u32) -> GroupQuery {
+fn newest(limit: u32) -> GroupQuery {
     GroupQuery {
         masks: None,
         platforms: Vec::new(),
@@ -276,7 +240,7 @@ fn newest(offset: u64, limit: u32) -> GroupQuery {
         planned_to: None,
         order: GroupOrder::Created,
         descending: true,
-        offset,
+        offset: 0,
         limit,
     }
 }
@@ -289,23 +253,7 @@ async fn find_group(engine: &Engine, reach: &Reach, text: &str) -> Result<Group,
         other => return Ok(other?),
     }
     let post = text.parse::<PostId>().map_err(|_| wrong())?;
-    let mut offset = 0;
-    while offset < SEARCHED_MAX {
-        let page = engine.list_groups(reach, newest(offset, 100)).await?;
-        offset += 100;
-        let is_last = page.groups.len() < 100;
-        if let Some(group) = page
-            .groups
-            .into_iter()
-            .find(|group| group.posts.iter().any(|one| one.id == post))
-        {
-            return Ok(group);
-        }
-        if is_last {
-            break;
-        }
-    }
-    Err(engine::Error::NotFound.into())
+    Ok(engine.group_of_post(reach, post).await?)
 }
 
 async fn logs(engine: &Engine, user: Option<&str>, id: Option<&str>, limit: u32) -> Answer {
@@ -360,67 +308,6 @@ async fn resolve(engine: &Engine, user: Option<&str>, id: &str, published: Optio
         None => engine.resolve_send_again(&reach, post).await?,
     };
     Ok(Reply::Group(GroupView::from(&group)))
-}
-
-async fn health(site: &Site) -> Answer {
-    let engine = &site.engine;
-    let now = engine.clock().now();
-    let backlog = engine.backlog().await?;
-    let users = engine.users().await?;
-    let mut accounts = Vec::new();
-    for user in &users {
-        accounts.extend(engine.accounts(&Reach { owner: user.id }).await?);
-    }
-    let of = |platform, wanted: &dyn Fn(&Account) -> bool| {
-        let count = accounts
-            .iter()
-            .filter(|account: &&Account| account.platform == platform && wanted(account))
-            .count();
-        u32::try_from(count).unwrap_or(u32::MAX)
-    };
-    let ready = engine.platforms();
-    let platforms = Platform::ALL.iter().map(|platform| PlatformHealth {
-        platform: *platform,
-        connector: ready.contains(platform),
-        accounts: of(*platform, &|_| true),
-        reconnect: of(*platform, &|account| account.health == AccountHealth::ReconnectNeeded),
-        missing: missing(site, &accounts, *platform, now),
-    });
-    Ok(Reply::Health(Health {
-        now,
-        due: backlog.due,
-        warning: backlog.warning(now, engine.settings().watchdog_after),
-        database: site.check_database().await.err().map(|error| format!("{error:#}")),
-        users: u32::try_from(users.len()).unwrap_or(u32::MAX),
-        platforms: platforms.collect(),
-    }))
-}
-
-/// What keeps a platform that is used from being published to.
-fn missing(site: &Site, accounts: &[Account], platform: Platform, now: Timestamp) -> Option<String> {
-    let of_platform = || accounts.iter().filter(|account| account.platform == platform);
-    let first = of_platform().next()?;
-    if !site.engine.platforms().contains(&platform) {
-        return Some(format!("this server cannot publish to {} yet", platform.name()));
-    }
-    if let Some(account) = of_platform().find(|account| account.health == AccountHealth::ReconnectNeeded) {
-        return Some(format!(
-            "connect {} again with `broadside account add --platform {platform}`",
-            account.username
-        ));
-    }
-    let soon = now.saturating_add(SignedDuration::from_hours(24 * 7)).unwrap_or(now);
-    let ends = |account: &&Account| account.token_expires_at.is_some_and(|at| at < soon);
-    let has_app = site.engine.endpoints().apps.contains_key(&platform);
-    // Only these exchange refresh tokens with the app's own credentials.
-    let needs_app = matches!(platform, Platform::X);
-    if needs_app && !has_app && of_platform().any(|account| ends(&account)) {
-        return Some(format!(
-            "the token of {} ends soon, and without platforms.{platform}.client_id it cannot be renewed",
-            first.username
-        ));
-    }
-    None
 }
 
 async fn secrets(site: &Site) -> Answer {

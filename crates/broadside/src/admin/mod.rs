@@ -3,8 +3,10 @@
 //! [`Request`]s are answered by [`handle()`] alone. A running server answers them over a unix socket in its data
 //! directory; without one the command opens the store itself and calls the same function.
 
+mod accounts;
 mod door;
 mod handle;
+mod health;
 pub mod protocol;
 mod socket;
 pub mod view;
@@ -13,6 +15,7 @@ pub use door::Door;
 pub(crate) use door::unexpected;
 pub use handle::handle;
 pub(crate) use handle::the_user;
+pub use health::sunsets;
 pub use protocol::{Refusal, Reply, Request};
 #[cfg(feature = "sandbox")]
 pub(crate) use socket::read_line;

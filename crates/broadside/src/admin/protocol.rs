@@ -6,10 +6,10 @@ use domain::ids::UserId;
 use domain::log::LogRecord;
 use domain::platform::Platform;
 use domain::secret::SecretText;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::view::GroupView;
+use super::view::{AccountView, CheckView, GroupView, LinkView};
 
 /// The longest request or answer line, in bytes.
 pub const LINE_BYTES_MAX: usize = 4 * 1_024 * 1_024;
@@ -51,6 +51,14 @@ pub enum Request {
     },
     /// Lists users.
     UserList,
+    /// What a user may do, and changes to it.
+    UserPlan {
+        /// Its name.
+        name: String,
+        /// What is to be different.
+        #[serde(default)]
+        change: PlanChange,
+    },
     /// Removes a user with everything it has.
     UserRemove {
         /// Its name.
@@ -72,11 +80,45 @@ pub enum Request {
         identifier: Option<String>,
         /// An app password.
         password: Option<Hush>,
+        /// When the token ends, where that is known.
+        #[serde(default)]
+        expires_at: Option<Timestamp>,
     },
-    /// Lists accounts.
-    AccountList {
+    /// Makes a page on which accounts are connected with a browser.
+    AccountConnect {
+        /// Whose they will be.
+        user: Option<String>,
+        /// The platforms that the page offers; empty for all that are ready.
+        platforms: Vec<Platform>,
+        /// The account that is to be connected again: the page offers its platform alone.
+        account: Option<String>,
+        /// Where the page leads back to.
+        return_to: Option<String>,
+        /// How long it works.
+        expires_in: Option<SignedDuration>,
+    },
+    /// Asks the platform what an account is and may do.
+    AccountCheck {
         /// Whose.
         user: Option<String>,
+        /// `platform:name`, or its id.
+        account: String,
+    },
+    /// Lists accounts and how they are doing.
+    AccountList {
+        /// Whose; absent means everybody's.
+        user: Option<String>,
+    },
+    /// The history of connections, newest first.
+    AccountLog {
+        /// Whose.
+        user: Option<String>,
+        /// Of this account alone.
+        account: Option<String>,
+        /// Of this platform alone.
+        platform: Option<Platform>,
+        /// At most so many (100).
+        limit: u32,
     },
     /// Disconnects an account.
     AccountRemove {
@@ -193,6 +235,20 @@ pub struct NewPost {
     pub at: Option<Timestamp>,
 }
 
+/// Changes to a plan; what is absent stays.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PlanChange {
+    /// The plan's name, for display.
+    pub name: Option<String>,
+    /// Whether the user's API keys are accepted.
+    pub api_access: Option<bool>,
+    /// Whether calls that say they come from an MCP server are accepted.
+    pub mcp_access: Option<bool>,
+    /// Whether the user may act for users that it manages.
+    pub workspaces: Option<bool>,
+}
+
 /// A user as it is listed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct UserView {
@@ -202,6 +258,12 @@ pub struct UserView {
     pub name: String,
     /// Its plan's name.
     pub plan: String,
+    /// Whether its API keys are accepted.
+    pub api_access: bool,
+    /// Whether calls that say they come from an MCP server are accepted.
+    pub mcp_access: bool,
+    /// Whether it may act for users that it manages.
+    pub workspaces: bool,
     /// Since when.
     pub created_at: Timestamp,
 }
@@ -213,11 +275,17 @@ pub struct PlatformHealth {
     pub platform: Platform,
     /// Whether this server has a connector for it.
     pub connector: bool,
+    /// Whether people can connect accounts.
+    pub connectable: bool,
+    /// What the operator must configure before they can, in words.
+    pub unready: Option<String>,
+    /// What is near its end at the platform, in words: a version of its API.
+    pub sunset: Option<String>,
     /// Connected accounts.
     pub accounts: u32,
     /// Accounts that a person must connect again.
     pub reconnect: u32,
-    /// What is missing, if anything.
+    /// What keeps connected accounts from publishing, if anything.
     pub missing: Option<String>,
 }
 
@@ -258,9 +326,13 @@ pub enum Reply {
     /// Users.
     Users(Vec<UserView>),
     /// An account.
-    Account(Account),
+    Account(Box<Account>),
     /// Accounts.
-    Accounts(Vec<Account>),
+    Accounts(Vec<AccountView>),
+    /// What a check came to.
+    Check(Box<CheckView>),
+    /// A page on which accounts are connected.
+    Link(LinkView),
     /// A key just made, with its text.
     NewKey {
         /// The key.

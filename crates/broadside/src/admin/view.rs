@@ -1,5 +1,6 @@
-//! Groups and posts as the command line shows them.
+//! Groups, posts and accounts as the command line shows them.
 
+use domain::account::{Account, AccountReport};
 use domain::error::ErrorSummary;
 use domain::ids::{GroupId, PostId};
 use domain::platform::Platform;
@@ -7,6 +8,8 @@ use domain::post::PostState;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::Group;
+
+use super::protocol::Hush;
 
 /// A group.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -115,8 +118,8 @@ impl PostView {
         Some(match self.status.as_str() {
             "failed" => match self.error.as_ref().map(|error| error.kind) {
                 Some(domain::error::ErrorKind::Auth | domain::error::ErrorKind::AccountGone) => format!(
-                    "connect the account again with `broadside account add --platform {}`, then `broadside retry {id}`",
-                    self.platform
+                    "connect the account again with `broadside account reconnect {}:{}`, then `broadside retry {id}`",
+                    self.platform, self.account
                 ),
                 _ => format!("`broadside retry {id}`"),
             },
@@ -127,4 +130,65 @@ impl PostView {
             _ => return None,
         })
     }
+}
+
+/// An account with whose it is and how it is doing.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AccountView {
+    /// Its user's name.
+    pub user: String,
+    /// The account.
+    #[serde(flatten)]
+    pub account: Account,
+    /// Whether its tokens can be exchanged without a person.
+    pub refreshable: bool,
+    /// When it needs a person again; `None` when nothing ends by itself.
+    pub token_ends_at: Option<Timestamp>,
+    /// Posts that failed in the last seven days.
+    pub failures_7d: u32,
+    /// Posts that went out in the last seven days.
+    pub successes_7d: u32,
+    /// Posts that are scheduled or wait for another try.
+    pub due: u32,
+}
+
+impl AccountView {
+    /// The report on an account of the user of this name.
+    #[must_use]
+    pub fn new(user: &str, report: AccountReport) -> Self {
+        Self {
+            user: user.to_owned(),
+            account: report.account,
+            refreshable: report.refreshable,
+            token_ends_at: report.token_ends_at,
+            failures_7d: report.failures_7d,
+            successes_7d: report.successes_7d,
+            due: report.due,
+        }
+    }
+}
+
+/// What asking about an account came to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CheckView {
+    /// The account as it is known now.
+    #[serde(flatten)]
+    pub account: AccountView,
+    /// Why its platform could not be asked.
+    pub problem: Option<String>,
+}
+
+/// A page on which accounts are connected.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LinkView {
+    /// Its address, which is all that it takes to use it.
+    pub url: Hush,
+    /// Whose accounts it connects.
+    pub user: String,
+    /// The platforms that it offers; empty for all that are ready.
+    pub platforms: Vec<Platform>,
+    /// Until when it works.
+    pub expires_at: Timestamp,
+    /// Whether a server runs that answers there.
+    pub serving: bool,
 }

@@ -126,6 +126,7 @@ fn introduce(context: &Context, stage: &Stage, dir: &Path) {
         stage.key.expose()
     ));
     out.line(&format!("  platforms  {}", stage.sandbox.base_url()));
+    out.line(&format!("  connect    {}", stage.connect_url.expose()));
     out.line(&format!("  data       {}", dir.display()));
     out.line(&out.toned(
         Tone::Faint,

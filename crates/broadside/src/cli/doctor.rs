@@ -11,7 +11,7 @@ use store::sqlite::{DATABASE_FILE, KEY_FILE};
 
 use super::Context;
 use super::output::{Output, Tone};
-use crate::admin::protocol::Health;
+use crate::admin::protocol::{Health, PlatformHealth};
 use crate::admin::{Door, Reply, Request, unexpected};
 use crate::config::Config;
 
@@ -158,18 +158,40 @@ async fn look_inside(door: &Door, now: Timestamp) -> anyhow::Result<Vec<Finding>
             "none yet; next: broadside key create",
         ));
     }
-    for platform in &health.platforms {
-        let word = platform.platform.word();
-        found.push(match (&platform.missing, platform.accounts) {
-            (Some(missing), _) => Finding::new(word, Verdict::Warning, missing.as_str()),
-            (None, 0) if platform.connector => {
-                Finding::fine(word, format!("ready; next: broadside account add --platform {word}"))
-            }
-            (None, 0) => continue,
-            (None, n) => Finding::fine(word, format!("{n} connected")),
-        });
-    }
+    found.extend(health.platforms.iter().flat_map(look_at_platform));
     Ok(found)
+}
+
+/// Whether people can connect accounts of a platform, whether the connected ones work, and what comes to an end there.
+fn look_at_platform(health: &PlatformHealth) -> Vec<Finding> {
+    let word = health.platform.word();
+    let mut found = Vec::new();
+    found.push(match (&health.missing, &health.unready, health.accounts) {
+        (Some(missing), ..) => Finding::new(word, Verdict::Warning, missing.as_str()),
+        // Connected accounts go on working without an app, until their tokens end.
+        (None, Some(unready), 1..) => Finding::new(
+            word,
+            Verdict::Warning,
+            format!("{} connected; {unready}", health.accounts),
+        ),
+        (None, Some(unready), 0) => Finding::fine(word, format!("not set up: {unready}")),
+        (None, None, 0) if health.connectable => {
+            let publishes = if health.connector {
+                ""
+            } else {
+                "; this server cannot publish to it yet"
+            };
+            Finding::fine(
+                word,
+                format!("ready{publishes}; next: broadside account connect {word}"),
+            )
+        }
+        (None, None, 0) => Finding::fine(word, "this server cannot connect it yet"),
+        (None, None, n) => Finding::fine(word, format!("{n} connected")),
+    });
+    let sunset = health.sunset.as_deref();
+    found.extend(sunset.map(|sunset| Finding::new(word, Verdict::Warning, sunset)));
+    found
 }
 
 fn look_at_clock(health: &Health, now: Timestamp) -> Finding {
@@ -194,7 +216,8 @@ fn look_at_clock(health: &Health, now: Timestamp) -> Finding {
 
 fn look_at_public_url(config: &Config) -> Finding {
     let what = "public_url";
-    let for_whom = "platforms that fetch media themselves (Instagram) cannot reach it";
+    let for_whom = "platforms that fetch media themselves (Instagram) cannot reach it, and browsers elsewhere do not come back \
+                    from sign-ins";
     let Some(url) = &config.server.public_url else {
         let told = format!(
             "unset, so links lead to {}; {for_whom}; next: set server.public_url",
@@ -218,7 +241,10 @@ fn look_at_public_url(config: &Config) -> Finding {
         Finding::new(
             what,
             Verdict::Warning,
-            format!("{url} is plain http; keys and media cross the network in the clear"),
+            format!(
+                "{url} is plain http; keys, connection pages and media cross the network in the clear, and most platforms \
+                 refuse such a redirect address"
+            ),
         )
     } else {
         Finding::fine(what, url.to_string())

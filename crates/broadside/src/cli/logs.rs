@@ -37,13 +37,18 @@ impl Logs {
             // They come newest first; people read downwards.
             records.reverse();
         }
-        for record in &records {
-            context.out.show(record, || line(context.out, record));
-        }
-        if records.is_empty() {
-            context.out.note("nothing happened yet");
-        }
+        print(context.out, &records);
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Prints entries, one a line.
+pub(super) fn print(out: Output, records: &[LogRecord]) {
+    for record in records {
+        out.show(record, || line(out, record));
+    }
+    if records.is_empty() {
+        out.note("nothing happened yet");
     }
 }
 

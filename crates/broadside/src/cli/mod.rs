@@ -8,6 +8,7 @@ mod demo;
 mod doctor;
 #[cfg(feature = "sandbox")]
 mod fixtures;
+mod import;
 mod key;
 mod logs;
 mod migrate;
@@ -70,12 +71,14 @@ struct Global {
 enum Command {
     /// Runs the server: API, publisher, housekeeping
     Serve(serve::Serve),
-    /// Adds, lists and removes users
+    /// Adds, lists and removes users, and says what they may do
     #[command(subcommand)]
     User(user::User),
-    /// Connects, lists and disconnects social accounts
+    /// Connects, checks, lists and disconnects social accounts
     #[command(subcommand)]
     Account(account::Account),
+    /// Connects the accounts of a file
+    ImportCredentials(import::Import),
     /// Makes, lists and revokes API keys
     #[command(subcommand)]
     Key(key::Key),
@@ -186,6 +189,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(serve) => serve.run(&context).await,
         Command::User(user) => user.run(&context).await,
         Command::Account(account) => account.run(&context).await,
+        Command::ImportCredentials(import) => import.run(&context).await,
         Command::Key(key) => key.run(&context).await,
         Command::Post(post) => post.run(&context).await,
         Command::Posts(posts) => posts.run(&context).await,

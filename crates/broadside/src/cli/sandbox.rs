@@ -150,11 +150,9 @@ impl Ask {
                     .context("--script")?
                     .unwrap_or_default();
                 let new = NewSandboxAccount {
-                    platform,
-                    handle,
                     remote_id,
-                    stand_in: false,
                     script,
+                    ..NewSandboxAccount::new(platform, &handle)
                 };
                 let request = http.reading(Method::POST, &url(&at, "accounts")).json(&new);
                 let seed: AccountSeed = serde_json::from_value(ask(&http, request).await?)?;

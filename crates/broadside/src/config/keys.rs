@@ -28,6 +28,7 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("publisher.processing_max", Kind::Text),
     ("publisher.watchdog_after", Kind::Text),
     ("publisher.drain", Kind::Text),
+    ("accounts.reconnect_grace", Kind::Text),
     ("media.allow", Kind::List),
     ("media.image_bytes_max", Kind::Number),
     ("media.video_bytes_max", Kind::Number),
@@ -36,6 +37,7 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("platforms.*.client_id", Kind::Text),
     ("platforms.*.client_secret", Kind::Text),
     ("platforms.*.client_secret_file", Kind::Text),
+    ("platforms.*.scopes", Kind::List),
 ];
 
 /// The kind of the setting at this path; `None` when there is no such setting.

@@ -34,6 +34,8 @@ pub struct Config {
     pub log: Log,
     /// The publisher.
     pub publisher: Publisher,
+    /// Connected accounts.
+    pub accounts: Accounts,
     /// Media.
     pub media: Media,
     /// Webhooks.
@@ -104,6 +106,14 @@ pub struct Publisher {
     pub drain: SignedDuration,
 }
 
+/// Section `accounts`.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Accounts {
+    /// How long a due post waits for somebody to connect its account again; zero makes it fail at once.
+    pub reconnect_grace: SignedDuration,
+}
+
 /// Section `media`.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -145,6 +155,9 @@ pub struct PlatformConfig {
     /// A file that holds the app's secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_secret_file: Option<PathBuf>,
+    /// Scopes to ask for beyond the usual ones: what the platform approved the app for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<String>,
 }
 
 fn hidden<S: Serializer>(_: &Option<SecretText>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -224,6 +237,10 @@ impl Config {
         for (path, time) in times {
             ensure!(time >= SignedDuration::from_secs(1), "{path} must be at least a second");
         }
+        ensure!(
+            !self.accounts.reconnect_grace.is_negative(),
+            "accounts.reconnect_grace must not be negative"
+        );
         if let Some(url) = &self.server.public_url {
             ensure!(
                 matches!(url.scheme(), "http" | "https"),
@@ -234,6 +251,11 @@ impl Config {
             ensure!(
                 settings.client_secret.is_none() || settings.client_secret_file.is_none(),
                 "platforms.{platform} has both client_secret and client_secret_file; keep one"
+            );
+            ensure!(
+                settings.client_id.is_some()
+                    || (settings.client_secret.is_none() && settings.client_secret_file.is_none()),
+                "platforms.{platform} has a secret without client_id; set both"
             );
         }
         Ok(())

@@ -32,6 +32,7 @@ fn the_defaults_are_a_whole_configuration_and_agree_with_the_engines() {
     assert_eq!(config.publisher.processing_max, engine.processing_max);
     assert_eq!(config.publisher.watchdog_after, engine.watchdog_after);
     assert_eq!(config.publisher.drain, engine.drain);
+    assert_eq!(config.accounts.reconnect_grace, engine.reconnect_grace);
 }
 
 #[test]
@@ -104,4 +105,24 @@ fn what_cannot_be_meant_is_refused() {
             "{text}"
         );
     }
+}
+
+#[test]
+fn an_apps_secret_without_its_id_is_refused_and_scopes_can_be_added() {
+    let flags = flags_with_file("half", "[platforms.linkedin]\nclient_secret = \"hush\"\n");
+    let error = format!("{:#}", Config::assemble(&flags, none()).unwrap_err());
+    assert!(
+        error.contains("platforms.linkedin") && !error.contains("hush"),
+        "{error}"
+    );
+    let text = "[platforms.linkedin]\nscopes = [\"w_organization_social\"]\n[accounts]\nreconnect_grace = \"2h\"\n";
+    let config = Config::assemble(&flags_with_file("scopes", text), none()).unwrap();
+    assert_eq!(config.platforms[&Platform::LinkedIn].scopes, ["w_organization_social"]);
+    assert_eq!(config.accounts.reconnect_grace, SignedDuration::from_hours(2));
+    let scopes = env("BROADSIDE_PLATFORMS__TIKTOK__SCOPES", "video.upload, video.list");
+    let config = Config::assemble(&Flags::default(), scopes).unwrap();
+    assert_eq!(
+        config.platforms[&Platform::TikTok].scopes,
+        ["video.upload", "video.list"]
+    );
 }

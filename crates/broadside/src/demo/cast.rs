@@ -6,6 +6,7 @@ use sandbox::{Class, Fault, NewSandboxAccount, Rule};
 use serde::Serialize;
 
 use crate::admin::view::PostView;
+use crate::wiring::platforms;
 
 /// How an account's platform treats its posts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -63,6 +64,9 @@ pub const CAST: &[Role] = &[
     role(Platform::Mastodon, Behaviour::Ok, "ada", "109000000000000001"),
     role(Platform::Telegram, Behaviour::Ok, "ada_channel", "-1001000000001"),
     role(Platform::Instagram, Behaviour::Ok, "ada", "17841400000000001"),
+    role(Platform::LinkedIn, Behaviour::Ok, "ada", "AdaDemo001"),
+    role(Platform::Facebook, Behaviour::Ok, "ada", "104000000000001"),
+    role(Platform::Threads, Behaviour::Ok, "ada", "17841400000000002"),
     role(Platform::X, Behaviour::FailsOnce, "fails_once", "1000000000000000002"),
     role(
         Platform::X,
@@ -106,6 +110,7 @@ impl Role {
     pub fn account(&self) -> NewSandboxAccount {
         let mut new = NewSandboxAccount::new(self.platform, self.handle).with_script(self.behaviour.script());
         new.remote_id = Some(self.remote_id.to_owned());
+        new.stand_in = !platforms().contains(&self.platform);
         new
     }
 }

@@ -24,6 +24,8 @@ struct Ready {
     read_only_keys: BTreeMap<&'static str, String>,
     accounts: Vec<ReadyAccount>,
     sample_media: BTreeMap<&'static str, String>,
+    /// The page on which more accounts are connected.
+    connect_url: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -77,6 +79,7 @@ impl Stage {
                 .into_iter()
                 .map(|(kind, name)| (kind, self.sandbox.sample_url(name)))
                 .collect(),
+            connect_url: self.connect_url.expose().to_owned(),
             base_url,
         };
         Ok(serde_json::to_string(&ready)?)
@@ -109,7 +112,7 @@ impl Stage {
 /// Compound ids are a platform's word, a hyphen, and the platform's own id.
 fn is_id_of(id: &str, account: &Account) -> bool {
     id.split_once('-')
-        .is_some_and(|(_, remote_id)| remote_id == account.remote_id)
+        .is_some_and(|(_, remote_id)| remote_id == account.identity.remote_id)
 }
 
 /// Puts a file in its place whole: whoever sees it can read all of it.

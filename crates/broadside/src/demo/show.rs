@@ -79,7 +79,7 @@ impl<'a> Show<'a> {
             .collect();
         let target = |(role, account): &&(Role, domain::account::Account)| Target {
             platform: role.platform,
-            remote_id: account.remote_id.clone(),
+            remote_id: account.identity.remote_id.clone(),
         };
         let command = CreateGroup {
             owner: self.stage.user.id,
@@ -143,7 +143,7 @@ impl<'a> Show<'a> {
     async fn report(&self, group: GroupId, post: &PostView, started: Timestamp) -> anyhow::Result<bool> {
         let is_meant = |(role, account): &&(Role, _)| {
             let account: &domain::account::Account = account;
-            role.platform == post.platform && account.remote_id == post.account
+            role.platform == post.platform && account.identity.remote_id == post.account
         };
         let (role, account) = self
             .stage
@@ -153,7 +153,7 @@ impl<'a> Show<'a> {
             .context("a post of nobody's")?;
         let filter = Filter {
             platform: Some(role.platform),
-            account: Some(account.remote_id.clone()),
+            account: Some(account.identity.remote_id.clone()),
             text: Some(self.text.clone()),
         };
         let ended = Ended {

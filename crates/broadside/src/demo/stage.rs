@@ -12,14 +12,16 @@ use domain::plan::Plan;
 use domain::platform::Platform;
 use domain::secret::SecretText;
 use engine::Engine;
+use engine::accounts::MakeLink;
 use jiff::SignedDuration;
 use sandbox::{AccountSeed, Sandbox};
 use store::Reach;
+use url::Url;
 
 use super::cast::{CAST, Role};
 use crate::config::Config;
 use crate::fixtures::StandIn;
-use crate::wiring::{Extras, Foundations, Server, platforms};
+use crate::wiring::{Extras, Foundations, Server, needs_app, platforms};
 
 /// The user that a demonstration posts as.
 const USER: &str = "demo";
@@ -40,6 +42,8 @@ pub struct Stage {
     pub key: SecretText,
     /// The accounts of the cast, in its order.
     pub accounts: Vec<(Role, Account)>,
+    /// The address of a page on which more accounts are connected.
+    pub connect_url: SecretText,
 }
 
 /// Starts the emulated platforms, with a journal in the data directory.
@@ -55,7 +59,8 @@ pub(crate) async fn start_sandbox(dir: &Path, clock: &Arc<dyn Clock>, seed: u64)
     sandbox::start(options).await.context("the sandbox")
 }
 
-/// What a site needs to take the sandbox for the world.
+/// What a site needs to take the sandbox for the world: addresses, apps, and stand-ins for platforms that this server
+/// cannot publish to.
 #[must_use]
 pub(crate) fn extras(sandbox: &Sandbox) -> Extras {
     let ours = platforms();
@@ -63,22 +68,45 @@ pub(crate) fn extras(sandbox: &Sandbox) -> Extras {
         .iter()
         .copied()
         .filter(|platform| !ours.contains(platform));
-    let app = App {
-        id: "broadside-demo".to_owned(),
-        secret: SecretText::default(),
-    };
+    let apps = Platform::ALL.iter().copied().filter(|platform| needs_app(*platform));
     Extras {
         connectors: strangers
             .map(|platform| Arc::new(StandIn::new(platform)) as Arc<dyn Connector>)
             .collect(),
         endpoints: Platform::ALL
             .iter()
-            .map(|platform| (*platform, sandbox.endpoint(*platform)))
+            .map(|platform| (*platform, address(sandbox, *platform)))
             .collect(),
-        apps: BTreeMap::from([(Platform::X, app)]),
+        apps: apps.map(|platform| (platform, app(platform))).collect(),
+        // What the sandbox grants every app, so that organizations can be connected too.
+        scopes: BTreeMap::from([(
+            Platform::LinkedIn,
+            [
+                "w_organization_social",
+                "r_organization_social",
+                "rw_organization_admin",
+            ]
+            .map(str::to_owned)
+            .into(),
+        )]),
         // A demonstration that is told to end ends: what is under way is asked for at the next start.
         tune: Some(Box::new(|settings| settings.drain = SignedDuration::from_secs(5))),
         ..Extras::default()
+    }
+}
+
+/// Where the sandbox has a platform: sign-in for all, and everything else where there is an emulator.
+fn address(sandbox: &Sandbox, platform: Platform) -> Url {
+    let base = sandbox.base_url();
+    base.join(platform.word())
+        .unwrap_or_else(|_| sandbox.endpoint(platform))
+}
+
+fn app(platform: Platform) -> App {
+    let app = sandbox::app(platform);
+    App {
+        id: app.id,
+        secret: SecretText::new(app.secret),
     }
 }
 
@@ -107,7 +135,9 @@ impl Stage {
             let account = connected.with_context(|| format!("connecting {} on {}", role.handle, role.platform))?;
             accounts.push((*role, account));
         }
+        let connect_url = connect_url(&server, &user).await?;
         Ok(Self {
+            connect_url,
             server,
             sandbox: Arc::new(sandbox),
             user,
@@ -121,6 +151,12 @@ impl Stage {
     pub fn reach(&self) -> Reach {
         Reach { owner: self.user.id }
     }
+}
+
+async fn connect_url(server: &Server, user: &User) -> anyhow::Result<SecretText> {
+    let (token, _) = server.site.engine.make_link(user.id, MakeLink::default()).await?;
+    let base = server.public_url.as_str().trim_end_matches('/');
+    Ok(SecretText::new(format!("{base}/connect/{}", token.expose())))
 }
 
 async fn user(engine: &Engine) -> anyhow::Result<User> {
@@ -145,6 +181,11 @@ fn base_url(seed: &AccountSeed) -> Option<String> {
     matches!(seed.platform, Platform::Mastodon | Platform::Bluesky).then(|| seed.base_url.to_string())
 }
 
+/// Whether a token there is good for several accounts.
+const fn names_itself(platform: Platform) -> bool {
+    matches!(platform, Platform::Telegram | Platform::Facebook | Platform::LinkedIn)
+}
+
 /// What a person would have in hand to connect this account.
 fn credentials(seed: &AccountSeed) -> Credentials {
     let secret = |text: &Option<String>| text.clone().map(SecretText::new);
@@ -157,8 +198,8 @@ fn credentials(seed: &AccountSeed) -> Credentials {
         platform => Credentials {
             token: Some(SecretText::new(seed.token.clone())),
             refresh: secret(&seed.refresh_token),
-            identifier: (platform == Platform::Telegram).then(|| seed.remote_id.clone()),
-            password: None,
+            identifier: names_itself(platform).then(|| seed.remote_id.clone()),
+            ..Credentials::default()
         },
     }
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use bytes::Bytes;
 use connectors::http::Http;
+use connectors::signin::{ApiVersion, AppNeed, SignIn};
 use connectors::{App, Connector, Endpoints, Registry};
 use domain::clock::Clock;
 use domain::platform::Platform;
@@ -48,6 +49,8 @@ pub struct Extras {
     pub endpoints: BTreeMap<Platform, Url>,
     /// Apps of platforms, unless the settings say otherwise.
     pub apps: BTreeMap<Platform, App>,
+    /// Scopes that platforms' apps were approved for, unless the settings say otherwise.
+    pub scopes: BTreeMap<Platform, Vec<String>>,
     /// Where the process kills itself.
     pub points: Option<Arc<dyn FailPoints>>,
     /// Puts something between the engine and its store.
@@ -142,7 +145,7 @@ impl Site {
             .connectors
             .into_iter()
             .for_each(|connector| registry.add(connector));
-        let mut settings = engine_settings(config);
+        let mut settings = engine_settings(config, public_url.clone());
         if let Some(tune) = extras.tune {
             tune(&mut settings);
         }
@@ -167,7 +170,7 @@ impl Site {
         let engine = Engine::new(engine::Parts {
             store,
             connectors: registry,
-            endpoints: endpoints(config, extras.endpoints, extras.apps)?,
+            endpoints: endpoints(config, extras.endpoints, extras.apps, extras.scopes)?,
             media: Arc::clone(&library) as _,
             http,
             clock,
@@ -247,15 +250,25 @@ impl Site {
     }
 }
 
-/// The connectors of this server.
+/// The connectors and sign-ins of this server.
 fn registry() -> Registry {
-    let mut registry = Registry::new();
-    registry.add(Arc::new(connectors::bluesky::Bluesky));
-    registry.add(Arc::new(connectors::instagram::Instagram));
-    registry.add(Arc::new(connectors::mastodon::Mastodon));
-    registry.add(Arc::new(connectors::telegram::Telegram));
-    registry.add(Arc::new(connectors::x::X));
-    registry
+    Registry::all()
+}
+
+/// The versions of platforms' APIs that this server speaks, where they have versions.
+#[must_use]
+pub fn api_versions() -> Vec<(Platform, ApiVersion)> {
+    let registry = registry();
+    let version = |sign_in: &Arc<dyn SignIn>| Some((sign_in.platform(), sign_in.facts().api?));
+    registry.sign_ins().filter_map(version).collect()
+}
+
+/// Whether people can connect accounts of a platform only through an app of the operator's.
+#[must_use]
+pub fn needs_app(platform: Platform) -> bool {
+    let registry = registry();
+    let need = registry.sign_in(platform).map(|sign_in| sign_in.facts().app);
+    matches!(need, Some(AppNeed::OperatorApp { .. }))
 }
 
 /// The platforms that this server can publish to.
@@ -279,7 +292,7 @@ pub fn plain_extras() -> anyhow::Result<Extras> {
     })
 }
 
-fn engine_settings(config: &Config) -> engine::Settings {
+fn engine_settings(config: &Config, public_url: Option<Url>) -> engine::Settings {
     let set = &config.publisher;
     engine::Settings {
         sends_max: set.sends_max,
@@ -290,6 +303,8 @@ fn engine_settings(config: &Config) -> engine::Settings {
         processing_max: set.processing_max,
         watchdog_after: set.watchdog_after,
         drain: set.drain.max(SignedDuration::from_secs(1)),
+        reconnect_grace: config.accounts.reconnect_grace,
+        public_url,
         ..engine::Settings::default()
     }
 }
@@ -298,8 +313,12 @@ fn endpoints(
     config: &Config,
     mut overrides: BTreeMap<Platform, Url>,
     mut apps: BTreeMap<Platform, App>,
+    mut scopes: BTreeMap<Platform, Vec<String>>,
 ) -> anyhow::Result<Endpoints> {
     for (platform, set) in &config.platforms {
+        if !set.scopes.is_empty() {
+            scopes.insert(*platform, set.scopes.clone());
+        }
         if let Some(url) = &set.base_url {
             overrides.insert(*platform, url.clone());
         }
@@ -314,7 +333,11 @@ fn endpoints(
             apps.insert(*platform, App { id: id.clone(), secret });
         }
     }
-    Ok(Endpoints { overrides, apps })
+    Ok(Endpoints {
+        overrides,
+        apps,
+        scopes,
+    })
 }
 
 /// Reads a file that holds nothing but a secret.

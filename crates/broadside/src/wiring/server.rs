@@ -68,6 +68,13 @@ impl Server {
             }
         });
         tasks.spawn(Publisher::new(engine.clone(), stop.clone()).run());
+        tasks.spawn({
+            let (engine, stop) = (engine.clone(), stop.clone());
+            async move { engine.keep_tokens(stop).await }
+        });
+        for (platform, sunset) in crate::admin::sunsets(engine.clock().now()) {
+            tracing::warn!(%platform, "{sunset}");
+        }
         tasks.spawn(engine.keep_house(stop.clone()));
         tasks.spawn(socket.serve(Arc::clone(&site), stop.clone()));
         tracing::info!(%addr, %public_url, data = %config.data.dir.display(), "broadside serves");

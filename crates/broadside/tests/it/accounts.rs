@@ -28,6 +28,9 @@ fn connected(scratch: &Scratch, script: &str) -> (Served, String) {
     let seed = run(&data, &arguments).json();
     run(&data, &["key", "create"]);
     let base_url = seed["base_url"].as_str().unwrap();
+    // Servers on this machine are asked only when the operator says so.
+    let settings = format!("[platforms.mastodon]\nbase_url = \"{base_url}\"\n");
+    std::fs::write(data.join("broadside.toml"), settings).unwrap();
     let arguments = [
         "account",
         "add",
@@ -149,4 +152,167 @@ fn a_post_for_later_waits_and_secrets_can_be_changed_meanwhile() {
         said.err
     );
     assert_eq!(made(&scratch, &at).len(), 1);
+}
+
+#[test]
+fn a_connection_page_can_be_made_before_and_beside_a_server_and_its_token_is_in_no_log() {
+    let scratch = Scratch::new("page");
+    run(&scratch.data(), &["user", "add", "ada"]);
+    let before = run(&scratch.data(), &["account", "connect", "mastodon", "--json"]).json();
+    assert_eq!(before["serving"], false);
+    assert!(
+        before["url"]
+            .as_str()
+            .unwrap()
+            .starts_with("http://127.0.0.1:8420/connect/")
+    );
+    let server = Served::start_with(&scratch.data(), &[], &[("BROADSIDE_LOG__LEVEL", "trace")]);
+    let said = run(&scratch.data(), &["account", "connect", "--expires-in", "7d", "--json"]).json();
+    let url = said["url"].as_str().unwrap();
+    let path = url.strip_prefix(&format!("http://{}", server.addr())).unwrap();
+    let (status, body) = crate::world::get(&server.addr(), path, &[]);
+    assert_eq!(status, 200);
+    assert!(
+        body.contains("Connect Mastodon") && body.contains("platforms.x.client_id"),
+        "{body}"
+    );
+    let token = path.strip_prefix("/connect/").unwrap();
+    assert_eq!(
+        crate::world::get(&server.addr(), &format!("{path}/start?platform=x"), &[]).0,
+        404
+    );
+    let wrong = crate::world::get(
+        &server.addr(),
+        "/connect/callback?state=s3cret-state&code=s3cret-code",
+        &[],
+    );
+    assert_eq!(wrong.0, 404);
+    let (code, log) = server.terminate();
+    assert_eq!(code, Some(0));
+    assert!(log.contains("/connect/…"), "requests are logged at this level: {log}");
+    for secret in [token, "s3cret-state", "s3cret-code"] {
+        assert!(!log.contains(secret), "{secret} is in the log");
+    }
+}
+
+#[test]
+fn a_platform_that_is_not_ready_gets_no_page_but_the_reason() {
+    let scratch = Scratch::new("unready");
+    run(&scratch.data(), &["user", "add", "ada"]);
+    let said = run(&scratch.data(), &["account", "connect", "x"]);
+    assert_eq!(said.code, Some(1));
+    assert!(
+        said.err.contains("platforms.x.client_id") && said.err.contains("broadside doctor"),
+        "{}",
+        said.err
+    );
+}
+
+#[test]
+fn accounts_of_everybody_are_one_table_and_a_check_asks_their_platforms() {
+    let scratch = Scratch::new("table");
+    let (_sandbox, _) = connected(&scratch, "[]");
+    let table = run(&scratch.data(), &["account", "list"]);
+    let lines: Vec<_> = table.out.lines().collect();
+    assert_eq!(lines.len(), 2, "{}", table.out);
+    assert!(
+        lines[0].starts_with("OWNER") && lines[1].starts_with("me     mastodon"),
+        "{}",
+        table.out
+    );
+    let listed = run(&scratch.data(), &["account", "list", "--json"]).json();
+    assert_eq!(
+        (listed[0]["user"].as_str(), listed[0]["username"].as_str()),
+        (Some("me"), Some("ada"))
+    );
+    assert!(listed[0]["failures_7d"].is_u64() && listed[0]["token_ends_at"].is_null());
+    let checked = run(&scratch.data(), &["account", "check", "mastodon:ada", "--json"]).json();
+    assert!(
+        checked["problem"].is_null() && checked["verified_at"].is_string(),
+        "{checked}"
+    );
+    let log = run(&scratch.data(), &["account", "log"]);
+    assert!(
+        log.out.contains("connected") && log.out.contains("verified"),
+        "{}",
+        log.out
+    );
+    let again = run(&scratch.data(), &["account", "reconnect", "mastodon:ada", "--json"]).json();
+    assert_eq!(again["platforms"], serde_json::json!(["mastodon"]));
+    let gone = run(&scratch.data(), &["account", "check", "mastodon:nobody"]);
+    assert_eq!(gone.code, Some(1));
+}
+
+#[test]
+fn a_file_of_credentials_is_checked_whole_and_then_connected_line_by_line() {
+    let scratch = Scratch::new("import");
+    let (sandbox, at) = connected(&scratch, "[]");
+    let arguments = [
+        "sandbox",
+        "account",
+        "add",
+        "--json",
+        "--platform",
+        "mastodon",
+        "--handle",
+        "ben",
+        "--sandbox",
+        &at,
+    ];
+    let ben = run(&scratch.data(), &arguments).json();
+    let base_url = format!("{}mastodon", sandbox.ready["base_url"].as_str().unwrap());
+    let file = scratch.path().join("credentials.json");
+    let entry = |token: &str, owner: &str| serde_json::json!({ "platform": "mastodon", "token": token, "base_url": base_url, "owner": owner });
+    let good = entry(ben["token"].as_str().unwrap(), "me");
+    let import = |entries: &[Value]| {
+        std::fs::write(&file, serde_json::to_string(entries).unwrap()).unwrap();
+        run(&scratch.data(), &["import-credentials", file.to_str().unwrap()])
+    };
+    let names = || {
+        let listed = run(&scratch.data(), &["account", "list", "--json"]).json();
+        let names = listed.as_array().unwrap().iter();
+        names
+            .map(|account| account["username"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let said = import(&[good.clone(), entry("t", "nobody")]);
+    assert_eq!(said.code, Some(1));
+    assert!(
+        said.err.contains("entry 2") && said.err.contains("nothing was connected"),
+        "{}",
+        said.err
+    );
+    assert_eq!(names(), ["ada"]);
+    let said = import(&[entry("wrong-s3cret", "me"), good.clone()]);
+    assert_eq!(said.code, Some(1), "{}{}", said.out, said.err);
+    assert!(
+        said.out.contains("refused") && said.out.contains("connected mastodon:ben"),
+        "{}",
+        said.out
+    );
+    assert!(said.out.contains("1 of 2 accounts connected"), "{}", said.out);
+    assert!(!said.out.contains("s3cret") && !said.err.contains("s3cret"));
+    assert_eq!(names(), ["ada", "ben"]);
+    assert_eq!(import(&[good]).code, Some(0), "importing again is harmless");
+    assert_eq!(names(), ["ada", "ben"]);
+}
+
+#[test]
+fn a_users_plan_is_shown_and_changed() {
+    let scratch = Scratch::new("plan");
+    run(&scratch.data(), &["user", "add", "ada"]);
+    let before = run(&scratch.data(), &["user", "plan", "ada", "--json"]).json();
+    assert_eq!(
+        (before["api_access"].as_bool(), before["workspaces"].as_bool()),
+        (Some(true), Some(false))
+    );
+    run(
+        &scratch.data(),
+        &["user", "plan", "ada", "--api", "false", "--plan", "Trial"],
+    );
+    let after = run(&scratch.data(), &["user", "plan", "ada", "--json"]).json();
+    assert_eq!(
+        (after["api_access"].as_bool(), after["plan"].as_str()),
+        (Some(false), Some("Trial"))
+    );
 }

@@ -23,7 +23,7 @@ fn every_account_of_the_demo_ends_as_its_behaviour_says() {
         let end = (line["status"].as_str().unwrap(), line["copies"].as_u64().unwrap());
         ends.entry(line["behaviour"].as_str().unwrap()).or_default().push(end);
     }
-    assert_eq!(ends["ok"], [("published", 1); 5]);
+    assert_eq!(ends["ok"], [("published", 1); 8]);
     assert_eq!(ends["fails_once"], [("failed", 0)]);
     assert_eq!(ends["auth_expired"], [("failed", 0)]);
     assert_eq!(ends["rate_limited"], [("published", 1)]);
@@ -68,9 +68,24 @@ fn the_ready_file_is_whole_and_leads_to_a_server_that_answers() {
     let key = ready["keys"]["postpost"].as_str().unwrap();
     let addr = ready["base_url"].as_str().unwrap().strip_prefix("http://").unwrap();
     let (status, body) = crate::world::get(addr, "/api/v1/platform-connections", &[("x-api-key", key)]);
+    let page = ready["connect_url"].as_str().unwrap();
+    let page = page.strip_prefix(ready["base_url"].as_str().unwrap()).unwrap();
+    let page = crate::world::get(addr, page, &[]);
     crate::world::signal(child.id(), "-TERM");
     child.wait().unwrap();
     assert_eq!(status, 200);
+    assert_eq!(page.0, 200);
+    for platform in [
+        "Connect X",
+        "Connect Mastodon",
+        "Connect TikTok",
+        "Connect Google Business Profile",
+    ] {
+        assert!(
+            page.1.contains(platform),
+            "{platform}: everything is ready in a demonstration"
+        );
+    }
     let accounts = ready["accounts"].as_array().unwrap();
     assert_eq!(accounts[0]["behaviour"], "ok");
     for account in accounts {

@@ -4,11 +4,15 @@ use crate::world::{Scratch, run};
 #[test]
 fn the_help_texts_are_these() {
     let scratch = Scratch::new("help");
-    let commands: [&[&str]; 14] = [
+    let commands: [&[&str]; 18] = [
         &[],
         &["serve"],
         &["user"],
+        &["user", "plan"],
+        &["account"],
+        &["account", "connect"],
         &["account", "add"],
+        &["import-credentials"],
         &["key", "create"],
         &["post"],
         &["posts"],

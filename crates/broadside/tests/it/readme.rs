@@ -32,7 +32,9 @@ fn the_readmes_transcript_is_what_the_demo_says() {
     let (written, after) = rest.split_once(END).expect("the transcript's end");
     let written = written.trim().trim_start_matches("```text").trim_end_matches("```");
     if std::env::var_os("BROADSIDE_UPDATE_README").is_some() {
-        // The key in the transcript is of no use to anybody, but secret scanners cannot know that.
+        // Key and page in the transcript are of no use to anybody, but secret scanners cannot know that.
+        let (_, page) = said.out.split_once("/connect/").expect("a page");
+        let page = page.lines().next().expect("its token");
         let key = said
             .out
             .split_once("sk_")
@@ -42,6 +44,7 @@ fn the_readmes_transcript_is_what_the_demo_says() {
         let out = said
             .out
             .replace(&format!("sk_{key}"), "sk_…")
+            .replace(page, "…")
             .replace(scratch.path().to_str().unwrap(), "/tmp");
         let text = format!(
             "{before}{START}\n```text\n$ broadside demo --once\n{}\n```\n{END}{after}",

@@ -139,7 +139,14 @@ fn event(record: &LogRecord) -> Option<&'static str> {
         | LogKind::TokenRefreshFailed
         | LogKind::Connected
         | LogKind::Reconnected
+        | LogKind::ConnectFailed
+        | LogKind::ReconnectFailed
+        | LogKind::Verified
+        | LogKind::TokenExpiring
+        | LogKind::ReconnectNeeded
         | LogKind::Disconnected
+        | LogKind::DisconnectedByPlatform
+        | LogKind::TokenRevoked
         | LogKind::Deleted => None,
     }
 }

@@ -366,12 +366,12 @@ pub(super) fn connection(account: &Account, now: Timestamp) -> Option<wire::Conn
     Some(wire::Connection {
         platform_id: wire::Compound {
             word,
-            id: &account.remote_id,
+            id: &account.identity.remote_id,
         },
-        username: &account.username,
-        display_name: account.display_name.as_deref(),
-        profile_image_url: account.avatar_url.as_deref(),
-        profile_url: account.profile_url.as_deref(),
+        username: &account.identity.username,
+        display_name: account.identity.display_name.as_deref(),
+        profile_image_url: account.identity.avatar_url.as_deref(),
+        profile_url: account.identity.profile_url.as_deref(),
         access_token_expires_at: expires_at.map(Iso),
         token_status,
         token_expires_in: token_expires_in.map(Cow::into_owned),

@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn everything_else_is_refused_in_the_documented_words() {
-        let eleven = format!("[{}]", vec![r#""https://example.com/a""#; 11].join(","));
+        let eleven = format!("[{}]", [r#""https://example.com/a""#; 11].join(","));
         for (json, words) in [
             (
                 r#""https://example.com/a""#,

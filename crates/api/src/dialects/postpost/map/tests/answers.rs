@@ -1,6 +1,6 @@
 //! What the engine says, as this dialect shows it.
 
-use domain::account::AccountHealth;
+use domain::account::{AccountHealth, Identity};
 use domain::ids::{AccountId, GroupId, PostId, UserId};
 use domain::part::{PartsLive, RemotePost};
 use domain::post::Phase;
@@ -279,16 +279,23 @@ fn account(platform: Platform) -> Account {
         id: AccountId::from_bytes([4; 12]),
         owner: UserId::from_bytes([9; 12]),
         platform,
-        remote_id: "did:plc:a".to_owned(),
-        username: "ada".to_owned(),
-        display_name: None,
-        avatar_url: None,
-        profile_url: None,
-        base_url: None,
+        identity: Identity {
+            remote_id: "did:plc:a".to_owned(),
+            username: "ada".to_owned(),
+            display_name: None,
+            avatar_url: None,
+            profile_url: None,
+            base_url: None,
+        },
         token_version: 1,
         token_expires_at: Some(at(7_200)),
+        refresh_at: None,
         health: AccountHealth::Ok,
+        scopes: Vec::new(),
+        missing: Vec::new(),
+        defaults: std::collections::BTreeMap::new(),
         connected_at: at(0),
+        verified_at: None,
         last_success_at: None,
         last_error: None,
     }
