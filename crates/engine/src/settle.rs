@@ -268,8 +268,7 @@ fn decide_refusal(
     release: &mut Release,
     took: Option<SignedDuration>,
 ) {
-    let now = release.at;
-    let tried = tried(engine, claim, desk);
+    let (now, tried) = (release.at, tried(engine, claim, desk));
     let decision = engine.with_rng(|rng| engine.settings.retry.decide(error, tried, now, rng));
     let summary = error.summary(now);
     let (event, entry, health) = match decision {
@@ -306,9 +305,8 @@ fn decide_refusal(
         }
     };
     let is_over = matches!(event, Event::Failed { .. });
-    engine
-        .stats
-        .attempt(claim.platform, if is_over { "failed" } else { "retry" });
+    let outcome = if is_over { "failed" } else { "retry" };
+    engine.stats.attempt(claim.platform, outcome);
     if error.kind == ErrorKind::RateLimited
         && let Event::RetryAt { at, .. } = event
     {
