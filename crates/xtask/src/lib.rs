@@ -9,7 +9,9 @@ use clap::{Parser, Subcommand};
 
 pub mod bench;
 pub mod chaos;
+mod chromium;
 pub mod clock;
+pub mod connect;
 pub mod docs;
 pub mod facts;
 pub mod product;
@@ -41,7 +43,9 @@ enum Task {
     Bench(bench::Options),
     /// Kills a server again and again while it publishes, and counts what was made twice or lost.
     Chaos(chaos::Options),
-    /// Publishes to real servers that run on this machine, and reads back what arrived.
+    /// Connects an account of every platform of the sandbox, lets its tokens end, and connects it again.
+    Connect(connect::Options),
+    /// Signs in at real servers that run on this machine, publishes to them, and reads back what arrived.
     RealServers(real_servers::Options),
 }
 
@@ -64,6 +68,7 @@ async fn dispatch(task: Task) -> anyhow::Result<bool> {
         Task::Tidy(options) => tidy::run(&options, &mut out),
         Task::Docs(options) => docs::run(&options, &mut out).await,
         Task::Bench(options) => bench::run(&options, &mut out).await,
+        Task::Connect(options) => connect::run(&options, &mut out).await,
         Task::RealServers(options) => real_servers::run(&options, &mut out).await,
         Task::Chaos(options) => Ok(chaos::run(&options, &mut out).await?.is_success()),
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context, ensure};
-use domain::account::{Tokens, User};
+use domain::account::{Identity, Tokens, User};
 use domain::clock::Clock;
 use domain::content::{Content, PartContent};
 use domain::plan::Plan;
@@ -105,19 +105,22 @@ pub(super) async fn make_groups(
 async fn add_account(engine: &Engine, owner: &User, target: Target) -> anyhow::Result<()> {
     let tokens = Tokens {
         access: SecretText::from("a token of the bench"),
-        refresh: None,
-        expires_at: None,
+        ..Tokens::default()
     };
     let account = AddAccount {
         owner: owner.id,
         platform: target.platform,
-        remote_id: target.remote_id,
-        username: "bench".to_owned(),
-        display_name: Some("Bench".to_owned()),
-        avatar_url: None,
-        profile_url: None,
-        base_url: None,
+        identity: Identity {
+            remote_id: target.remote_id,
+            username: "bench".to_owned(),
+            display_name: Some("Bench".to_owned()),
+            avatar_url: None,
+            profile_url: None,
+            base_url: None,
+        },
         tokens,
+        scopes: Vec::new(),
+        missing: Vec::new(),
     };
     engine.add_account(account).await?;
     Ok(())

@@ -154,6 +154,11 @@ impl Server {
         format!("http://127.0.0.1:{}", self.port)
     }
 
+    /// Shares this time from its next start on.
+    pub(crate) fn set_time(&mut self, time: Time) {
+        self.time = time;
+    }
+
     /// The time that it shares.
     pub(crate) fn time(&self) -> Time {
         self.time

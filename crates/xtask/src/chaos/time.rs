@@ -1,8 +1,9 @@
 //! The time that the server and the world under test share, which may run faster than the wall's.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use domain::clock::Clock;
+use domain::clock::{BootInstant, BoxFut, Clock};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::clock::SystemClock;
@@ -20,6 +21,15 @@ impl Time {
         Self {
             epoch: SystemClock.now(),
             factor,
+        }
+    }
+
+    /// A clock that is so far ahead of the wall's, and runs twice as fast from there.
+    pub(crate) fn ahead(by: SignedDuration) -> Self {
+        let wall = SystemClock.now();
+        Self {
+            epoch: wall.saturating_sub(by).unwrap_or(wall),
+            factor: 2.0,
         }
     }
 
@@ -66,6 +76,48 @@ impl Time {
     }
 }
 
+/// A [`Time`] that can be set anew, as a clock.
+#[derive(Debug)]
+pub(crate) struct MovableClock(Mutex<Time>);
+
+impl MovableClock {
+    /// Shows this time.
+    pub(crate) const fn new(time: Time) -> Self {
+        Self(Mutex::new(time))
+    }
+
+    /// Shows that time from now on.
+    pub(crate) fn set(&self, time: Time) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = time;
+    }
+
+    fn time(&self) -> Time {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Clock for MovableClock {
+    fn now(&self) -> Timestamp {
+        self.time().now()
+    }
+
+    fn boot(&self) -> BootInstant {
+        SystemClock.boot()
+    }
+
+    fn sleep_until(&self, at: Timestamp) -> BoxFut<'_, ()> {
+        Box::pin(async move {
+            // Short naps: the time may be set anew meanwhile.
+            while let Ok(left) = Duration::try_from(at.duration_since(self.now())) {
+                if left.is_zero() {
+                    return;
+                }
+                pause(left.min(Duration::from_millis(200))).await;
+            }
+        })
+    }
+}
+
 /// Waits on the wall's clock.
 pub(crate) async fn pause(wall: Duration) {
     let by = SignedDuration::try_from(wall).unwrap_or(SignedDuration::MAX);
@@ -94,6 +146,17 @@ impl Deadline {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_can_be_put_ahead() {
+        let ahead = Time::ahead(SignedDuration::from_mins(31))
+            .now()
+            .duration_since(SystemClock.now());
+        assert!(
+            ahead >= SignedDuration::from_mins(31) && ahead < SignedDuration::from_mins(32),
+            "{ahead}"
+        );
+    }
 
     #[test]
     fn one_factor_stretches_every_duration() {

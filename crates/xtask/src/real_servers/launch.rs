@@ -57,42 +57,52 @@ pub fn folder() -> Option<PathBuf> {
 /// A server that runs. [`Self::stop`] ends it.
 #[derive(Debug)]
 pub(crate) struct Running {
-    which: Which,
     script: PathBuf,
     base_url: String,
 }
 
-fn free_port() -> anyhow::Result<u16> {
+pub(crate) fn free_port() -> anyhow::Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
 impl Running {
     /// Starts it with ports of its own and its data below `scratch`.
     pub(crate) async fn start(which: Which, servers: &Path, scratch: &Path) -> anyhow::Result<Self> {
-        let script = std::path::absolute(servers.join(which.script()))?;
-        ensure!(script.is_file(), "{} is no file", script.display());
         let (port, second) = (free_port()?, free_port()?);
+        let settings = match which {
+            Which::Pds => vec![
+                (
+                    "PDS_LINE",
+                    std::env::var("PDS_LINE").unwrap_or_else(|_| "0.5".to_owned()),
+                ),
+                // The data are made in a new folder, so nothing needs to be wiped.
+                ("PDS_KEEP", "1".to_owned()),
+                ("PDS_DATA_DIRECTORY", scratch.join("pds-data").display().to_string()),
+                ("PDS_PORT", port.to_string()),
+                ("PLC_PORT", second.to_string()),
+            ],
+            Which::Mastodon => vec![("MASTODON_PORT", port.to_string())],
+        };
+        Self::launch(which.script(), &settings, port, servers, scratch).await
+    }
+
+    /// Runs a script with these settings in its environment; the server then answers on `port`.
+    pub(crate) async fn launch(
+        script: &str,
+        settings: &[(&str, String)],
+        port: u16,
+        servers: &Path,
+        scratch: &Path,
+    ) -> anyhow::Result<Self> {
+        let script = std::path::absolute(servers.join(script))?;
+        ensure!(script.is_file(), "{} is no file", script.display());
         let mut command = Command::new("bash");
         command.arg(&script).arg("start").stdin(Stdio::null());
-        match which {
-            Which::Pds => {
-                let line = std::env::var("PDS_LINE").unwrap_or_else(|_| "0.5".to_owned());
-                // The data are made in a new folder, so nothing needs to be wiped.
-                command
-                    .env("PDS_LINE", line)
-                    .env("PDS_KEEP", "1")
-                    .env("PDS_DATA_DIRECTORY", scratch.join("pds-data"));
-                command
-                    .env("PDS_PORT", port.to_string())
-                    .env("PLC_PORT", second.to_string());
-            }
-            Which::Mastodon => {
-                command.env("MASTODON_PORT", port.to_string());
-            }
-        }
-        eprintln!("starting {} (the first time this installs it)", which.word());
+        command.envs(settings.iter().map(|(name, value)| (name, value)));
+        let name = script.file_stem().unwrap_or_default().to_string_lossy();
+        eprintln!("starting {name} (the first time this installs it)");
         // Into a file: the server inherits it and would keep a pipe open.
-        let printed = scratch.join(format!("{}-printed", which.word()));
+        let printed = scratch.join(format!("{name}-printed"));
         let log = std::fs::File::create(&printed)?;
         command.stdout(log.try_clone()?).stderr(log);
         let started = tokio::time::timeout(STARTED_WITHIN, command.status()).await;
@@ -106,7 +116,6 @@ impl Running {
             crate::product::end_of(&printed)
         );
         Ok(Self {
-            which,
             script,
             base_url: format!("http://127.0.0.1:{port}"),
         })
@@ -115,11 +124,6 @@ impl Running {
     /// Its address without a slash at the end.
     pub(crate) fn base_url(&self) -> &str {
         &self.base_url
-    }
-
-    /// Which it is.
-    pub(crate) fn which(&self) -> Which {
-        self.which
     }
 
     /// Ends it.

@@ -9,7 +9,9 @@ use std::path::Path;
 use crate::chaos::time::Time;
 use crate::product::{self, ScratchFolder};
 
+mod consent;
 pub(crate) mod launch;
+mod oidc;
 mod proxy;
 mod server;
 mod walk;
@@ -23,12 +25,23 @@ use world::RealWorld;
 /// How many times as fast the product's clock runs: a minute of settling takes six seconds.
 const FACTOR: f64 = 10.0;
 
-/// Which servers to publish to.
+/// A server to check against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Against {
+    /// Bluesky's own personal data server: publishing, and signing in with a browser where there is Chromium.
+    Pds,
+    /// A stateful server with Mastodon's API: publishing.
+    Mastodon,
+    /// A certified OAuth provider: codes, proof keys, rotating refresh tokens.
+    Oidc,
+}
+
+/// Which servers to check against.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Options {
     /// Servers; all of them without any.
     #[arg(value_enum, value_name = "SERVER")]
-    pub servers: Vec<Which>,
+    pub servers: Vec<Against>,
 }
 
 /// Runs every check on every server and prints a line each. True when all hold, or when there are no servers here.
@@ -43,8 +56,7 @@ pub async fn run(options: &Options, out: &mut (dyn Write + Send)) -> anyhow::Res
         )?;
         return Ok(true);
     };
-    let binary = product::binary().await?;
-    let all = [Which::Pds, Which::Mastodon];
+    let all = [Against::Pds, Against::Mastodon, Against::Oidc];
     let chosen = if options.servers.is_empty() {
         &all[..]
     } else {
@@ -52,7 +64,15 @@ pub async fn run(options: &Options, out: &mut (dyn Write + Send)) -> anyhow::Res
     };
     let mut passed = true;
     for which in chosen {
-        passed &= check(*which, &servers, &binary, out).await?;
+        passed &= match which {
+            Against::Pds => {
+                let binary = product::binary().await?;
+                let published = check(Which::Pds, &servers, &binary, out).await?;
+                published & consent::check(&servers, &binary, out).await?
+            }
+            Against::Mastodon => check(Which::Mastodon, &servers, &product::binary().await?, out).await?,
+            Against::Oidc => oidc::check(&servers, out).await?,
+        };
     }
     Ok(passed)
 }

@@ -21,6 +21,7 @@ use crate::chaos::time::Time;
 
 /// A real server behind our proxy, and the accounts on it.
 pub(crate) struct RealWorld {
+    which: Which,
     running: Running,
     server: RealServer,
     proxy: Proxy,
@@ -47,6 +48,7 @@ impl RealWorld {
             }
         };
         Ok(Self {
+            which,
             running,
             server,
             proxy,
@@ -72,7 +74,7 @@ impl RealWorld {
 
     /// The platform that it is a server of.
     pub(crate) fn platform(&self) -> Platform {
-        match self.running.which() {
+        match self.which {
             Which::Pds => Platform::Bluesky,
             Which::Mastodon => Platform::Mastodon,
         }
@@ -95,7 +97,7 @@ impl RealWorld {
     /// What the operator types to connect an account, which leads through the proxy.
     pub(crate) fn credentials(&self, login: &Login) -> Value {
         let base_url = self.proxy.base_url();
-        match self.running.which() {
+        match self.which {
             Which::Pds => json!({"base_url": base_url, "identifier": login.handle, "password": login.secret}),
             Which::Mastodon => json!({"base_url": base_url, "token": login.secret}),
         }
@@ -132,7 +134,7 @@ impl Outside for RealWorld {
 
     async fn victims(&self, count: usize) -> anyhow::Result<Vec<Target>> {
         // Mastodon's tokens never end.
-        let count = if self.running.which() == Which::Pds { count } else { 0 };
+        let count = if self.which == Which::Pds { count } else { 0 };
         let mut victims = Vec::new();
         for number in 0..count {
             victims.push(self.target(&self.login(&format!("victim{number}")).await?));
@@ -158,7 +160,7 @@ impl Outside for RealWorld {
 
     fn can_reach(&self, point: CrashPoint) -> bool {
         let refreshes = matches!(point, CrashPoint::RefreshBegun | CrashPoint::RefreshAnswered);
-        !refreshes || self.running.which() == Which::Pds
+        !refreshes || self.which == Which::Pds
     }
 
     async fn posts(&self) -> anyhow::Result<Vec<Seen>> {

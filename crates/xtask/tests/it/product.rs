@@ -68,6 +68,16 @@ fn a_server_that_forgets_its_intents_does_not_get_away_with_it() {
 }
 
 #[test]
+fn accounts_are_connected_lose_their_tokens_and_come_back() {
+    let said = passes(&["connect", "x", "facebook", "bluesky"]);
+    let journeys = said
+        .lines()
+        .filter(|line| line.contains("✓ reconnect") && line.contains("✓ publish again"));
+    assert_eq!(journeys.count(), 4, "{said}");
+    assert!(said.contains("codes and states is in the"), "{said}");
+}
+
+#[test]
 fn no_document_names_a_command_that_does_not_exist() {
     passes(&["docs", "--check"]);
 }
