@@ -144,7 +144,10 @@ impl Storm {
             self.after_death(None).await?;
             return Ok(true);
         };
-        let refreshes = matches!(point, CrashPoint::RefreshBegun | CrashPoint::RefreshAnswered);
+        let refreshes = matches!(
+            point,
+            CrashPoint::RefreshBegun | CrashPoint::RefreshAnswered | CrashPoint::RefreshDurable
+        );
         let victim = if refreshes { self.victims.pop_front() } else { None };
         self.outside
             .provoke(point, victim.and_then(|at| self.targets.get(at)))

@@ -218,7 +218,9 @@ impl<'a> Walk<'a> {
     pub(super) async fn death_at(&mut self, point: CrashPoint) -> anyhow::Result<()> {
         match point {
             CrashPoint::Asked => self.world.proxy().drop_answers(1),
-            CrashPoint::RefreshBegun | CrashPoint::RefreshAnswered => self.world.proxy().expire(&self.login.id),
+            CrashPoint::RefreshBegun | CrashPoint::RefreshAnswered | CrashPoint::RefreshDurable => {
+                self.world.proxy().expire(&self.login.id);
+            }
             _ => {}
         }
         self.server.arm(point.word())?;
