@@ -42,6 +42,14 @@ points! {
     RefreshDurable = "refresh-durable";
 }
 
+impl CrashPoint {
+    /// Whether it lies on the way of a refresh, which not every post takes.
+    #[must_use]
+    pub const fn is_of_a_refresh(self) -> bool {
+        matches!(self, Self::RefreshBegun | Self::RefreshAnswered | Self::RefreshDurable)
+    }
+}
+
 /// The engine was told to stop dead, as if it had been killed. Nothing more may be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stopped;

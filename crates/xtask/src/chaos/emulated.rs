@@ -191,7 +191,7 @@ impl Outside for Emulated {
                 self.losers.lock().unwrap_or_else(PoisonError::into_inner).clone(),
                 Fault::DropAfter,
             ),
-            (CrashPoint::RefreshBegun | CrashPoint::RefreshAnswered | CrashPoint::RefreshDurable, Some(victim)) => {
+            (point, Some(victim)) if point.is_of_a_refresh() => {
                 (victim.platform, vec![victim.remote_id.clone()], Fault::ExpiredToken)
             }
             _ => return Ok(()),

@@ -144,11 +144,11 @@ impl Storm {
             self.after_death(None).await?;
             return Ok(true);
         };
-        let refreshes = matches!(
-            point,
-            CrashPoint::RefreshBegun | CrashPoint::RefreshAnswered | CrashPoint::RefreshDurable
-        );
-        let victim = if refreshes { self.victims.pop_front() } else { None };
+        let victim = if point.is_of_a_refresh() {
+            self.victims.pop_front()
+        } else {
+            None
+        };
         self.outside
             .provoke(point, victim.and_then(|at| self.targets.get(at)))
             .await?;

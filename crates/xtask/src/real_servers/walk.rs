@@ -218,7 +218,7 @@ impl<'a> Walk<'a> {
     pub(super) async fn death_at(&mut self, point: CrashPoint) -> anyhow::Result<()> {
         match point {
             CrashPoint::Asked => self.world.proxy().drop_answers(1),
-            CrashPoint::RefreshBegun | CrashPoint::RefreshAnswered | CrashPoint::RefreshDurable => {
+            point if point.is_of_a_refresh() => {
                 self.world.proxy().expire(&self.login.id);
             }
             _ => {}

@@ -150,7 +150,7 @@ impl Outside for RealWorld {
     async fn provoke(&self, point: CrashPoint, victim: Option<&Target>) -> anyhow::Result<()> {
         match (point, victim) {
             (CrashPoint::Asked, _) => self.proxy.drop_answers(3),
-            (CrashPoint::RefreshBegun | CrashPoint::RefreshAnswered | CrashPoint::RefreshDurable, Some(victim)) => {
+            (point, Some(victim)) if point.is_of_a_refresh() => {
                 self.proxy.expire(&victim.remote_id);
             }
             _ => {}
@@ -159,11 +159,7 @@ impl Outside for RealWorld {
     }
 
     fn can_reach(&self, point: CrashPoint) -> bool {
-        let refreshes = matches!(
-            point,
-            CrashPoint::RefreshBegun | CrashPoint::RefreshAnswered | CrashPoint::RefreshDurable
-        );
-        !refreshes || self.which == Which::Pds
+        !point.is_of_a_refresh() || self.which == Which::Pds
     }
 
     async fn posts(&self) -> anyhow::Result<Vec<Seen>> {
