@@ -56,11 +56,11 @@ impl Engine {
     /// several accounts, [`Credentials::identifier`] names one, or a person chooses.
     ///
     /// # Errors
-    /// [`Error::Platform`] when the platform is not set up here; [`Error::NotFound`] for an account of somebody else or
+    /// [`Error::Platform`] when this server cannot connect to the platform; [`Error::NotFound`] for an account of somebody else or
     /// a page that has ended; [`Error::Conflict`] when too many choices are open. What the platform refuses is
     /// [`Outcome::Failed`].
     pub async fn connect_with_credentials(&self, with: ConnectWith) -> Result<SignInEnd, Error> {
-        let sign_in = self.ready_sign_in(with.platform)?;
+        let sign_in = self.sign_in(with.platform)?;
         let started = self.clock.now();
         self.check_credentials_caller(&with, started).await?;
         let subject = Subject {

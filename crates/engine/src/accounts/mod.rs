@@ -88,20 +88,26 @@ impl Engine {
         Url::parse(&below).map_err(|_| unknown())
     }
 
+    /// The sign-in of a platform. Credentials in hand need no more; what needs an app all the same says so itself.
+    pub(crate) fn sign_in(&self, platform: Platform) -> Result<Arc<dyn SignIn>, Error> {
+        let sign_in = self.connectors.sign_in(platform).map(Arc::clone);
+        sign_in.ok_or_else(|| {
+            misconfigured(
+                platform,
+                format!("This server cannot connect {} accounts", platform.name()),
+            )
+        })
+    }
+
     /// The sign-in of a platform that the operator has made ready.
     pub(crate) fn ready_sign_in(&self, platform: Platform) -> Result<Arc<dyn SignIn>, Error> {
-        let refused = |message: String| {
-            PlatformError::refused(platform, Stage::Connect, ErrorKind::OperatorConfig, message).into()
-        };
-        let Some(sign_in) = self.connectors.sign_in(platform) else {
-            return Err(refused(format!(
-                "This server cannot connect {} accounts",
-                platform.name()
-            )));
-        };
+        let sign_in = self.sign_in(platform)?;
         match sign_in.facts().missing_config(&self.endpoints) {
-            Some(missing) => Err(refused(format!("{} is not set up here: {missing}", platform.name()))),
-            None => Ok(Arc::clone(sign_in)),
+            Some(missing) => {
+                let message = format!("{} is not set up here: {missing}", platform.name());
+                Err(misconfigured(platform, message))
+            }
+            None => Ok(sign_in),
         }
     }
 
@@ -192,4 +198,8 @@ mod tests {
             "https://app.example/done?x=1"
         );
     }
+}
+
+fn misconfigured(platform: Platform, message: String) -> Error {
+    PlatformError::refused(platform, Stage::Connect, ErrorKind::OperatorConfig, message).into()
 }
