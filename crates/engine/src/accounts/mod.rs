@@ -178,6 +178,10 @@ fn checked_return(address: &str) -> Result<String, Error> {
     fits.then(|| url.into()).ok_or_else(invalid)
 }
 
+fn misconfigured(platform: Platform, message: String) -> Error {
+    PlatformError::refused(platform, Stage::Connect, ErrorKind::OperatorConfig, message).into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,8 +202,4 @@ mod tests {
             "https://app.example/done?x=1"
         );
     }
-}
-
-fn misconfigured(platform: Platform, message: String) -> Error {
-    PlatformError::refused(platform, Stage::Connect, ErrorKind::OperatorConfig, message).into()
 }
