@@ -9,8 +9,21 @@ use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt, future, stream};
 use jiff::SignedDuration;
 use reqwest::multipart;
+use url::Url;
 
-use crate::MediaSource;
+use crate::{MediaSource, SendCtx};
+
+/// The public address of a file, for a platform that fetches files itself.
+pub(crate) fn public_url(ctx: &SendCtx<'_>, platform: Platform, media: &Media) -> Result<Url, PlatformError> {
+    let message = format!(
+        "{} fetches files itself, but this server has no public address; set public_url to an https address that can be \
+         reached from the internet",
+        platform.name()
+    );
+    ctx.media
+        .public_url(media)
+        .ok_or_else(|| PlatformError::refused(platform, Stage::Prepare, ErrorKind::OperatorConfig, message))
+}
 
 /// The slowest upload that is waited for, in bytes a second.
 const BYTES_PER_SECOND_MIN: u64 = 256 * 1_024;

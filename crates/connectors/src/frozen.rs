@@ -1,6 +1,6 @@
 //! How connectors freeze what they will send, and what they compare posts by.
 
-use domain::content::PartContent;
+use domain::content::{Media, PartContent};
 use domain::error::{ErrorKind, PlatformError, Stage};
 use domain::intent::Fingerprint;
 use domain::platform::Platform;
@@ -33,6 +33,26 @@ pub fn thaw<T: DeserializeOwned>(platform: Platform, stage: Stage, bytes: &Secre
         let message = "What was prepared for this post cannot be read by this version of Broadside";
         PlatformError::refused(platform, stage, ErrorKind::Unknown, message)
     })
+}
+
+/// How far an earlier step got, unless it was about something else: then the work begins anew.
+///
+/// # Errors
+/// As [`thaw`].
+pub(crate) fn progress<T: DeserializeOwned>(
+    platform: Platform,
+    resume: Option<&SecretBytes>,
+    is_about_this: impl FnOnce(&T) -> bool,
+) -> Result<Option<T>, PlatformError> {
+    let done = resume
+        .map(|handle| thaw(platform, Stage::Prepare, handle))
+        .transpose()?;
+    Ok(done.filter(is_about_this))
+}
+
+/// The hashes of files, in order.
+pub(crate) fn hashes<'m>(media: impl IntoIterator<Item = &'m Media>) -> Vec<String> {
+    media.into_iter().map(|media| media.sha256.clone()).collect()
 }
 
 /// SHA-256 over everything that the platform would show of a part: the account, what it answers to, its text, and its

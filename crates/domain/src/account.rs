@@ -158,6 +158,7 @@ pub struct Account {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AccountReport {
     /// The account.
+    #[serde(flatten)]
     pub account: Account,
     /// Whether its tokens can be exchanged without a person.
     pub refreshable: bool,

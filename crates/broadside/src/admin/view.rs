@@ -1,6 +1,6 @@
 //! Groups, posts and accounts as the command line shows them.
 
-use domain::account::{Account, AccountReport};
+use domain::account::AccountReport;
 use domain::error::ErrorSummary;
 use domain::ids::{GroupId, PostId};
 use domain::platform::Platform;
@@ -137,19 +137,9 @@ impl PostView {
 pub struct AccountView {
     /// Its user's name.
     pub user: String,
-    /// The account.
+    /// The account and how it is doing.
     #[serde(flatten)]
-    pub account: Account,
-    /// Whether its tokens can be exchanged without a person.
-    pub refreshable: bool,
-    /// When it needs a person again; `None` when nothing ends by itself.
-    pub token_ends_at: Option<Timestamp>,
-    /// Posts that failed in the last seven days.
-    pub failures_7d: u32,
-    /// Posts that went out in the last seven days.
-    pub successes_7d: u32,
-    /// Posts that are scheduled or wait for another try.
-    pub due: u32,
+    pub report: AccountReport,
 }
 
 impl AccountView {
@@ -158,12 +148,7 @@ impl AccountView {
     pub fn new(user: &str, report: AccountReport) -> Self {
         Self {
             user: user.to_owned(),
-            account: report.account,
-            refreshable: report.refreshable,
-            token_ends_at: report.token_ends_at,
-            failures_7d: report.failures_7d,
-            successes_7d: report.successes_7d,
-            due: report.due,
+            report,
         }
     }
 }

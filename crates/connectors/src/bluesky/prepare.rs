@@ -16,7 +16,7 @@ use super::pds::Pds;
 use super::settings::{Card, Wishes};
 use super::wire::{COLLECTION, Embed, External, PostRecord, PutRecord, ReplyRef, ResolvedHandle, StrongRef};
 use super::{tid, upload};
-use crate::frozen::{fingerprint, freeze, thaw};
+use crate::frozen::{fingerprint, freeze, hashes, progress};
 use crate::{Preparation, SendCtx};
 
 /// The version of [`Frozen`].
@@ -66,18 +66,14 @@ impl Progress {
         media: impl Iterator<Item = &'m Media>,
         resume: Option<&SecretBytes>,
     ) -> Result<Self, PlatformError> {
-        let files: Vec<String> = media.map(|media| media.sha256.clone()).collect();
-        if let Some(handle) = resume {
-            let done: Self = thaw(Platform::Bluesky, Stage::Prepare, handle)?;
-            if done.part == part.number() && done.files == files {
-                return Ok(done);
-            }
-        }
-        Ok(Self {
-            part: part.number(),
+        let (part, files) = (part.number(), hashes(media));
+        let is_about_this = |done: &Self| done.part == part && done.files == files;
+        let done = progress(Platform::Bluesky, resume, is_about_this)?;
+        Ok(done.unwrap_or_else(|| Self {
+            part,
             files,
             ..Self::default()
-        })
+        }))
     }
 }
 

@@ -15,7 +15,7 @@ use serde_json::json;
 use super::api::Api;
 use super::settings::{Fields, Kind, Wishes};
 use super::upload::{self, Film};
-use crate::frozen::{fingerprint, freeze, thaw};
+use crate::frozen::{fingerprint, freeze, hashes, progress, thaw};
 use crate::graph::Created;
 use crate::{Preparation, SendCtx, parent_of};
 
@@ -65,18 +65,13 @@ struct Progress {
 impl Progress {
     /// What is done already for these files.
     fn of(ctx: &SendCtx<'_>, media: &[Media], resume: Option<&SecretBytes>) -> Result<Self, PlatformError> {
-        let files: Vec<String> = media.iter().map(|media| media.sha256.clone()).collect();
-        if let Some(handle) = resume {
-            let done: Self = thaw(PLATFORM, Stage::Prepare, handle)?;
-            if done.files == files {
-                return Ok(done);
-            }
-        }
-        Ok(Self {
+        let files = hashes(media);
+        let done = progress(PLATFORM, resume, |done: &Self| done.files == files)?;
+        Ok(done.unwrap_or_else(|| Self {
             files,
             at_once: showing_was_refused(ctx),
             ..Self::default()
-        })
+        }))
     }
 }
 

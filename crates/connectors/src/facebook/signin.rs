@@ -170,11 +170,7 @@ impl SignIn for FacebookSignIn {
     ) -> BoxFut<'a, Result<Verified, PlatformError>> {
         Box::pin(async move {
             let page = page(ctx, &tokens.access, me(ctx, &tokens.access).await?).await;
-            if page.identity.remote_id == account.remote_id {
-                Ok(page)
-            } else {
-                Err(crate::signin::another_account(Platform::Facebook))
-            }
+            page.only(Platform::Facebook, account)
         })
     }
 }

@@ -4,12 +4,15 @@
 //! The HTTP status of a refusal says little; its code and subcode say what it means. Each platform has rows of its own,
 //! and [`FAMILY`] for what all of them answer.
 
+mod container;
+
 use domain::error::{ErrorKind, Fate, PlatformError, Stage, When};
 use domain::platform::Platform;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+pub(crate) use self::container::Container;
 use crate::Endpoints;
 use crate::http::Answer;
 use crate::rules::{self, Refusal, Row, RowFate};

@@ -12,23 +12,23 @@ mod wire;
 
 use domain::capability::Capability;
 use domain::clock::BoxFut;
-use domain::content::{Draft, Media, PartContent};
+use domain::content::{Draft, PartContent};
 use domain::error::{ErrorKind, Fate, PlatformError, Stage};
 use domain::intent::{Armed, Dedupe, DedupeMeans, Prepared};
 use domain::part::{Part, RemotePost};
 use domain::platform::Platform;
 use domain::secret::SecretBytes;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use reqwest::{Method, RequestBuilder};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use url::Url;
 
 use self::wire::{ContainerStatus, Fields, Kind, ListedMedia, PostSettings};
+use crate::files;
 use crate::frozen::{fingerprint, freeze, thaw};
-use crate::graph::{self, Created};
+use crate::graph::{self, Container, Created};
 use crate::http::{Answer, Http, READ_BUDGET};
-use crate::{Connector, Endpoints, Finding, Preparation, Probe, SendCtx, Sent, next_look, parent_of};
+use crate::{Connector, Endpoints, Finding, Preparation, Probe, SendCtx, Sent, parent_of};
 
 const PLATFORM: Platform = Platform::Instagram;
 
@@ -70,14 +70,6 @@ enum Frozen {
 struct Containers {
     children: Vec<Container>,
     post: Option<Container>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct Container {
-    id: String,
-    finished: bool,
-    /// How often the platform said that it is still at it.
-    polls: u32,
 }
 
 impl Connector for Instagram {
@@ -170,23 +162,23 @@ async fn prepare_post(
         &[]
     };
     let again_at = if let Some(media) = items.get(containers.children.len()) {
-        let child = create(ctx, &wire::child(media, &public_url(ctx, media)?)).await?;
+        let child = create(ctx, &wire::child(media, &files::public_url(ctx, PLATFORM, media)?)).await?;
         containers.children.push(child);
         ctx.now
     } else if let Some(child) = containers.children.iter_mut().find(|child| !child.finished) {
         poll(ctx, child).await?;
-        look_at(ctx.now, child)
+        child.look_at(ctx.now)
     } else {
         match &mut containers.post {
             None => {
                 let post = create(ctx, &post_fields(ctx, kind, content, &settings, &containers.children)?).await?;
-                let again_at = look_at(ctx.now, &post);
+                let again_at = post.look_at(ctx.now);
                 containers.post = Some(post);
                 again_at
             }
             Some(post) if !post.finished => {
                 poll(ctx, post).await?;
-                look_at(ctx.now, post)
+                post.look_at(ctx.now)
             }
             Some(post) => return ready(ctx, kind, content, post).map(Preparation::Ready),
         }
@@ -205,7 +197,13 @@ fn post_fields(
     children: &[Container],
 ) -> Result<Fields, PlatformError> {
     match content.media.as_slice() {
-        [media] => Ok(wire::single(kind, content, media, &public_url(ctx, media)?, settings)),
+        [media] => Ok(wire::single(
+            kind,
+            content,
+            media,
+            &files::public_url(ctx, PLATFORM, media)?,
+            settings,
+        )),
         _ => {
             let ids: Vec<&str> = children.iter().map(|child| child.id.as_str()).collect();
             Ok(wire::carousel(content, &ids, settings))
@@ -213,31 +211,10 @@ fn post_fields(
     }
 }
 
-fn public_url(ctx: &SendCtx<'_>, media: &Media) -> Result<Url, PlatformError> {
-    let message = "Instagram fetches files itself, but this server has no public address; set public_url to an https \
-                   address that can be reached from the internet";
-    ctx.media
-        .public_url(media)
-        .ok_or_else(|| fail(Stage::Prepare, ErrorKind::OperatorConfig, message))
-}
-
 async fn create(ctx: &SendCtx<'_>, fields: &Fields) -> Result<Container, PlatformError> {
     let request = call(ctx, Method::POST, &format!("{}/media", ctx.account.remote_id)).form(fields);
     let created: Created = read(ctx.http, request, READ_BUDGET, Stage::Prepare).await?.1;
-    Ok(Container {
-        id: created.id,
-        finished: false,
-        polls: 0,
-    })
-}
-
-/// A finished one is not waited for.
-fn look_at(now: Timestamp, container: &Container) -> Timestamp {
-    if container.finished {
-        now
-    } else {
-        next_look(now, container.polls)
-    }
+    Ok(created.into())
 }
 
 async fn status_of(

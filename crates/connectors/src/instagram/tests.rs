@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use domain::content::MediaKind;
+use domain::content::{Media, MediaKind};
 use domain::error::{From, When};
 use serde_json::json;
 

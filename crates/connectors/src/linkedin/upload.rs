@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::api::{Api, encoded};
 use super::error::classify;
 use crate::files;
-use crate::frozen::thaw;
+use crate::frozen::{hashes, progress};
 use crate::http::READ_BUDGET;
 use crate::{SendCtx, next_look};
 
@@ -44,18 +44,14 @@ pub(super) struct Progress {
 impl Progress {
     /// What is done already for this part and these files.
     pub(super) fn of(part: Part, files: &[&Media], resume: Option<&SecretBytes>) -> Result<Self, PlatformError> {
-        let files: Vec<String> = files.iter().map(|media| media.sha256.clone()).collect();
-        if let Some(handle) = resume {
-            let done: Self = thaw(PLATFORM, Stage::Prepare, handle)?;
-            if done.part == part.number() && done.files == files {
-                return Ok(done);
-            }
-        }
-        Ok(Self {
-            part: part.number(),
+        let (part, files) = (part.number(), hashes(files.iter().copied()));
+        let is_about_this = |done: &Self| done.part == part && done.files == files;
+        let done = progress(PLATFORM, resume, is_about_this)?;
+        Ok(done.unwrap_or_else(|| Self {
+            part,
             files,
             ..Self::default()
-        })
+        }))
     }
 }
 

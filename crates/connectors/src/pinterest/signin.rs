@@ -12,7 +12,7 @@ use crate::rules::Row;
 use crate::signin::api::IdentityApi;
 use crate::signin::{
     Address, ApiVersion, AppNeed, CHOICES_MAX, Choice, ClientAuth, Found, Grant, Means, OAuth, Pkce, RefreshBy,
-    RefreshFacts, RevokedBy, Rows, Scope, SignIn, SignInCtx, SignInFacts, Verified, another_account,
+    RefreshFacts, RevokedBy, Rows, Scope, SignIn, SignInCtx, SignInFacts, Verified,
 };
 
 /// The sign-in. It has no state.
@@ -135,12 +135,7 @@ impl SignIn for PinterestSignIn {
         Box::pin(async move {
             let grant = Grant::of(tokens.clone());
             let api = IdentityApi::new(Platform::Pinterest, IDENTITY_ROWS, ctx, &grant.tokens.access);
-            let verified = person(&api, &grant).await?;
-            if verified.identity.remote_id == account.remote_id {
-                Ok(verified)
-            } else {
-                Err(another_account(Platform::Pinterest))
-            }
+            person(&api, &grant).await?.only(Platform::Pinterest, account)
         })
     }
 }

@@ -9,7 +9,8 @@ use domain::secret::{SecretBytes, SecretText};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{SignInFacts, refused};
+use super::{SignInFacts, another_account, refused};
+use crate::AccountRef;
 
 /// The most accounts that one sign-in lets choose from.
 pub const CHOICES_MAX: usize = 200;
@@ -143,6 +144,15 @@ impl Verified {
     pub fn defaulting(mut self, setting: &str, value: &str) -> Self {
         self.defaults.insert(setting.to_owned(), value.to_owned());
         self
+    }
+
+    /// The same, if it is this account.
+    pub(crate) fn only(self, platform: Platform, account: AccountRef<'_>) -> Result<Self, PlatformError> {
+        if self.identity.remote_id == account.remote_id {
+            Ok(self)
+        } else {
+            Err(another_account(platform))
+        }
     }
 
     /// The same, lacking this too.

@@ -134,8 +134,8 @@ pub trait SignIn: Send + Sync {
         Box::pin(async move {
             let found = self.identify(ctx, &Grant::of(tokens.clone())).await?;
             match found.narrowed(self.platform(), Some(account.remote_id))? {
-                Found::Account(verified) if verified.identity.remote_id == account.remote_id => Ok(verified),
-                _ => Err(another_account(self.platform())),
+                Found::Account(verified) => verified.only(self.platform(), account),
+                Found::Choose { .. } => Err(another_account(self.platform())),
             }
         })
     }

@@ -1,24 +1,23 @@
 //! Containers: made, waited for, and kept until the one call that publishes them.
 
 use domain::capability::Capability;
-use domain::content::{Draft, Media, PartContent};
+use domain::content::{Draft, PartContent};
 use domain::error::{ErrorKind, Fate, PlatformError, Stage};
 use domain::intent::{Dedupe, DedupeMeans, Prepared};
 use domain::part::{Part, RemotePost};
 use domain::platform::Platform;
 use domain::secret::SecretBytes;
-use jiff::Timestamp;
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
-use url::Url;
 
 use super::find::CONTAINER;
 use super::wire::{self, Fields, Kind};
 use super::{call, error, read, status_of};
-use crate::frozen::{fingerprint, freeze, thaw};
-use crate::graph::Created;
+use crate::files;
+use crate::frozen::{fingerprint, freeze, progress};
+use crate::graph::{Container, Created};
 use crate::http::READ_BUDGET;
-use crate::{Preparation, SendCtx, next_look, parent_of};
+use crate::{Preparation, SendCtx, parent_of};
 
 const PLATFORM: Platform = Platform::Threads;
 
@@ -43,26 +42,14 @@ struct Containers {
     post: Option<Container>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-struct Container {
-    id: String,
-    finished: bool,
-    /// How often the platform said that it is still at it.
-    polls: u32,
-}
-
 impl Containers {
     fn of(part: Part, resume: Option<&SecretBytes>) -> Result<Self, PlatformError> {
-        if let Some(handle) = resume {
-            let done: Self = thaw(PLATFORM, Stage::Prepare, handle)?;
-            if done.part == part.number() {
-                return Ok(done);
-            }
-        }
-        Ok(Self {
-            part: part.number(),
+        let part = part.number();
+        let done = progress(PLATFORM, resume, |done: &Self| done.part == part)?;
+        Ok(done.unwrap_or_else(|| Self {
+            part,
             ..Self::default()
-        })
+        }))
     }
 }
 
@@ -85,12 +72,12 @@ pub(super) async fn prepare(
         &[]
     };
     let again_at = if let Some(media) = items.get(containers.children.len()) {
-        let child = create(ctx, &wire::child(media, &public_url(ctx, media)?)).await?;
+        let child = create(ctx, &wire::child(media, &files::public_url(ctx, PLATFORM, media)?)).await?;
         containers.children.push(child);
         ctx.now
     } else if let Some(child) = containers.children.iter_mut().find(|child| !child.finished) {
         poll(ctx, child).await?;
-        look_at(ctx.now, child)
+        child.look_at(ctx.now)
     } else {
         match &mut containers.post {
             None => {
@@ -103,7 +90,7 @@ pub(super) async fn prepare(
             }
             Some(post) if !post.finished => {
                 poll(ctx, post).await?;
-                look_at(ctx.now, post)
+                post.look_at(ctx.now)
             }
             Some(post) => {
                 // A send that was refused may have been told of a container that has ended meanwhile.
@@ -146,38 +133,17 @@ fn post_fields(
             Ok(wire::carousel(content, &ids))
         }
         Some(media) => {
-            let url = public_url(ctx, media)?;
+            let url = files::public_url(ctx, PLATFORM, media)?;
             Ok(wire::single(content, Some((media, &url))))
         }
         None => Ok(wire::single(content, None)),
     }
 }
 
-fn public_url(ctx: &SendCtx<'_>, media: &Media) -> Result<Url, PlatformError> {
-    let message = "Threads fetches files itself, but this server has no public address; set public_url to an https \
-                   address that can be reached from the internet";
-    ctx.media
-        .public_url(media)
-        .ok_or_else(|| PlatformError::refused(PLATFORM, Stage::Prepare, ErrorKind::OperatorConfig, message))
-}
-
 async fn create(ctx: &SendCtx<'_>, fields: &Fields) -> Result<Container, PlatformError> {
     let request = call(ctx, Method::POST, &format!("{}/threads", ctx.account.remote_id)).form(fields);
     let created: Created = read(ctx.http, request, READ_BUDGET, Stage::Prepare).await?.1;
-    Ok(Container {
-        id: created.id,
-        finished: false,
-        polls: 0,
-    })
-}
-
-/// A finished one is not waited for.
-fn look_at(now: Timestamp, container: &Container) -> Timestamp {
-    if container.finished {
-        now
-    } else {
-        next_look(now, container.polls)
-    }
+    Ok(created.into())
 }
 
 async fn poll(ctx: &SendCtx<'_>, container: &mut Container) -> Result<(), PlatformError> {

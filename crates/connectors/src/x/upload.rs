@@ -13,7 +13,7 @@ use super::api::{Api, read};
 use super::error::Call;
 use super::wire::{Envelope, Initialize, MediaState, ProcessingInfo, alt_text};
 use crate::files::Pieces;
-use crate::frozen::thaw;
+use crate::frozen::{hashes, progress};
 use crate::{SendCtx, files};
 
 /// The size of a piece, in bytes, unless the file would have too many.
@@ -44,18 +44,14 @@ pub(super) struct Progress {
 impl Progress {
     /// What is done already for this part and these files.
     pub(super) fn of(part: Part, media: &[Media], resume: Option<&SecretBytes>) -> Result<Self, PlatformError> {
-        let files: Vec<String> = media.iter().map(|media| media.sha256.clone()).collect();
-        if let Some(handle) = resume {
-            let done: Self = thaw(Platform::X, Stage::Prepare, handle)?;
-            if done.part == part.number() && done.files == files {
-                return Ok(done);
-            }
-        }
-        Ok(Self {
-            part: part.number(),
+        let (part, files) = (part.number(), hashes(media));
+        let is_about_this = |done: &Self| done.part == part && done.files == files;
+        let done = progress(Platform::X, resume, is_about_this)?;
+        Ok(done.unwrap_or_else(|| Self {
+            part,
             files,
             ..Self::default()
-        })
+        }))
     }
 }
 

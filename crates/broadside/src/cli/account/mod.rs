@@ -195,7 +195,7 @@ async fn check(context: &Context, account: Option<String>, user: Option<String>)
             let Reply::Accounts(accounts) = door.ask(Request::AccountList { user }).await? else {
                 return Err(unexpected());
             };
-            let each = |view: AccountView| (Some(view.user), view.account.id.to_string());
+            let each = |view: AccountView| (Some(view.user), view.report.account.id.to_string());
             accounts.into_iter().map(each).collect()
         }
     };

@@ -18,7 +18,7 @@ pub(super) fn list(out: Output, accounts: &[AccountView], now: Timestamp) -> Str
         return "no account yet\n  next: broadside account connect".to_owned();
     }
     let row = |view: &AccountView| {
-        let account = &view.account;
+        let account = &view.report.account;
         let error = account
             .last_error
             .as_ref()
@@ -52,10 +52,13 @@ pub(super) fn list(out: Output, accounts: &[AccountView], now: Timestamp) -> Str
 /// What a check came to, with what the account lacks below.
 pub(super) fn check(out: Output, check: &CheckView, now: Timestamp) -> String {
     let view = &check.account;
-    let name = format!("{}:{}", view.account.platform, view.account.identity.username);
+    let name = format!(
+        "{}:{}",
+        view.report.account.platform, view.report.account.identity.username
+    );
     let mut lines = vec![format!("{name}  {}  {}", state(out, view, now), life(out, view, now))];
     lines.extend(check.problem.iter().map(|problem| format!("  not asked: {problem}")));
-    let missing = view.account.missing.iter();
+    let missing = view.report.account.missing.iter();
     lines.extend(missing.map(|missing| format!("  missing: {}", missing.words)));
     if !works(view, now) {
         lines.push(format!(
@@ -68,22 +71,22 @@ pub(super) fn check(out: Output, check: &CheckView, now: Timestamp) -> String {
 
 /// Whether an account can be published to, as far as is known.
 pub(super) fn works(view: &AccountView, now: Timestamp) -> bool {
-    view.account.health != AccountHealth::ReconnectNeeded && view.token_ends_at.is_none_or(|at| at > now)
+    view.report.account.health != AccountHealth::ReconnectNeeded && view.report.token_ends_at.is_none_or(|at| at > now)
 }
 
 fn state(out: Output, view: &AccountView, now: Timestamp) -> String {
     if !works(view, now) {
         return out.toned(Tone::Bad, "reconnect");
     }
-    if !view.account.missing.is_empty() {
+    if !view.report.account.missing.is_empty() {
         return out.toned(Tone::Doubtful, "lacks something");
     }
     out.toned(Tone::Good, "ok")
 }
 
 fn life(out: Output, view: &AccountView, now: Timestamp) -> String {
-    match view.token_ends_at {
-        _ if view.account.health == AccountHealth::ReconnectNeeded => out.toned(Tone::Bad, "not accepted"),
+    match view.report.token_ends_at {
+        _ if view.report.account.health == AccountHealth::ReconnectNeeded => out.toned(Tone::Bad, "not accepted"),
         Some(end) if end <= now => out.toned(Tone::Bad, &format!("ended {}", since(now, end))),
         Some(end) => {
             let left = end.duration_since(now);
@@ -94,7 +97,7 @@ fn life(out: Output, view: &AccountView, now: Timestamp) -> String {
                 words
             }
         }
-        None if view.refreshable => "renewed by itself".to_owned(),
+        None if view.report.refreshable => "renewed by itself".to_owned(),
         None => "does not end".to_owned(),
     }
 }
@@ -170,8 +173,8 @@ mod tests {
     #[test]
     fn forty_accounts_are_one_table_of_forty_lines_that_fit_a_wide_terminal() {
         let mut accounts: Vec<_> = (0..40).map(view).collect();
-        accounts[7].account.health = AccountHealth::ReconnectNeeded;
-        accounts[9].account.last_error = Some(ErrorSummary {
+        accounts[7].report.account.health = AccountHealth::ReconnectNeeded;
+        accounts[9].report.account.last_error = Some(ErrorSummary {
             kind: ErrorKind::Auth,
             code: None,
             message: "a very long story about what went wrong ".repeat(9),
