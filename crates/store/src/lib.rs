@@ -43,6 +43,9 @@ pub const ACCOUNT_LOG_LISTED_MAX: u32 = 100;
 pub const SIGN_INS_OPEN_MAX: u32 = 100;
 /// The most connection pages of one user that work at once.
 pub const LINKS_OPEN_MAX: u32 = 1_000;
+/// How many of everybody's newest entries [`Store::recent_log`] looks through: an index for it would be written with
+/// every entry, and read when somebody looks.
+pub const RECENT_LOG_SPAN: u32 = 1_000_000;
 /// How far [`Backlog::due`] is counted.
 pub const BACKLOG_COUNTED_MAX: u64 = 100_000;
 
@@ -322,7 +325,7 @@ pub trait Store: Send + Sync {
     /// The first `limit` entries of a group's history, oldest first. [`Error::NotFound`] as for [`Store::group`].
     async fn group_log(&self, reach: &Reach, group: GroupId, limit: u32) -> Result<Vec<LogRecord>>;
 
-    /// The newest `limit` entries within reach, newest first.
+    /// The newest `limit` entries within reach, newest first, of the last [`RECENT_LOG_SPAN`] that anybody made.
     async fn recent_log(&self, reach: &Reach, limit: u32) -> Result<Vec<LogRecord>>;
 
     /// Puts a failed or missed post back on schedule at `due`, with its automatic retries counted from zero.

@@ -12,8 +12,8 @@ use jiff::Timestamp;
 
 use super::state::{GroupRow, PostRow, State};
 use crate::{
-    Conflict, Created, Error, Group, GroupOrder, GroupPage, GroupQuery, LISTED_MAX, NewGroup, Post, Reach, RequestKey,
-    Resolution, Result, rules,
+    Conflict, Created, Error, Group, GroupOrder, GroupPage, GroupQuery, LISTED_MAX, NewGroup, Post, RECENT_LOG_SPAN,
+    Reach, RequestKey, Resolution, Result, rules,
 };
 
 pub(super) fn at_most(limit: u32) -> usize {
@@ -192,14 +192,11 @@ impl State {
     }
 
     pub(super) fn recent_log(&self, reach: &Reach, limit: u32) -> Vec<LogRecord> {
-        let mut mine: Vec<_> = self
-            .log
+        self.log
             .iter()
-            .filter(|record| record.entry.user == Some(reach.owner))
-            .collect();
-        mine.sort_by_key(|record| record.entry.at);
-        mine.into_iter()
             .rev()
+            .take(usize::try_from(RECENT_LOG_SPAN).unwrap_or(usize::MAX))
+            .filter(|record| record.entry.user == Some(reach.owner))
             .take(at_most(limit))
             .map(|record| LogRecord::clone(record))
             .collect()

@@ -97,7 +97,7 @@ fn the_hot_statements_use_their_indexes() {
     uses(sql::CLAIMED_UNTIL, "posts_claimed");
     uses(sql::ACCOUNT_OF_TARGET, "sqlite_autoindex_accounts");
     uses(sql::GROUP_LOG, "log_group");
-    uses(sql::RECENT_LOG, "log_user");
+    uses(sql::RECENT_LOG, "INTEGER PRIMARY KEY (rowid>?)");
     uses(sql::POST_GROUP, "PRIMARY KEY");
     uses(sql::REFRESHES_DUE, "accounts_refresh");
     uses(sql::HAS_OPEN_INTENTS, "intents_open");

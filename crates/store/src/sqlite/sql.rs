@@ -347,7 +347,10 @@ statements! {
     GROUP_LOG =
         concat!("SELECT ", log_columns!(), " FROM log_entries WHERE group_id = ?1 ORDER BY seq LIMIT ?2");
     RECENT_LOG =
-        concat!("SELECT ", log_columns!(), " FROM log_entries WHERE user_id = ?1 ORDER BY at DESC, n DESC LIMIT ?2");
+        concat!(
+            "SELECT ", log_columns!(), " FROM log_entries WHERE n > (SELECT max(n) FROM log_entries) - ?3 AND +user_id = ?1 \
+             ORDER BY n DESC LIMIT ?2"
+        );
 
     POST = concat!("SELECT ", post_columns!(), " FROM posts p WHERE p.id = ?1");
     POSTS_OF_GROUP = concat!("SELECT ", post_columns!(), " FROM posts p WHERE p.group_id = ?1 ORDER BY p.position");

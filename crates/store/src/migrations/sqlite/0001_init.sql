@@ -256,7 +256,6 @@ CREATE TABLE log_entries (
     connection INTEGER CHECK (connection = 1)
 ) STRICT;
 CREATE INDEX log_group ON log_entries (group_id, seq) WHERE group_id IS NOT NULL;
-CREATE INDEX log_user ON log_entries (user_id, at) WHERE user_id IS NOT NULL;
 CREATE INDEX log_connections ON log_entries (user_id, at, id) WHERE connection = 1;
 CREATE INDEX log_connections_of ON log_entries (account_id, at, id) WHERE connection = 1;
 -- How an account fared lately.

@@ -10,8 +10,8 @@ use crate::sqlite::rows::{self, micros};
 use crate::sqlite::sql;
 use crate::sqlite::tx::Tx;
 use crate::{
-    Conflict, Created, Error, Group, GroupOrder, GroupPage, GroupQuery, LISTED_MAX, NewGroup, Post, Reach, RequestKey,
-    Result, rules,
+    Conflict, Created, Error, Group, GroupOrder, GroupPage, GroupQuery, LISTED_MAX, NewGroup, Post, RECENT_LOG_SPAN,
+    Reach, RequestKey, Result, rules,
 };
 
 /// A group on its way into the database, with what can be computed before the writer's turn.
@@ -244,7 +244,7 @@ pub(in crate::sqlite) fn of_post(db: &Db, reach: &Reach, post: PostId) -> Result
 pub(in crate::sqlite) fn recent_log(db: &Db, reach: &Reach, limit: u32) -> Result<Vec<LogRecord>> {
     db.all(
         sql::RECENT_LOG,
-        params![reach.owner.as_bytes(), limit],
+        params![reach.owner.as_bytes(), limit, RECENT_LOG_SPAN],
         rows::log_record,
     )
 }
