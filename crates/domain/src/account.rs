@@ -18,10 +18,14 @@ pub struct User {
     pub id: UserId,
     /// A unique name, usually an e-mail address.
     pub name: String,
-    /// What it may do.
+    /// What it may do by itself. While it is managed, its manager's plan counts instead.
     pub plan: Plan,
     /// Since when it is known.
     pub created_at: Timestamp,
+    /// The user that manages it and whose plan it uses up.
+    pub manager: Option<UserId>,
+    /// What people call it; `None` for its name.
+    pub display_name: Option<String>,
 }
 
 /// An API key as it is listed; the key itself is shown once and never stored.

@@ -1,6 +1,7 @@
 //! What a command can refuse.
 
 use domain::error::PlatformError;
+use domain::plan::LimitReached;
 
 /// Why a command did nothing. Dialects render it in their own words.
 #[derive(Debug, thiserror::Error)]
@@ -11,6 +12,9 @@ pub enum Error {
     /// Something stands in the way.
     #[error("{0}")]
     Conflict(store::Conflict),
+    /// The plan of the user, or of who manages it, does not allow that much.
+    #[error("{0}")]
+    Limit(Box<LimitReached>),
     /// The request makes no sense.
     #[error("{0}")]
     Invalid(String),
@@ -32,6 +36,7 @@ impl From<store::Error> for Error {
         match error {
             store::Error::NotFound => Self::NotFound,
             store::Error::Conflict(conflict) => Self::Conflict(conflict),
+            store::Error::LimitReached(reached) => Self::Limit(reached),
             other => Self::Unavailable(other),
         }
     }

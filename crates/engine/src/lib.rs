@@ -40,7 +40,7 @@ use tokio::sync::{Notify, Semaphore};
 pub use error::Error;
 pub use keys::Caller;
 pub use publisher::Publisher;
-pub use settings::Settings;
+pub use settings::{Plans, Settings};
 /// What front doors read and ask with; they know the store by these names alone.
 pub use store::{
     AccountLogQuery, CommitStats, Conflict, ConnectLink, Group, GroupOrder, GroupPage, GroupQuery, Post, PostCount,

@@ -1,5 +1,8 @@
 //! How the engine behaves. The defaults are `serve`'s own.
 
+use std::collections::BTreeMap;
+
+use domain::plan::{Plan, SELF_HOSTED};
 use domain::retry::RetryPolicy;
 use jiff::SignedDuration;
 use url::Url;
@@ -41,6 +44,8 @@ pub struct Settings {
     pub reconnect_grace: SignedDuration,
     /// The most exchanges of tokens under way at once that nobody waits for.
     pub refreshes_max: usize,
+    /// The plans that users can be given.
+    pub plans: Plans,
     /// The address under which others reach this server; without it nobody can sign in with a browser.
     pub public_url: Option<Url>,
 }
@@ -65,7 +70,62 @@ impl Default for Settings {
             drain: SignedDuration::from_secs(90),
             reconnect_grace: SignedDuration::ZERO,
             refreshes_max: 8,
+            plans: Plans::default(),
             public_url: None,
         }
+    }
+}
+
+/// The plans that users can be given, by their words. There is always [`SELF_HOSTED`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plans {
+    known: BTreeMap<String, Plan>,
+    of_new_users: String,
+}
+
+impl Default for Plans {
+    fn default() -> Self {
+        Self {
+            known: BTreeMap::from([(SELF_HOSTED.to_owned(), Plan::default())]),
+            of_new_users: SELF_HOSTED.to_owned(),
+        }
+    }
+}
+
+impl Plans {
+    /// These plans beside the one that there always is, or in its place. `None` when there is none of the word that new
+    /// users are to have.
+    #[must_use]
+    pub fn new(known: BTreeMap<String, Plan>, of_new_users: &str) -> Option<Self> {
+        let mut plans = Self::default();
+        let with_key = known.into_iter().map(|(word, plan)| {
+            let key = Some(word.clone());
+            (word, Plan { key, ..plan })
+        });
+        plans.known.extend(with_key);
+        of_new_users.clone_into(&mut plans.of_new_users);
+        plans.known.contains_key(of_new_users).then_some(plans)
+    }
+
+    /// The plan of this word.
+    #[must_use]
+    pub fn by_word(&self, word: &str) -> Option<Plan> {
+        self.known.get(word).cloned()
+    }
+
+    /// The plan that a new user has.
+    #[must_use]
+    pub fn of_new_users(&self) -> Plan {
+        self.by_word(&self.of_new_users).unwrap_or_default()
+    }
+
+    /// All of them.
+    pub fn all(&self) -> impl Iterator<Item = Plan> {
+        self.known.values().cloned()
+    }
+
+    /// Their words in order.
+    pub fn words(&self) -> impl Iterator<Item = &str> {
+        self.known.keys().map(String::as_str)
     }
 }

@@ -11,6 +11,8 @@ mod rules;
 pub mod seal;
 pub mod sqlite;
 pub mod types;
+pub mod usage;
+pub mod workspaces;
 
 use async_trait::async_trait;
 use domain::account::{Account, AccountHealth, AccountReport, ApiKey, KeyOwner, Tokens, User};
@@ -20,7 +22,7 @@ use domain::ids::{AccountId, ApiKeyId, GroupId, IntentId, LinkId, PostId, SignIn
 use domain::intent::{Armed, Claim, Prepared};
 use domain::log::{LogEntry, LogRecord};
 use domain::part::{Part, RemotePost};
-use domain::plan::Plan;
+use domain::plan::{LimitReached, Plan};
 use domain::platform::Platform;
 use domain::post::PostState;
 use domain::secret::SecretBytes;
@@ -28,6 +30,8 @@ use jiff::Timestamp;
 
 pub use rules::ORPHAN_GIVE_UP;
 pub use types::*;
+pub use usage::{Usage, UsageRow};
+pub use workspaces::{MANAGED_MAX, Managed, Workspaces};
 
 /// The most groups on one page of [`Store::list_groups`].
 pub const LISTED_MAX: u32 = 100;
@@ -64,6 +68,9 @@ pub enum Error {
     /// Something exists already, or is not in the state that this needs.
     #[error("{0}")]
     Conflict(#[from] Conflict),
+    /// The plan of the user, or of who manages it, does not allow that much.
+    #[error("{0}")]
+    LimitReached(Box<LimitReached>),
     /// There is no such thing within reach.
     #[error("not found")]
     NotFound,
@@ -73,6 +80,12 @@ pub enum Error {
     /// What was read back makes no sense: the file was changed by something else, or there is a bug.
     #[error("the database holds something unreadable: {0}")]
     Corrupt(String),
+}
+
+impl From<LimitReached> for Error {
+    fn from(reached: LimitReached) -> Self {
+        Self::LimitReached(Box::new(reached))
+    }
 }
 
 /// What stands in the way of a verb.
@@ -93,6 +106,21 @@ pub enum Conflict {
     /// The user has as many connection pages as are allowed.
     #[error("a user may have at most {0} connection pages at once")]
     TooManyLinks(u32),
+    /// The manager has as many users as are allowed.
+    #[error("a user may manage at most {0} others")]
+    TooManyManaged(u32),
+    /// The user manages others, so nobody can manage it.
+    #[error("the user manages others itself")]
+    ManagesOthers,
+    /// Somebody else manages the user.
+    #[error("the user is managed by somebody else")]
+    ManagedByAnother,
+    /// There is no such consent, it has expired, or it was used.
+    #[error("the consent is not valid")]
+    ConsentInvalid,
+    /// The consent is another user's.
+    #[error("the consent is another user's")]
+    ConsentMismatch,
     /// The very same secret was used before.
     #[error("this secret was used before")]
     SecretUsed,
@@ -121,7 +149,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// All that is durable. Implementations: SQLite, and a small in-memory model that keeps the suite honest.
 #[async_trait]
-pub trait Store: Send + Sync {
+pub trait Store: Usage + Workspaces {
     // ── Installation ────────────────────────────────────────────────────────────────────────────────────────────
 
     /// The installation's identity, made at first start.
@@ -132,14 +160,16 @@ pub trait Store: Send + Sync {
 
     // ── Users and keys ──────────────────────────────────────────────────────────────────────────────────────────
 
-    /// Adds a user. [`Conflict::UserName`] when the name is taken by a user that is not removed.
+    /// Adds a user. [`Conflict::UserName`] when the name is taken by a user that is not removed. With a manager:
+    /// [`Error::NotFound`] unless that is a user whom nobody manages, and [`Conflict::TooManyManaged`].
     async fn create_user(&self, user: User) -> Result<()>;
 
-    /// Changes a user's plan. [`Error::NotFound`] for a removed or unknown user.
+    /// Changes a user's plan, and counts anew what the new one limits and the old one did not. [`Error::NotFound`] for a
+    /// removed or unknown user.
     async fn set_plan(&self, user: UserId, plan: Plan) -> Result<()>;
 
-    /// Removes a user: it is not found any more, its keys authenticate as ownerless, its accounts are removed, and nothing
-    /// more is sent for it. At least a thousand of its due posts are cancelled here, the rest when [`Store::prune`]
+    /// Removes a user: it is not found any more, its keys authenticate as ownerless, its accounts are removed, those that it
+    /// managed are nobody's, and nothing more is sent for it. At least a thousand of its due posts are cancelled here, the rest when [`Store::prune`]
     /// removes its groups.
     async fn remove_user(&self, user: UserId, at: Timestamp) -> Result<()>;
 
@@ -162,7 +192,7 @@ pub trait Store: Send + Sync {
     /// Revokes a key; revoking it again changes nothing. [`Error::NotFound`] when the user has no such key.
     async fn revoke_key(&self, user: UserId, key: ApiKeyId, at: Timestamp) -> Result<()>;
 
-    /// Who an unrevoked key with this hash stands for.
+    /// Who an unrevoked key with this hash stands for. The plan of a managed user is its manager's, without workspaces.
     async fn authenticate(&self, hash: [u8; 32]) -> Result<Option<KeyOwner>>;
 
     /// Notes when keys were last used; unknown ones are skipped. An earlier time never replaces a later one.
@@ -172,7 +202,8 @@ pub trait Store: Send + Sync {
 
     /// Connects an account, or connects one again: (owner, platform, remote id) names it, and its id, posts and history
     /// stay, also when it was removed in between. It counts as verified. Writes the connection's log entry (`Connected` or `Reconnected`,
-    /// decided here; `log.kind` is overwritten).
+    /// decided here; `log.kind` is overwritten). [`Error::LimitReached`] when the plan has no room for one more; one that is
+    /// connected already needs none.
     async fn connect_account(&self, account: NewAccount, log: LogEntry) -> Result<Account>;
 
     /// The accounts within reach in order of connection, at most 1,000.
@@ -298,7 +329,8 @@ pub trait Store: Send + Sync {
 
     // ── Groups ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    /// Creates the group, its posts and their log entries, or nothing. A target's account is looked up here.
+    /// Creates the group, its posts and their log entries, or nothing. A target's account is looked up here. The posts are
+    /// counted against the plan, and refused as a whole with [`Error::LimitReached`]; a replay is not counted again.
     ///
     /// Race: two callers with one [`RequestKey`] serialise on it; the loser reads the winner's answer.
     async fn create_group(&self, group: NewGroup, request: Option<RequestKey>) -> Result<Created>;
@@ -310,7 +342,8 @@ pub trait Store: Send + Sync {
     async fn list_groups(&self, reach: &Reach, query: GroupQuery) -> Result<GroupPage>;
 
     /// Changes draft status and time of a group and all its posts, or nothing: [`Conflict::NotEditable`] unless every
-    /// post [`PostState::is_editable`]. Writes one group-level log entry.
+    /// post [`PostState::is_editable`], [`Error::LimitReached`] when the plan has no room for it there. Writes one
+    /// group-level log entry.
     ///
     /// Race: a claim that commits first makes this a conflict; one that comes later sees the new time.
     async fn edit_plan(&self, reach: &Reach, group: GroupId, edit: PlanEdit, log: LogEntry) -> Result<Group>;

@@ -184,6 +184,11 @@ impl Notice {
                 format!("{name} does not answer as it should"),
                 "Try again in a few minutes.",
             ),
+            Reason::PlanFull => (
+                StatusCode::FORBIDDEN,
+                "There is no room for one more account".to_owned(),
+                "Disconnect one that is not needed, or ask whoever sent you here for a larger plan.",
+            ),
             Reason::CredentialsRefused | Reason::NoSuchChoice => (
                 StatusCode::UNPROCESSABLE_ENTITY,
                 format!("{name} did not connect the account"),

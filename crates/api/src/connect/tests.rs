@@ -112,6 +112,19 @@ async fn an_account_is_connected_by_one_button_and_the_way_back() {
 }
 
 #[tokio::test]
+async fn a_full_plan_takes_no_more_accounts_but_those_that_it_has() {
+    let door = Door::open().await;
+    let mut plan = door.owner.plan.clone();
+    plan.connections = Some(3);
+    door.engine.set_plan(door.owner.id, plan).await.unwrap();
+    let browser = Browser::on_page(&door).await;
+    let state = browser.begin(&[("platform", "x")]).await;
+    let answer = browser.back(&state, "code=good").await;
+    assert!(answer.body.contains("allows 3 connected accounts"), "{}", answer.body);
+    door.connect(Platform::X, "123456789", None).await;
+}
+
+#[tokio::test]
 async fn what_was_not_granted_is_said_at_once() {
     let door = Door::open().await;
     let browser = Browser::on_page(&door).await;

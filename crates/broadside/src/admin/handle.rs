@@ -3,14 +3,14 @@
 use domain::account::{Account, User};
 use domain::content::{Content, PartContent};
 use domain::ids::{ApiKeyId, GroupId, PostId};
-use domain::plan::Plan;
 use engine::Engine;
 use engine::commands::{CreateGroup, Target};
 use store::{Group, GroupOrder, GroupQuery, Reach};
 
 use super::accounts::{self, find_account};
 use super::health;
-use super::protocol::{Hush, NewPost, PlanChange, Refusal, Reply, Request, UserView};
+use super::protocol::{Hush, NewPost, Refusal, Reply, Request};
+use super::users;
 use super::view::GroupView;
 use crate::wiring::Site;
 
@@ -31,14 +31,11 @@ pub async fn handle(site: &Site, request: Request) -> Answer {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             serving: site.serving,
         }),
-        Request::UserAdd { name } => Ok(Reply::User(view(engine.create_user(&name, Plan::default()).await?))),
-        Request::UserList => Ok(Reply::Users(engine.users().await?.into_iter().map(view).collect())),
-        Request::UserPlan { name, change } => change_plan(engine, &name, change).await,
-        Request::UserRemove { name } => {
-            let user = named(engine, &name).await?;
-            engine.remove_user(user.id).await?;
-            Ok(Reply::Done)
-        }
+        request @ (Request::UserAdd { .. }
+        | Request::UserConsent { .. }
+        | Request::UserList
+        | Request::UserPlan { .. }
+        | Request::UserRemove { .. }) => users::handle(engine, request).await,
         request @ (Request::AccountAdd { .. }
         | Request::AccountConnect { .. }
         | Request::AccountCheck { .. }
@@ -81,34 +78,7 @@ pub async fn handle(site: &Site, request: Request) -> Answer {
     }
 }
 
-fn view(user: User) -> UserView {
-    UserView {
-        id: user.id,
-        name: user.name,
-        plan: user.plan.name,
-        api_access: user.plan.api_access,
-        mcp_access: user.plan.mcp_access,
-        workspaces: user.plan.workspaces,
-        created_at: user.created_at,
-    }
-}
-
-async fn change_plan(engine: &Engine, name: &str, change: PlanChange) -> Answer {
-    let mut user = named(engine, name).await?;
-    let plan = Plan {
-        name: change.name.unwrap_or_else(|| user.plan.name.clone()),
-        api_access: change.api_access.unwrap_or(user.plan.api_access),
-        mcp_access: change.mcp_access.unwrap_or(user.plan.mcp_access),
-        workspaces: change.workspaces.unwrap_or(user.plan.workspaces),
-    };
-    if plan != user.plan {
-        engine.set_plan(user.id, plan.clone()).await?;
-        user.plan = plan;
-    }
-    Ok(Reply::User(view(user)))
-}
-
-async fn named(engine: &Engine, name: &str) -> Result<User, Refusal> {
+pub(super) async fn named(engine: &Engine, name: &str) -> Result<User, Refusal> {
     engine.user_by_name(name).await.map_err(|error| match error {
         engine::Error::NotFound => Refusal::new("not_found", format!("there is no user '{name}'"))
             .next("`broadside user list` shows who there is"),
@@ -146,7 +116,11 @@ pub(super) async fn reach(engine: &Engine, user: Option<&str>) -> Result<Reach, 
 
 async fn create_key(engine: &Engine, user: Option<&str>, name: &str, import: Option<Hush>) -> Answer {
     let user = match the_user(engine, user).await {
-        Err(refusal) if refusal.code == "no_user" => engine.create_user(FIRST_USER, Plan::default()).await?,
+        Err(refusal) if refusal.code == "no_user" => {
+            engine
+                .create_user(FIRST_USER, engine.settings().plans.of_new_users())
+                .await?
+        }
         other => other?,
     };
     let made = match import {

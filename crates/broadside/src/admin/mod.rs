@@ -9,6 +9,7 @@ mod handle;
 mod health;
 pub mod protocol;
 mod socket;
+mod users;
 pub mod view;
 
 pub use door::Door;

@@ -48,6 +48,16 @@ pub enum Request {
     UserAdd {
         /// Its name.
         name: String,
+        /// The word of its plan; absent for that of new users.
+        #[serde(default)]
+        plan: Option<String>,
+    },
+    /// Makes a user's consent to be managed by another.
+    UserConsent {
+        /// Its name.
+        name: String,
+        /// How long it holds.
+        expires_in: Option<SignedDuration>,
     },
     /// Lists users.
     UserList,
@@ -239,6 +249,8 @@ pub struct NewPost {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PlanChange {
+    /// The word of a configured plan to have instead; what stands below is changed of that.
+    pub give: Option<String>,
     /// The plan's name, for display.
     pub name: Option<String>,
     /// Whether the user's API keys are accepted.
@@ -264,6 +276,12 @@ pub struct UserView {
     pub mcp_access: bool,
     /// Whether it may act for users that it manages.
     pub workspaces: bool,
+    /// The limits of its plan, in words.
+    #[serde(default)]
+    pub limits: Vec<String>,
+    /// Whose user it is, by name: that one's plan counts.
+    #[serde(default)]
+    pub managed_by: Option<String>,
     /// Since when.
     pub created_at: Timestamp,
 }
@@ -323,6 +341,13 @@ pub enum Reply {
     },
     /// A user.
     User(UserView),
+    /// A user's consent.
+    Consent {
+        /// What the manager must show.
+        text: Hush,
+        /// Until when it holds.
+        expires_at: Timestamp,
+    },
     /// Users.
     Users(Vec<UserView>),
     /// An account.
@@ -412,6 +437,9 @@ impl From<engine::Error> for Refusal {
                 Self::new("not_found", "there is no such thing here").next("`broadside posts` lists ids")
             }
             engine::Error::Conflict(_) => Self::new("conflict", message),
+            engine::Error::Limit(_) => {
+                Self::new("limit", message).next("`broadside user plan NAME` shows what the plan allows")
+            }
             engine::Error::Invalid(_) => Self::new("invalid", message),
             engine::Error::Platform(_) => {
                 Self::new("platform", message).next("check the credentials and `broadside doctor`, then try again")

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{ArgAction, Args, Subcommand};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::Context;
@@ -17,6 +18,17 @@ pub(super) enum User {
     Add {
         /// A unique name, such as an e-mail address
         name: String,
+        /// The word of its plan, instead of that of new users
+        #[arg(long, value_name = "WORD")]
+        plan: Option<String>,
+    },
+    /// Makes a user's consent to be managed by another user: a secret that works once
+    Consent {
+        /// The name of the user who is to be managed
+        name: String,
+        /// How long it works, such as 15m or 2h; at most seven days
+        #[arg(long, value_name = "TIME", default_value = "15m")]
+        expires_in: SignedDuration,
     },
     /// Lists users
     List,
@@ -34,6 +46,9 @@ pub(super) enum User {
 pub(super) struct Plan {
     /// The user's name
     name: String,
+    /// Gives the plan of this word: "self-hosted", or a table [plans.WORD] of the configuration
+    #[arg(long, value_name = "WORD")]
+    give: Option<String>,
     /// Calls the plan so
     #[arg(long, value_name = "NAME")]
     plan: Option<String>,
@@ -53,6 +68,7 @@ impl Plan {
         Request::UserPlan {
             name: self.name,
             change: PlanChange {
+                give: self.give,
                 name: self.plan,
                 api_access: self.api,
                 mcp_access: self.mcp,
@@ -67,11 +83,21 @@ impl User {
         let door = context.door().await?;
         let out = context.out;
         match self {
-            Self::Add { name } => {
-                if let Reply::User(user) = door.ask(Request::UserAdd { name }).await? {
+            Self::Add { name, plan } => {
+                if let Reply::User(user) = door.ask(Request::UserAdd { name, plan }).await? {
                     out.show(&user, || {
                         format!("added {}\n  next: broadside key create --user {}", user.name, user.name)
                     });
+                }
+            }
+            Self::Consent { name, expires_in } => {
+                let request = Request::UserConsent {
+                    name: name.clone(),
+                    expires_in: Some(expires_in),
+                };
+                if let Reply::Consent { text, expires_at } = door.ask(request).await? {
+                    let shown = json!({ "user": name, "consent": text, "expires_at": expires_at });
+                    out.show(&shown, || consent(&name, text.0.expose(), expires_at));
                 }
             }
             Self::List => {
@@ -81,7 +107,13 @@ impl User {
             }
             Self::Plan(plan) => {
                 if let Reply::User(user) = door.ask(plan.request()).await? {
-                    out.show(&user, || list(std::slice::from_ref(&user)));
+                    out.show(&user, || {
+                        let mut text = list(std::slice::from_ref(&user));
+                        user.limits
+                            .iter()
+                            .for_each(|limit| text.push_str(&format!("\n  {limit}")));
+                        text
+                    });
                 }
             }
             Self::Remove { name } => {
@@ -106,12 +138,21 @@ fn list(users: &[UserView]) -> String {
                 word(user.api_access),
                 word(user.mcp_access),
                 word(user.workspaces),
+                user.managed_by.clone().unwrap_or_default(),
                 format!("{:.0}", user.created_at),
                 user.id.to_string(),
             ]
         })
         .collect();
-    table(&["NAME", "PLAN", "API", "MCP", "WORKSPACES", "SINCE", "ID"], &rows)
+    let head = ["NAME", "PLAN", "API", "MCP", "WORKSPACES", "MANAGED BY", "SINCE", "ID"];
+    table(&head, &rows)
+}
+
+fn consent(name: &str, text: &str, expires_at: Timestamp) -> String {
+    format!(
+        "{text}\n  whoever has this may once, until {expires_at:.0}, have {name} managed: it is the attachToken of \
+         POST /workspace/users/attach"
+    )
 }
 
 fn word(is_granted: bool) -> String {

@@ -9,11 +9,13 @@ pub(super) enum Kind {
     Text,
     /// A whole number.
     Number,
+    /// `true` or `false`.
+    Truth,
     /// A list of texts.
     List,
 }
 
-/// Every setting; `*` stands for a platform's word.
+/// Every setting; `*` stands for a platform's word, or for the word of a plan.
 pub(super) const KEYS: &[(&str, Kind)] = &[
     ("server.listen", Kind::Text),
     ("server.public_url", Kind::Text),
@@ -33,6 +35,18 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("media.image_bytes_max", Kind::Number),
     ("media.video_bytes_max", Kind::Number),
     ("webhooks.allow", Kind::List),
+    ("users.plan", Kind::Text),
+    ("plans.*.name", Kind::Text),
+    ("plans.*.api_access", Kind::Truth),
+    ("plans.*.mcp_access", Kind::Truth),
+    ("plans.*.workspaces", Kind::Truth),
+    ("plans.*.platforms", Kind::List),
+    ("plans.*.monthly_posts", Kind::Number),
+    ("plans.*.monthly_posts_per", Kind::Text),
+    ("plans.*.queued_posts", Kind::Number),
+    ("plans.*.queued_posts_per", Kind::Text),
+    ("plans.*.horizon_days", Kind::Number),
+    ("plans.*.connections", Kind::Number),
     ("platforms.*.base_url", Kind::Text),
     ("platforms.*.client_id", Kind::Text),
     ("platforms.*.client_secret", Kind::Text),
@@ -46,13 +60,14 @@ pub(super) fn kind(path: &str) -> Option<Kind> {
     KEYS.iter().find(|(known, _)| *known == generic).map(|(_, kind)| *kind)
 }
 
-/// The path with a known platform's word replaced by `*`.
+/// The path with a known platform's word, or any plan's, replaced by `*`.
 fn generic(path: &str) -> String {
     let mut words = path.splitn(3, '.');
     match (words.next(), words.next(), words.next()) {
         (Some("platforms"), Some(word), Some(rest)) if word.parse::<Platform>().is_ok() => {
             format!("platforms.*.{rest}")
         }
+        (Some("plans"), Some(_), Some(rest)) => format!("plans.*.{rest}"),
         _ => path.to_owned(),
     }
 }
@@ -60,7 +75,9 @@ fn generic(path: &str) -> String {
 /// The setting whose path is most like this one, if one is like it at all.
 pub(super) fn nearest(path: &str) -> Option<String> {
     let platforms = || Platform::ALL.iter().map(|platform| platform.word());
+    let plan = path.split('.').nth(1).unwrap_or_default();
     let all = KEYS.iter().flat_map(|(known, _)| match known.split_once('*') {
+        Some(("plans.", after)) => vec![format!("plans.{plan}{after}")],
         Some((before, after)) => platforms()
             .map(|word| format!("{before}{word}{after}"))
             .collect::<Vec<_>>(),

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
+use domain::plan::Plan;
 use domain::platform::Platform;
 use domain::secret::SecretText;
 use jiff::SignedDuration;
@@ -40,6 +41,11 @@ pub struct Config {
     pub media: Media,
     /// Webhooks.
     pub webhooks: Webhooks,
+    /// Users.
+    pub users: Users,
+    /// Plans by their words.
+    #[serde(default)]
+    pub plans: BTreeMap<String, Plan>,
     /// Platforms.
     #[serde(default)]
     pub platforms: BTreeMap<Platform, PlatformConfig>,
@@ -134,6 +140,14 @@ pub struct Webhooks {
     pub allow: Vec<String>,
 }
 
+/// Section `users`.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Users {
+    /// The word of the plan that a new user has.
+    pub plan: String,
+}
+
 /// A table of section `platforms`.
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -221,7 +235,21 @@ impl Config {
         Ok(config)
     }
 
+    /// The plans that users can be given.
+    ///
+    /// # Errors
+    /// When new users are to have one that there is not.
+    pub fn plans(&self) -> anyhow::Result<engine::Plans> {
+        engine::Plans::new(self.plans.clone(), &self.users.plan).with_context(|| {
+            format!(
+                "users.plan is '{0}', and there is no table [plans.{0}]",
+                self.users.plan
+            )
+        })
+    }
+
     fn validate(&self) -> anyhow::Result<()> {
+        self.plans()?;
         let positive = [
             ("publisher.sends_max", self.publisher.sends_max),
             ("publisher.claimed_max", self.publisher.claimed_max),
@@ -297,6 +325,7 @@ fn parse(kind: Kind, text: &str) -> anyhow::Result<Value> {
     Ok(match kind {
         Kind::Text => Value::String(text.to_owned()),
         Kind::Number => Value::Integer(text.trim().parse().context("a whole number is needed")?),
+        Kind::Truth => Value::Boolean(text.trim().parse().context("true or false is needed")?),
         Kind::List => {
             let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
             Value::Array(items.map(|item| Value::String(item.to_owned())).collect())

@@ -126,3 +126,53 @@ fn an_apps_secret_without_its_id_is_refused_and_scopes_can_be_added() {
         ["video.upload", "video.list"]
     );
 }
+
+#[test]
+fn plans_are_tables_of_words_of_ones_own() {
+    let flags = flags_with_file(
+        "plans",
+        "[users]\nplan = \"small\"\n[plans.small]\nname = \"Small\"\nmonthly_posts = 5\nplatforms = [\"x\"]\n",
+    );
+    let plans = Config::assemble(&flags, none()).unwrap().plans().unwrap();
+    let small = plans.of_new_users();
+    assert_eq!((small.key.as_deref(), small.monthly_posts), (Some("small"), Some(5)));
+    assert!(
+        small.api_access && small.mcp_access && small.workspaces,
+        "what is left out is on"
+    );
+    assert_eq!(plans.words().collect::<Vec<_>>(), ["self-hosted", "small"]);
+    let config = Config::assemble(&flags, env("BROADSIDE_PLANS__SMALL__API_ACCESS", "false")).unwrap();
+    assert!(!config.plans().unwrap().of_new_users().api_access);
+}
+
+#[test]
+fn a_plan_that_is_not_there_or_has_a_misspelt_key_is_an_error() {
+    let flags = flags_with_file("noplan", "[users]\nplan = \"big\"\n");
+    let error = format!("{:#}", Config::assemble(&flags, none()).unwrap_err());
+    assert!(error.contains("[plans.big]"), "{error}");
+    let flags = flags_with_file("badplan", "[plans.big]\nname = \"Big\"\nmonthly_post = 5\n");
+    let error = format!("{:#}", Config::assemble(&flags, none()).unwrap_err());
+    assert!(error.contains("'plans.big.monthly_posts'"), "{error}");
+}
+
+#[test]
+fn the_example_of_plans_is_a_configuration_and_has_the_documented_numbers() {
+    let text = include_str!("../../../../docs/examples/postpost-plans.toml");
+    let config = Config::assemble(&flags_with_file("example", text), none()).unwrap();
+    let plans = config.plans().unwrap();
+    let starter = plans.of_new_users();
+    assert_eq!(
+        (
+            starter.monthly_posts,
+            starter.queued_posts,
+            starter.horizon_days,
+            starter.connections
+        ),
+        (Some(15), Some(3), Some(7), Some(3))
+    );
+    assert!(!starter.api_access && starter.platforms.is_some_and(|all| !all.contains(&Platform::X)));
+    let pro = plans.by_word("pro").unwrap();
+    assert_eq!((pro.monthly_posts, pro.queued_posts), (Some(100), Some(100)));
+    assert_eq!(pro.monthly_posts_per, domain::plan::Per::Connection);
+    assert_eq!(plans.by_word("premium").unwrap().monthly_posts, Some(500));
+}

@@ -145,7 +145,7 @@ impl Site {
             .connectors
             .into_iter()
             .for_each(|connector| registry.add(connector));
-        let mut settings = engine_settings(config, public_url.clone());
+        let mut settings = engine_settings(config, public_url.clone())?;
         if let Some(tune) = extras.tune {
             tune(&mut settings);
         }
@@ -180,6 +180,10 @@ impl Site {
         })
         .await
         .context("the engine")?;
+        let moved = engine.follow_plans().await.context("the plans of users")?;
+        if moved > 0 {
+            tracing::info!(users = moved, "plans were changed as configured");
+        }
         Ok(Self {
             engine,
             library,
@@ -292,9 +296,9 @@ pub fn plain_extras() -> anyhow::Result<Extras> {
     })
 }
 
-fn engine_settings(config: &Config, public_url: Option<Url>) -> engine::Settings {
+fn engine_settings(config: &Config, public_url: Option<Url>) -> anyhow::Result<engine::Settings> {
     let set = &config.publisher;
-    engine::Settings {
+    Ok(engine::Settings {
         sends_max: set.sends_max,
         claimed_max: set.claimed_max,
         late_after: set.late_after,
@@ -304,9 +308,10 @@ fn engine_settings(config: &Config, public_url: Option<Url>) -> engine::Settings
         watchdog_after: set.watchdog_after,
         drain: set.drain.max(SignedDuration::from_secs(1)),
         reconnect_grace: config.accounts.reconnect_grace,
+        plans: config.plans()?,
         public_url,
         ..engine::Settings::default()
-    }
+    })
 }
 
 fn endpoints(

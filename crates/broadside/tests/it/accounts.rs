@@ -296,23 +296,3 @@ fn a_file_of_credentials_is_checked_whole_and_then_connected_line_by_line() {
     assert_eq!(import(&[good]).code, Some(0), "importing again is harmless");
     assert_eq!(names(), ["ada", "ben"]);
 }
-
-#[test]
-fn a_users_plan_is_shown_and_changed() {
-    let scratch = Scratch::new("plan");
-    run(&scratch.data(), &["user", "add", "ada"]);
-    let before = run(&scratch.data(), &["user", "plan", "ada", "--json"]).json();
-    assert_eq!(
-        (before["api_access"].as_bool(), before["workspaces"].as_bool()),
-        (Some(true), Some(false))
-    );
-    run(
-        &scratch.data(),
-        &["user", "plan", "ada", "--api", "false", "--plan", "Trial"],
-    );
-    let after = run(&scratch.data(), &["user", "plan", "ada", "--json"]).json();
-    assert_eq!(
-        (after["api_access"].as_bool(), after["plan"].as_str()),
-        (Some(false), Some("Trial"))
-    );
-}

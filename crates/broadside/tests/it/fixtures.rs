@@ -15,9 +15,16 @@ const EVERYWHERE: [&str; 5] = [
 fn every_state_that_is_listed_can_be_prepared_without_a_server() {
     let scratch = Scratch::new("states");
     let names = run(&scratch.data(), &["fixtures", "--list", "--json"]).json();
-    assert_eq!(names.as_array().unwrap().len(), 11);
+    assert!(names.as_array().unwrap().len() >= 18, "{names}");
     let mut owners = Vec::new();
-    for name in ["no_connections", "orphan_owner", "scheduled_range", "token_expired"] {
+    for name in [
+        "no_connections",
+        "orphan_owner",
+        "scheduled_range",
+        "token_expired",
+        "over_seats",
+        "workspace_no_api",
+    ] {
         assert!(names.as_array().unwrap().contains(&Value::from(name)));
         let variables = run(&scratch.data(), &["fixtures", "--prepare", name, "--json"]).json();
         for variable in EVERYWHERE {
@@ -27,7 +34,7 @@ fn every_state_that_is_listed_can_be_prepared_without_a_server() {
     }
     owners.sort_by_key(ToString::to_string);
     owners.dedup();
-    assert_eq!(owners.len(), 4, "each preparation makes an owner of its own");
+    assert_eq!(owners.len(), 6, "each preparation makes an owner of its own");
 }
 
 #[test]

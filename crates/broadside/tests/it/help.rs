@@ -4,11 +4,12 @@ use crate::world::{Scratch, run};
 #[test]
 fn the_help_texts_are_these() {
     let scratch = Scratch::new("help");
-    let commands: [&[&str]; 18] = [
+    let commands: [&[&str]; 19] = [
         &[],
         &["serve"],
         &["user"],
         &["user", "plan"],
+        &["user", "consent"],
         &["account"],
         &["account", "connect"],
         &["account", "add"],

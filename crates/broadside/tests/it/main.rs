@@ -20,4 +20,6 @@ mod serve;
 #[cfg(test)]
 mod settings;
 #[cfg(test)]
+mod users;
+#[cfg(test)]
 mod world;

@@ -185,10 +185,14 @@ impl Engine {
         started: Timestamp,
     ) -> Result<Outcome, Error> {
         match (found, sign_in) {
-            (Found::Account(verified), _) => {
-                let account = self.save(subject, verified, Some(started)).await?;
-                Ok(Outcome::Connected(Box::new(account)))
-            }
+            (Found::Account(verified), _) => match self.save(subject, verified, Some(started)).await {
+                Ok(account) => Ok(Outcome::Connected(Box::new(account))),
+                Err(Error::Limit(reached)) => {
+                    let failure = Failure::own(Reason::PlanFull, reached.to_string());
+                    self.fail(subject, failure, Some(started)).await
+                }
+                Err(error) => Err(error),
+            },
             (Found::Choose { question, choices }, Some(sign_in)) => {
                 self.offer(sign_in, subject.method, question, &choices).await
             }

@@ -58,6 +58,7 @@ impl Engine {
             created_at: now,
             expires_at: now.saturating_add(life).unwrap_or(Timestamp::MAX),
             revoked_at: None,
+            standing: false,
         };
         let token = self.random_text();
         self.store.add_link(link.clone(), keys::hash(token.expose())).await?;

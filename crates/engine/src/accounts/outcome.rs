@@ -52,6 +52,8 @@ pub enum Reason {
     DifferentAccount,
     /// What was chosen was not among the choices.
     NoSuchChoice,
+    /// The plan has no room for one more account.
+    PlanFull,
 }
 
 impl Reason {
@@ -70,6 +72,7 @@ impl Reason {
             Self::Foreign => "state_foreign",
             Self::DifferentAccount => "different_account",
             Self::NoSuchChoice => "no_such_choice",
+            Self::PlanFull => "plan_full",
         }
     }
 
@@ -82,6 +85,7 @@ impl Reason {
             Self::IdentityFailed | Self::CredentialsRefused | Self::DifferentAccount => "identity",
             Self::Expired | Self::Replayed | Self::Foreign => "state",
             Self::NoSuchChoice => "choice",
+            Self::PlanFull => "plan",
         }
     }
 }

@@ -67,7 +67,7 @@ impl Engine {
     /// Makes a group with a post for each target. When it returns, all of it is durable.
     ///
     /// # Errors
-    /// [`Error::Conflict`] when the idempotency key was used for another body; [`Error::Unavailable`].
+    /// [`Error::Conflict`] when the idempotency key was used for another body; [`Error::Limit`]; [`Error::Unavailable`].
     pub async fn create_group(&self, command: CreateGroup) -> Result<CreatedGroup, Error> {
         let now = self.clock.now();
         let id = GroupId::from_bytes(self.mint());
@@ -124,7 +124,8 @@ impl Engine {
     /// Changes whether a group is a draft, and when it goes out.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; [`Error::Conflict`] when a post of it is past being changed.
+    /// [`Error::NotFound`]; [`Error::Conflict`] when a post of it is past being changed; [`Error::Limit`] when the plan has
+    /// no room for it there.
     pub async fn edit_plan(
         &self,
         reach: &Reach,

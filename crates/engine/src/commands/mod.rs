@@ -3,7 +3,9 @@
 mod groups;
 mod posts;
 mod users;
+mod workspaces;
 
 pub use crate::accounts::AddAccount;
 pub use groups::{CreateGroup, CreatedGroup, IdempotencyKey, Target};
-pub use users::NewApiKey;
+pub use users::{NewApiKey, PlanUsage};
+pub use workspaces::{AttachError, ManagedUser, Namesake, StandingPage, Whom};

@@ -2,14 +2,28 @@
 
 use domain::account::{ApiKey, User};
 use domain::ids::{ApiKeyId, UserId};
-use domain::plan::Plan;
+use domain::plan::{Metric, Plan, month_of};
 use domain::secret::SecretText;
 use rand::Rng;
 
 use crate::{Engine, Error, keys};
 
 /// The most active keys of a user (the PostPost documents name this number).
-const KEYS_MAX: u32 = 10;
+pub(super) const KEYS_MAX: u32 = 10;
+
+/// How many rows of usage are added up.
+const USAGE_ROWS_MAX: u32 = 1_000_000;
+
+/// What is counted against a plan now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlanUsage {
+    /// Connected accounts.
+    pub connections: u64,
+    /// Posts of this calendar month (UTC).
+    pub month: Option<u64>,
+    /// Posts that wait to go out.
+    pub queue: Option<u64>,
+}
 
 /// A key just made. The text is shown once and cannot be had again.
 #[derive(Debug, Clone)]
@@ -26,18 +40,24 @@ impl Engine {
     /// # Errors
     /// [`Error::Invalid`] for an empty or overlong name, [`Error::Conflict`] for a taken one.
     pub async fn create_user(&self, name: &str, plan: Plan) -> Result<User, Error> {
+        let user = self.new_user(name, plan)?;
+        self.store.create_user(user.clone()).await?;
+        Ok(user)
+    }
+
+    pub(super) fn new_user(&self, name: &str, plan: Plan) -> Result<User, Error> {
         let name = name.trim();
         if name.is_empty() || name.chars().count() > 200 {
             return Err(Error::Invalid("a user's name has 1 to 200 characters".to_owned()));
         }
-        let user = User {
+        Ok(User {
             id: UserId::from_bytes(self.mint()),
             name: name.to_owned(),
             plan,
             created_at: self.clock.now(),
-        };
-        self.store.create_user(user.clone()).await?;
-        Ok(user)
+            manager: None,
+            display_name: None,
+        })
     }
 
     /// Changes what a user may do.
@@ -48,6 +68,38 @@ impl Engine {
         self.store.set_plan(user, plan).await?;
         self.keys.forget();
         Ok(())
+    }
+
+    /// Gives every user that follows a configured plan that plan as it is configured now. Returns how many had another.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn follow_plans(&self) -> Result<u64, Error> {
+        let mut changed = 0;
+        for plan in self.settings.plans.all() {
+            changed += self.store.follow_plan(plan).await?;
+        }
+        self.keys.forget();
+        Ok(changed)
+    }
+
+    /// What is counted against a user's plan now: connected accounts, posts of this month, posts in the queue; those of
+    /// managed users included. Posts are `None` where the plan has no limit for them.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn usage(&self, user: &User) -> Result<PlanUsage, Error> {
+        let (start, _) = month_of(self.clock.now());
+        let rows = self.store.usage(user.id, USAGE_ROWS_MAX).await?;
+        let of = |metric: Metric| {
+            let counted = rows.iter().filter(|row| row.metric == metric);
+            user.plan.counts(metric).then(|| counted.map(|row| row.count).sum())
+        };
+        Ok(PlanUsage {
+            connections: self.store.connections(user.id).await?,
+            month: of(Metric::Month(start)),
+            queue: of(Metric::Queue),
+        })
     }
 
     /// Removes a user with all accounts; its keys stand for nobody from then on.
@@ -65,13 +117,16 @@ impl Engine {
     /// # Errors
     /// [`Error::Invalid`] for an overlong name, [`Error::Conflict`] when the user has ten active keys.
     pub async fn create_key(&self, user: UserId, name: &str) -> Result<NewApiKey, Error> {
+        self.import_key(user, name, &self.key_text()).await
+    }
+
+    pub(super) fn key_text(&self) -> String {
         let mut random = [0_u8; 30];
         self.with_rng(|rng| rng.fill_bytes(&mut random));
         let hex: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
         let (head, tail) = hex.split_at(8);
         let millis = u64::try_from(self.clock.now().as_millisecond()).unwrap_or(0);
-        self.import_key(user, name, &format!("sk_{}_{head}.{tail}", base36(millis)))
-            .await
+        format!("sk_{}_{head}.{tail}", base36(millis))
     }
 
     /// Accepts a key that the user has from elsewhere.
@@ -79,6 +134,14 @@ impl Engine {
     /// # Errors
     /// [`Error::Invalid`] for a key that is too short to be secret, and as [`Self::create_key`].
     pub async fn import_key(&self, user: UserId, name: &str, text: &str) -> Result<NewApiKey, Error> {
+        let (key, text) = self.new_key(user, name, text)?;
+        self.store
+            .create_key(key.clone(), keys::hash(text.expose()), KEYS_MAX)
+            .await?;
+        Ok(NewApiKey { key, text })
+    }
+
+    pub(super) fn new_key(&self, user: UserId, name: &str, text: &str) -> Result<(ApiKey, SecretText), Error> {
         if name.chars().count() > 100 {
             return Err(Error::Invalid("a key's name has at most 100 characters".to_owned()));
         }
@@ -100,11 +163,7 @@ impl Engine {
             last_used_at: None,
             revoked_at: None,
         };
-        self.store.create_key(key.clone(), keys::hash(text), KEYS_MAX).await?;
-        Ok(NewApiKey {
-            key,
-            text: SecretText::new(text.to_owned()),
-        })
+        Ok((key, SecretText::new(text.to_owned())))
     }
 
     /// Revokes a key at once.

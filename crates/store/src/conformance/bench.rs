@@ -175,6 +175,8 @@ impl Bench {
             name: name.to_owned(),
             plan: Plan::default(),
             created_at: at(-100),
+            manager: None,
+            display_name: None,
         }
     }
 

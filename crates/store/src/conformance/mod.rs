@@ -15,6 +15,8 @@ mod plans;
 #[cfg(test)]
 mod random;
 mod sign_ins;
+mod usage;
+mod workspaces;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -95,6 +97,25 @@ scenarios! {
         only_failed_and_missed_posts_are_retried_by_hand,
         a_person_may_say_that_an_unconfirmed_post_is_live,
         a_person_may_have_an_unconfirmed_post_sent_again;
+    usage:
+        nothing_is_counted_without_a_limit,
+        posts_count_from_when_they_are_scheduled_until_they_are_taken_back,
+        what_was_sent_counts_for_its_month_for_good,
+        two_hundred_callers_find_a_hundred_places,
+        a_refused_group_leaves_nothing_and_a_replay_is_not_counted,
+        every_limit_stands_in_the_way_by_itself,
+        an_edit_is_held_to_the_limits_of_where_it_leads,
+        connections_are_limited_when_they_are_made_and_when_there_are_too_many,
+        users_follow_their_plan_when_it_changes;
+    workspaces:
+        a_managed_user_is_its_managers_and_lives_by_its_plan,
+        posts_of_managed_users_are_counted_with_their_managers,
+        a_user_is_attached_by_its_own_consent_and_once,
+        accounts_that_come_along_need_room,
+        a_detached_user_keeps_what_is_its_own,
+        a_managers_key_for_a_user_replaces_the_one_before,
+        the_same_page_is_given_until_it_ends,
+        a_removed_manager_leaves_users_of_their_own;
     claims:
         due_posts_are_claimed_once_oldest_first,
         two_publishers_never_hold_one_post,

@@ -24,7 +24,7 @@ use crate::{Error, Orphans, Reach, Release, Resolution, Resume, Settled, Slots};
 /// One thing that happens: what, and two numbers that say to whom and how.
 type Step = (u8, u8, u8);
 
-const KINDS: u8 = 28;
+const KINDS: u8 = 33;
 
 /// What a verb said, for comparison. The words of a back end's own errors may differ.
 fn said<T: Debug>(result: crate::Result<T>) -> String {
@@ -66,6 +66,7 @@ macro_rules! both {
 }
 
 mod connections;
+mod usage;
 
 impl Twins {
     async fn new(dir: &std::path::Path) -> Self {
@@ -85,7 +86,7 @@ impl Twins {
             sign_ins: Vec::new(),
             links: Vec::new(),
         };
-        for name in ["ann", "bob"] {
+        for name in ["ann", "bob", "cat"] {
             let user = twins.model.user_of(name);
             twins.owners.push(Reach { owner: user.id });
             let (model, real) = both!(twins, |store| store.create_user(user.clone()));
@@ -215,6 +216,9 @@ impl Twins {
             22 => self.change_account(who, how).await,
             23 | 24 => self.care(who, how).await,
             25 | 26 => self.sign_in(owner, who, how).await,
+            28 | 29 => self.change_plan(owner, who, how).await,
+            30 => self.move_far(owner, who, how).await,
+            31 | 32 => self.manage(owner, who, how).await,
             _ => {
                 let (model, real) = both!(self, |store| store.prune(at(now), 100));
                 assert_eq!(said(model), said(real));
@@ -392,6 +396,7 @@ impl Twins {
             held.push(said(store.accounts(owner).await));
             held.push(history(store.recent_log(owner, 1_000).await));
             held.extend(self.connections(store, owner).await);
+            held.extend(self.usage_of(store, owner).await);
         }
         for (owner, group) in &self.groups {
             held.push(history(store.group_log(owner, *group, 1_000).await));

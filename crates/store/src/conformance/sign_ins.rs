@@ -40,6 +40,7 @@ fn page(bench: &Bench, reach: &Reach, seconds: i64) -> ConnectLink {
         created_at: at(seconds),
         expires_at: at(seconds + 3_600),
         revoked_at: None,
+        standing: false,
     }
 }
 

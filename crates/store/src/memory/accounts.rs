@@ -63,6 +63,9 @@ impl State {
                 && account.platform == platform
                 && account.identity.remote_id == new.identity.remote_id
         };
+        if self.account_of(owner, platform, &new.identity.remote_id).is_none() {
+            self.admit_connections(owner, 1)?;
+        }
         let known = self.accounts.iter_mut().find(named);
         log.kind = if known.is_some() {
             LogKind::Reconnected

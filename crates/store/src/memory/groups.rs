@@ -39,6 +39,7 @@ impl State {
                 None => self.requests.insert(name, request),
             };
         }
+        self.admit_group(&new)?;
         if self.groups.contains_key(&new.id) || new.posts.iter().any(|post| self.posts.contains_key(&post.id)) {
             return Err(Error::Corrupt("an id is taken".to_owned()));
         }
@@ -129,6 +130,7 @@ impl State {
         }
         let posts = row.posts.clone();
         let plan = edit.apply(row.draft, row.planned_at);
+        self.admit_edit(row, &plan, edit.now)?;
         for post in posts {
             if let Some(event) = &plan.event {
                 self.reschedule(post, event, edit.now)?;

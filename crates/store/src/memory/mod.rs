@@ -5,7 +5,9 @@ mod groups;
 mod publishing;
 mod sign_ins;
 mod state;
+mod usage;
 mod users;
+mod workspaces;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -407,6 +409,8 @@ mod tests {
                 name: "ann".into(),
                 plan: Plan::default(),
                 created_at: now(),
+                manager: None,
+                display_name: None,
             })
             .await
             .unwrap();

@@ -395,6 +395,7 @@ impl State {
         let gone: Vec<_> = gone.take(at_most(limit)).cloned().collect();
         let mut dropped = BTreeSet::new();
         for group in gone {
+            self.keep_counts(&group);
             self.groups.remove(&group.id);
             self.posts.retain(|_, row| row.group != group.id);
             self.intents.retain(|row| !group.posts.contains(&row.post));
@@ -409,6 +410,7 @@ impl State {
         }
         self.requests.retain(|_, request| request.expires_at > now);
         self.forget_expired(now);
+        self.consents.retain(|_, (_, expires_at)| *expires_at > now);
         self.drop_unused_tokens();
         Ok(dropped.into_iter().collect())
     }

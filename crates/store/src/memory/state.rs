@@ -1,15 +1,16 @@
 //! What the model holds, and the few ways in which rows change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use domain::account::{Account, ApiKey, Tokens, User};
 use domain::content::Content;
 use domain::group::StateMask;
-use domain::ids::{AccountId, AttemptId, GroupId, IdMint, IntentId, LogId, PostId, UserId};
+use domain::ids::{AccountId, ApiKeyId, AttemptId, GroupId, IdMint, IntentId, LogId, PostId, UserId};
 use domain::intent::{Claim, IntentRecord, IntentState};
 use domain::log::{LogEntry, LogRecord};
 use domain::part::{Part, RemotePost};
+use domain::plan::{Connection, Metric};
 use domain::platform::Platform;
 use domain::post::PostState;
 use domain::secret::SecretBytes;
@@ -38,6 +39,12 @@ pub(super) struct State {
     pub(super) remotes: BTreeMap<(AccountId, String), RemoteRow>,
     pub(super) log: Vec<Arc<LogRecord>>,
     pub(super) requests: BTreeMap<(UserId, String, String), RequestKey>,
+    /// Keys that managers had made.
+    pub(super) issued: BTreeSet<ApiKeyId>,
+    /// Consents to be managed: a secret's hash, and until when.
+    pub(super) consents: BTreeMap<UserId, ([u8; 32], Timestamp)>,
+    /// What posts counted in their months that are gone now.
+    pub(super) pruned: BTreeMap<(UserId, Metric, Connection), u64>,
     seed: u64,
 }
 
@@ -130,6 +137,9 @@ impl State {
             remotes: BTreeMap::new(),
             log: Vec::new(),
             requests: BTreeMap::new(),
+            issued: BTreeSet::new(),
+            consents: BTreeMap::new(),
+            pruned: BTreeMap::new(),
             seed,
         }
     }

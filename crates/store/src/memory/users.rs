@@ -23,17 +23,22 @@ impl State {
         if self.live_users().any(|other| other.name == user.name) {
             return Err(Conflict::UserName.into());
         }
+        if let Some(manager) = user.manager {
+            self.room_for_one_more(manager)?;
+        }
         self.users.push(UserRow { user, removed: false });
         Ok(())
     }
 
     pub(super) fn set_plan(&mut self, user: UserId, plan: Plan) -> Result<()> {
+        let before = self.meters_of(user);
         let row = self
             .users
             .iter_mut()
             .find(|row| row.user.id == user && !row.removed)
             .ok_or(Error::NotFound)?;
         row.user.plan = plan;
+        self.remeter(before);
         Ok(())
     }
 
@@ -44,6 +49,8 @@ impl State {
             .find(|row| row.user.id == user && !row.removed)
             .ok_or(Error::NotFound)?;
         row.removed = true;
+        self.dissolve(user, at);
+        self.pruned.retain(|(owner, ..), _| *owner != user);
         for row in self.accounts.iter_mut().filter(|row| row.account.owner == user) {
             Arc::make_mut(row).removed = true;
         }
@@ -110,10 +117,13 @@ impl State {
             .keys
             .iter()
             .find(|(key, other)| *other == hash && key.revoked_at.is_none())?;
-        Some(KeyOwner {
-            key: key.id,
-            user: self.live_user(key.user).cloned(),
-        })
+        let mut user = self.live_user(key.user).cloned();
+        if let Some(user) = &mut user
+            && let Some(manager) = user.manager.and_then(|manager| self.live_user(manager))
+        {
+            user.plan = crate::usage::managed_plan(manager.plan.clone());
+        }
+        Some(KeyOwner { key: key.id, user })
     }
 
     pub(super) fn touch_keys(&mut self, used: &[(ApiKeyId, Timestamp)]) {

@@ -1,6 +1,7 @@
 //! The SQLite back end: one thread writes, a few read, and a commit is on the disk before anybody hears of it.
 
 mod lock;
+mod meters;
 mod migrate;
 mod open;
 mod reader;
@@ -142,7 +143,7 @@ impl Store for SqliteStore {
 
     async fn create_key(&self, key: ApiKey, hash: [u8; 32], max_active: u32) -> Result<()> {
         self.writer
-            .call(move |tx| users::create_key(tx, &key, hash, max_active))
+            .call(move |tx| users::create_key(tx, &key, hash, max_active, None))
             .await
     }
 

@@ -178,10 +178,12 @@ impl SqliteStore {
             before_commit: options.before_commit,
             fatal: options.fatal,
         };
+        let mut tx = Tx::new(conn, Arc::clone(&vault), rng);
+        tx.learn_meters()
+            .map_err(|error| OpenError::Database(error.to_string()))?;
         Ok(Self {
             readers: Readers::start(reading()?, reading()?).map_err(io("start a reading thread"))?,
-            writer: Writer::start(Tx::new(conn, Arc::clone(&vault), rng), habits)
-                .map_err(io("start the writing thread"))?,
+            writer: Writer::start(tx, habits).map_err(io("start the writing thread"))?,
             vault,
             installation,
             _lock: lock,

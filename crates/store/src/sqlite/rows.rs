@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Row};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result};
+use crate::{ConnectLink, Error, Result};
 
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
@@ -174,13 +174,29 @@ fn health(word: &str) -> Result<AccountHealth> {
     }
 }
 
-/// A user, from [`super::sql::USER_COLUMNS`] starting at `first`.
+/// A user, from its six columns starting at `first`.
 pub(super) fn user(row: &Row<'_>, first: usize) -> Result<User> {
     Ok(User {
         id: id(row, first)?,
         name: row.get(first + 1)?,
         plan: json(row, first + 2)?,
         created_at: at(row, first + 3)?,
+        manager: maybe_id(row, first + 4)?,
+        display_name: row.get(first + 5)?,
+    })
+}
+
+/// A connection page, from its eight columns starting at `first`.
+pub(super) fn link(row: &Row<'_>, first: usize) -> Result<ConnectLink> {
+    Ok(ConnectLink {
+        id: id(row, first)?,
+        owner: id(row, first + 1)?,
+        return_to: row.get(first + 2)?,
+        platforms: json(row, first + 3)?,
+        created_at: at(row, first + 4)?,
+        expires_at: at(row, first + 5)?,
+        revoked_at: maybe_at(row, first + 6)?,
+        standing: row.get(first + 7)?,
     })
 }
 

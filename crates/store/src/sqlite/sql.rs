@@ -2,13 +2,15 @@
 
 macro_rules! statements {
     ($($(#[$doc:meta])* $name:ident = $text:expr;)+) => {
-        $($(#[$doc])* pub(super) const $name: &str = $text;)+
+        $($(#[$doc])* pub(in crate::sqlite) const $name: &str = $text;)+
 
         /// All of them by name.
         #[cfg(test)]
-        pub(super) const ALL: &[(&str, &str)] = &[$((stringify!($name), $name)),+];
+        pub(in crate::sqlite) const ALL: &[(&str, &str)] = &[$((stringify!($name), $name)),+];
     };
 }
+
+pub(super) use statements;
 
 macro_rules! account_columns {
     () => {
@@ -17,6 +19,20 @@ macro_rules! account_columns {
          defaults"
     };
 }
+
+macro_rules! user_columns {
+    () => {
+        "u.id, u.name, u.plan, u.created_at, u.manager_id, u.display_name"
+    };
+}
+
+macro_rules! link_columns {
+    () => {
+        "l.id, l.owner_id, l.return_to, l.platforms, l.created_at, l.expires_at, l.revoked_at, l.standing"
+    };
+}
+
+pub(super) use {link_columns, user_columns};
 
 macro_rules! post_columns {
     () => {
@@ -181,27 +197,30 @@ statements! {
     ADD_INSTALLATION =
         "INSERT INTO installation (one, id, epoch, secret_sealed, canary_sealed) VALUES (1, ?1, ?2, ?3, ?4)";
 
-    ADD_USER = "INSERT INTO users (id, name, plan, created_at) VALUES (?1, ?2, ?3, ?4)";
+    ADD_USER =
+        "INSERT INTO users (id, name, plan, created_at, manager_id, display_name) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     USER_NAME_TAKEN = "SELECT 1 FROM users WHERE name = ?1 AND removed_at IS NULL";
     SET_PLAN = "UPDATE users SET plan = ?2 WHERE id = ?1 AND removed_at IS NULL";
     REMOVE_USER = "UPDATE users SET removed_at = ?2 WHERE id = ?1 AND removed_at IS NULL";
-    USER = "SELECT id, name, plan, created_at FROM users WHERE id = ?1 AND removed_at IS NULL";
-    USER_BY_NAME = "SELECT id, name, plan, created_at FROM users WHERE name = ?1 AND removed_at IS NULL";
-    USERS = "SELECT id, name, plan, created_at FROM users WHERE removed_at IS NULL ORDER BY created_at, id LIMIT ?1";
+    USER = concat!("SELECT ", user_columns!(), " FROM users u WHERE u.id = ?1 AND u.removed_at IS NULL");
+    USER_BY_NAME = concat!("SELECT ", user_columns!(), " FROM users u WHERE u.name = ?1 AND u.removed_at IS NULL");
+    USERS =
+        concat!("SELECT ", user_columns!(), " FROM users u WHERE u.removed_at IS NULL ORDER BY u.created_at, u.id LIMIT ?1");
     IS_USER = "SELECT 1 FROM users WHERE id = ?1 AND removed_at IS NULL";
 
     ADD_KEY =
-        "INSERT INTO api_keys (id, user_id, name, prefix, hash, created_at, last_used_at, revoked_at) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+        "INSERT INTO api_keys (id, user_id, name, prefix, hash, created_at, last_used_at, revoked_at, issuer_id) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     IS_KEY = "SELECT 1 FROM api_keys WHERE hash = ?1";
     ACTIVE_KEYS = "SELECT count(*) FROM api_keys WHERE user_id = ?1 AND revoked_at IS NULL";
     KEYS =
         "SELECT id, user_id, name, prefix, created_at, last_used_at, revoked_at FROM api_keys WHERE user_id = ?1 \
          ORDER BY created_at, id LIMIT ?2";
     REVOKE_KEY = "UPDATE api_keys SET revoked_at = coalesce(revoked_at, ?3) WHERE id = ?1 AND user_id = ?2";
-    AUTHENTICATE =
-        "SELECT k.id, u.id, u.name, u.plan, u.created_at FROM api_keys k \
-         LEFT JOIN users u ON u.id = k.user_id AND u.removed_at IS NULL WHERE k.hash = ?1 AND k.revoked_at IS NULL";
+    AUTHENTICATE = concat!(
+        "SELECT k.id, ", user_columns!(), ", (SELECT m.plan FROM users m WHERE m.id = u.manager_id) FROM api_keys k \
+         LEFT JOIN users u ON u.id = k.user_id AND u.removed_at IS NULL WHERE k.hash = ?1 AND k.revoked_at IS NULL"
+    );
     TOUCH_KEY = "UPDATE api_keys SET last_used_at = max(coalesce(last_used_at, ?2), ?2) WHERE id = ?1";
 
     ACCOUNT_BY_NAME =
@@ -290,14 +309,15 @@ statements! {
         "UPDATE sign_ins SET phase = 'choosing', secret_hash = ?2, memory_sealed = ?3, expires_at = ?4, taken_at = NULL \
          WHERE id = ?1 AND taken_at IS NOT NULL";
     ADD_LINK =
-        "INSERT INTO connect_links (id, token_hash, owner_id, return_to, platforms, created_at, expires_at, revoked_at) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+        "INSERT INTO connect_links (id, token_hash, owner_id, return_to, platforms, created_at, expires_at, revoked_at, \
+         standing) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     OPEN_LINKS = "SELECT count(*) FROM connect_links WHERE owner_id = ?1 AND revoked_at IS NULL AND expires_at > ?2";
     IS_LINK_TOKEN = "SELECT 1 FROM connect_links WHERE token_hash = ?1";
     IS_LINK_OF = "SELECT 1 FROM connect_links WHERE id = ?1 AND owner_id = ?2";
-    LINK =
-        "SELECT l.id, l.owner_id, l.return_to, l.platforms, l.created_at, l.expires_at, l.revoked_at \
-         FROM connect_links l JOIN users u ON u.id = l.owner_id AND u.removed_at IS NULL WHERE l.token_hash = ?1";
+    LINK = concat!(
+        "SELECT ", link_columns!(), " FROM connect_links l JOIN users u ON u.id = l.owner_id AND u.removed_at IS NULL \
+         WHERE l.token_hash = ?1"
+    );
     REVOKE_LINK = "UPDATE connect_links SET revoked_at = coalesce(revoked_at, ?3) WHERE id = ?1 AND owner_id = ?2";
     SET_APP =
         "INSERT INTO instance_apps (platform, origin, client_id, secret_sealed) VALUES (?1, ?2, ?3, ?4) \
@@ -318,8 +338,8 @@ statements! {
         "INSERT INTO requests (owner_id, operation, key, body_hash, answer, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
          ON CONFLICT DO UPDATE SET body_hash = excluded.body_hash, answer = excluded.answer, expires_at = excluded.expires_at";
     HEAD =
-        "SELECT owner_id, draft, planned_at, mask, deleted_at IS NOT NULL, post_count, log_seq, updated_at FROM groups \
-         WHERE id = ?1";
+        "SELECT owner_id, draft, planned_at, mask, deleted_at IS NOT NULL, post_count, log_seq, updated_at, \
+         coalesce(planned_at, created_at) FROM groups WHERE id = ?1";
     SAVE_HEAD = "UPDATE groups SET mask = ?2, log_seq = ?3, updated_at = ?4 WHERE id = ?1";
     SAVE_PLAN = "UPDATE groups SET draft = ?2, planned_at = ?3 WHERE id = ?1";
     DELETE_GROUP = "UPDATE groups SET deleted_at = ?2 WHERE id = ?1";

@@ -71,6 +71,8 @@ pub(super) async fn with_owner(store: &SqliteStore) {
         name: "ann".to_owned(),
         plan: Plan::default(),
         created_at: now(),
+        manager: None,
+        display_name: None,
     };
     store.create_user(user).await.unwrap();
 }

@@ -13,9 +13,12 @@ use jiff::Timestamp;
 use rand::rngs::StdRng;
 use rusqlite::{Connection, Params, Row, params};
 
+use super::meters::Meters;
 use super::rows::{self, micros};
 use super::sql;
+use super::verbs::usage;
 use crate::seal::Vault;
+use crate::usage::Meter;
 use crate::{Error, Reach, Result, rules};
 
 /// The writer's state between verbs.
@@ -27,6 +30,7 @@ pub(super) struct Tx {
     /// How the numbers of posts changed in this transaction, and in the command that is running.
     counts: Counts,
     command_counts: Counts,
+    meters: Meters,
 }
 
 type Counts = HashMap<(Platform, &'static str), i64>;
@@ -39,6 +43,8 @@ pub(super) struct Head {
     pub(super) planned_at: Option<Timestamp>,
     pub(super) mask: u16,
     pub(super) deleted: bool,
+    /// The time whose month its posts are counted in.
+    pub(super) counted_at: Timestamp,
     post_count: u32,
     log_seq: i64,
     updated_at: i64,
@@ -92,6 +98,7 @@ impl Tx {
             rng,
             command_counts: counts.clone(),
             counts,
+            meters: Meters::default(),
         }
     }
 
@@ -99,10 +106,29 @@ impl Tx {
     pub(super) fn start(&mut self) {
         self.counts.clear();
         self.command_counts.clear();
+        // Only a transaction that was undone leaves any behind.
+        self.meters.undo_all();
+    }
+
+    /// Learns who has a limit. To be called once, before the first verb.
+    pub(super) fn learn_meters(&mut self) -> Result<()> {
+        self.meters = Meters::of(usage::meters(&self.conn)?);
+        Ok(())
+    }
+
+    /// Whose plan a user uses up; `None` when that has no limit.
+    pub(super) fn meter(&self, user: UserId) -> Option<Meter> {
+        self.meters.of_user(user)
+    }
+
+    /// Notes whose plan a user uses up from now on.
+    pub(super) fn set_meter(&mut self, user: UserId, meter: Option<Meter>) {
+        self.meters.change(user, meter);
     }
 
     /// Keeps or forgets what the command counted.
     pub(super) fn end_command(&mut self, is_done: bool) {
+        self.meters.end_command(is_done);
         for (key, change) in self.command_counts.drain().filter(|_| is_done) {
             *self.counts.entry(key).or_default() += change;
         }
@@ -115,6 +141,8 @@ impl Tx {
                 .prepare_cached(sql::ADD_COUNT)?
                 .execute((platform.word(), state, change))?;
         }
+        // A commit that fails ends the process.
+        self.meters.committed();
         Ok(())
     }
 
@@ -170,6 +198,7 @@ impl Tx {
                 post_count: row.get(5)?,
                 log_seq: row.get(6)?,
                 updated_at: row.get(7)?,
+                counted_at: rows::at(row, 8)?,
             })
         })?;
         head.ok_or(Error::NotFound)
@@ -280,6 +309,7 @@ impl Tx {
     /// Accounts for a move that is written already.
     fn moved(&mut self, head: &mut Head, row: &mut PostRow, state: PostState, at: Timestamp) -> Result<()> {
         if row.state.word() != state.word() {
+            usage::moved(self, head, row, &state)?;
             self.count(row.platform, row.state.word(), -1);
             self.count(row.platform, state.word(), 1);
         }

@@ -185,6 +185,8 @@ pub struct ConnectLink {
     pub expires_at: Timestamp,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
+    /// Whether it is the user's standing page, whose address its manager may ask for again.
+    pub standing: bool,
 }
 
 /// An app of ours that is registered at one server of a platform that has many.

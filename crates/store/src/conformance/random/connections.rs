@@ -20,6 +20,20 @@ fn all() -> AccountLogQuery {
 }
 
 impl Twins {
+    /// A new connection page that works for so many seconds.
+    pub(super) fn page(&self, owner: Reach, seconds: i64, standing: bool) -> ConnectLink {
+        ConnectLink {
+            id: self.model.link_id(),
+            owner: owner.owner,
+            return_to: None,
+            platforms: Vec::new(),
+            created_at: at(self.now),
+            expires_at: at(self.now + seconds),
+            revoked_at: None,
+            standing,
+        }
+    }
+
     pub(super) async fn connect(&mut self, owner: Reach, who: u8, how: u8) {
         let (platform, name) = [(Platform::Mastodon, "1"), (Platform::Bluesky, "2")][usize::from(how % 2)];
         let mut new = self.model.new_account(&owner, platform, name);
@@ -172,15 +186,7 @@ impl Twins {
                 assert_eq!(said(model), said(real));
             }
             5 => {
-                let link = ConnectLink {
-                    id: self.model.link_id(),
-                    owner: owner.owner,
-                    return_to: None,
-                    platforms: Vec::new(),
-                    created_at: at(now),
-                    expires_at: at(now + i64::from(how)),
-                    revoked_at: None,
-                };
+                let link = self.page(owner, i64::from(how), false);
                 let (model, real) = both!(self, |store| store.add_link(link.clone(), secret));
                 if model.is_ok() {
                     self.links.push(link.id);

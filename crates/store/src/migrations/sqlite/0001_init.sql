@@ -12,12 +12,16 @@ CREATE TABLE installation (
 CREATE TABLE users (
     id BLOB PRIMARY KEY CHECK (length(id) = 12),
     name TEXT NOT NULL,
+    display_name TEXT,
     plan TEXT NOT NULL,
+    -- Who manages it and pays for it.
+    manager_id BLOB REFERENCES users (id) CHECK (manager_id <> id),
     created_at INTEGER NOT NULL,
     removed_at INTEGER
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX users_name ON users (name) WHERE removed_at IS NULL;
 CREATE INDEX users_removed ON users (removed_at) WHERE removed_at IS NOT NULL;
+CREATE INDEX users_managed ON users (manager_id, created_at, id) WHERE manager_id IS NOT NULL AND removed_at IS NULL;
 
 CREATE TABLE api_keys (
     id BLOB PRIMARY KEY CHECK (length(id) = 12),
@@ -25,6 +29,8 @@ CREATE TABLE api_keys (
     name TEXT NOT NULL,
     prefix TEXT NOT NULL,
     hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),
+    -- The manager that had it made: it ends with the managing.
+    issuer_id BLOB REFERENCES users (id),
     created_at INTEGER NOT NULL,
     last_used_at INTEGER,
     revoked_at INTEGER
@@ -118,8 +124,11 @@ CREATE TABLE connect_links (
     platforms TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,
-    revoked_at INTEGER
+    revoked_at INTEGER,
+    -- 1 for the one whose address the user's manager is told again.
+    standing INTEGER NOT NULL CHECK (standing BETWEEN 0 AND 1)
 ) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX connect_links_standing ON connect_links (owner_id) WHERE standing = 1 AND revoked_at IS NULL;
 CREATE INDEX connect_links_open ON connect_links (owner_id, expires_at) WHERE revoked_at IS NULL;
 CREATE INDEX connect_links_expiry ON connect_links (expires_at);
 
@@ -286,3 +295,25 @@ CREATE TABLE post_counts (
     n INTEGER NOT NULL,
     PRIMARY KEY (platform, state)
 ) STRICT, WITHOUT ROWID;
+
+-- Posts counted against plans: a row a month or queue, user and connection. Nothing is kept for what has no limit.
+CREATE TABLE usage (
+    -- Whose plan it is: the user's own, or its manager's.
+    payer_id BLOB NOT NULL REFERENCES users (id),
+    metric TEXT NOT NULL CHECK (metric = 'month' OR metric = 'queue'),
+    -- The month's first instant; 0 for the queue.
+    period INTEGER NOT NULL,
+    owner_id BLOB NOT NULL REFERENCES users (id),
+    platform TEXT NOT NULL,
+    target TEXT NOT NULL,
+    n INTEGER NOT NULL,
+    PRIMARY KEY (payer_id, metric, period, owner_id, platform, target)
+) STRICT, WITHOUT ROWID;
+
+-- A user's word that it may be managed: one a user, used once.
+CREATE TABLE consents (
+    user_id BLOB PRIMARY KEY REFERENCES users (id),
+    token_hash BLOB NOT NULL UNIQUE CHECK (length(token_hash) = 32),
+    expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX consents_expiry ON consents (expires_at);

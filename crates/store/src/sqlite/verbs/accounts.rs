@@ -8,6 +8,7 @@ use domain::secret::SecretText;
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 
+use super::usage;
 use crate::seal::Vault;
 use crate::sqlite::reader::Db;
 use crate::sqlite::rows::{self, micros};
@@ -21,6 +22,13 @@ pub(in crate::sqlite) fn connect(tx: &mut Tx, new: &NewAccount, mut log: LogEntr
     }
     let name = params![new.owner.as_bytes(), new.platform.word(), new.identity.remote_id];
     let known = tx.one(sql::ACCOUNT_BY_NAME, name, rows::account)?;
+    let is_connected = match &known {
+        Some(account) => tx.is_connected(account.id)?,
+        None => false,
+    };
+    if !is_connected {
+        usage::admit_connections(tx, new.owner, 1)?;
+    }
     log.kind = if known.is_some() {
         LogKind::Reconnected
     } else {

@@ -3,12 +3,16 @@
 use domain::group::{StateBit, StateMask};
 use domain::ids::{AccountId, GroupId, PostId};
 use domain::log::{LogEntry, LogRecord};
+use domain::plan::{Asked, Metric};
+use domain::post::PostState;
 use rusqlite::{Connection, Row, params};
 
+use super::usage;
 use crate::sqlite::reader::Db;
 use crate::sqlite::rows::{self, micros};
 use crate::sqlite::sql;
 use crate::sqlite::tx::Tx;
+use crate::usage::Meter;
 use crate::{
     Conflict, Created, Error, Group, GroupOrder, GroupPage, GroupQuery, LISTED_MAX, NewGroup, Post, RECENT_LOG_SPAN,
     Reach, RequestKey, Result, rules,
@@ -37,6 +41,10 @@ pub(in crate::sqlite) fn create(tx: &mut Tx, group: Prepared, request: Option<&R
         && let Some(created) = replay(tx, request, &new)?
     {
         return Ok(created);
+    }
+    let meter = admit(tx, &new)?;
+    if let Some(request) = request {
+        remember(tx, request)?;
     }
     tx.exec(sql::ADD_CONTENT, [body])?;
     let content = tx.conn.last_insert_rowid();
@@ -94,6 +102,7 @@ pub(in crate::sqlite) fn create(tx: &mut Tx, group: Prepared, request: Option<&R
         )?;
         tx.count(post.platform, state.word(), 1);
     }
+    charge(tx, meter.as_ref(), &new, &state)?;
     for key in &media {
         tx.exec(sql::ADD_MEDIA_REF, params![key, new.id.as_bytes()])?;
     }
@@ -101,6 +110,39 @@ pub(in crate::sqlite) fn create(tx: &mut Tx, group: Prepared, request: Option<&R
         tx.log_entry(entry, seq)?;
     }
     Ok(Created::New)
+}
+
+/// Refuses what the owner's plan has no room for. Gives what its posts are counted against, if they are at all.
+fn admit(tx: &Tx, new: &NewGroup) -> Result<Option<Meter>> {
+    let Some(meter) = tx.meter(new.owner) else {
+        return Ok(None);
+    };
+    let targets: Vec<_> = new
+        .posts
+        .iter()
+        .map(|post| (post.platform, post.target.clone()))
+        .collect();
+    let asked = Asked {
+        targets: &targets,
+        at: (!new.draft).then(|| new.planned_at.unwrap_or(new.created_at)),
+        now: new.created_at,
+        joins_month: true,
+        joins_queue: true,
+    };
+    usage::admit(tx, new.owner, &asked)?;
+    Ok(Some(meter).filter(Meter::keeps))
+}
+
+fn charge(tx: &Tx, meter: Option<&Meter>, new: &NewGroup, state: &PostState) -> Result<()> {
+    let Some(meter) = meter else { return Ok(()) };
+    let counted_at = new.planned_at.unwrap_or(new.created_at);
+    for metric in [crate::usage::month(counted_at), Metric::Queue] {
+        for post in &new.posts {
+            let change = i64::from(metric.counts(state));
+            usage::charge(tx, meter, metric, new.owner, (post.platform, &post.target), change)?;
+        }
+    }
+    Ok(())
 }
 
 /// The first entries with their places in the history, which are known before the group is written.
@@ -123,20 +165,21 @@ fn replay(tx: &Tx, request: &RequestKey, new: &NewGroup) -> Result<Option<Create
     match known {
         Some((hash, answer)) if hash == request.body_hash => Ok(Some(Created::Replayed { answer })),
         Some(_) => Err(Conflict::IdempotencyKey.into()),
-        None => {
-            let (owner, until) = (request.owner.as_bytes(), micros(request.expires_at));
-            let row = params![
-                owner,
-                request.operation,
-                request.key,
-                request.body_hash,
-                request.answer,
-                until
-            ];
-            tx.exec(sql::SET_REQUEST, row)?;
-            Ok(None)
-        }
+        None => Ok(None),
     }
+}
+
+fn remember(tx: &Tx, request: &RequestKey) -> Result<()> {
+    let (owner, until) = (request.owner.as_bytes(), micros(request.expires_at));
+    let row = params![
+        owner,
+        request.operation,
+        request.key,
+        request.body_hash,
+        request.answer,
+        until
+    ];
+    tx.exec(sql::SET_REQUEST, row).map(|_| ())
 }
 
 /// A group within reach with its posts, in one statement: a row a post, and one for a group without.

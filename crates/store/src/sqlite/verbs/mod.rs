@@ -9,4 +9,6 @@ pub(super) mod plans;
 pub(super) mod refreshes;
 pub(super) mod reports;
 pub(super) mod sign_ins;
+pub(super) mod usage;
 pub(super) mod users;
+pub(super) mod workspaces;

@@ -84,6 +84,7 @@ pub(in crate::sqlite) fn prune(tx: &mut Tx, now: Timestamp, limit: u32) -> Resul
     tx.exec(sql::PRUNE_SECRETS, forgotten)?;
     tx.exec(sql::PRUNE_SIGN_INS, forgotten)?;
     tx.exec(sql::PRUNE_LINKS, forgotten)?;
+    super::workspaces::prune(tx, now)?;
     tx.exec(sql::DROP_UNUSED_TOKENS, [])?;
     Ok(unused)
 }

@@ -1,16 +1,17 @@
 //! What a person changes of groups and posts that exist.
 
-use domain::group::{PlanEdit, StateMask};
+use domain::group::{EditedPlan, PlanEdit, StateMask};
 use domain::ids::{GroupId, PostId};
 use domain::intent::IntentState;
 use domain::log::LogEntry;
 use domain::part::Part;
+use domain::plan::Asked;
 use domain::post::{Event, PostState};
 use jiff::Timestamp;
 use rusqlite::params;
 
 use super::groups::read;
-use super::intents;
+use super::{intents, usage};
 use crate::sqlite::rows::{self, micros};
 use crate::sqlite::sql;
 use crate::sqlite::tx::{Head, PostRow, Tx};
@@ -29,6 +30,7 @@ pub(in crate::sqlite) fn edit(
         return Err(Conflict::NotEditable(StateMask::from_bits(head.mask)).into());
     }
     let plan = edit.apply(head.draft, head.planned_at);
+    recount(tx, &mut head, &posts, &plan, edit.now)?;
     head.draft = plan.draft;
     for mut post in posts {
         if let Some(event) = &plan.event {
@@ -44,6 +46,35 @@ pub(in crate::sqlite) fn edit(
         params![group.as_bytes(), plan.draft, plan.planned_at.map(micros)],
     )?;
     finish(tx, reach, &mut head, log)
+}
+
+/// Refuses what the plan has no room for after the edit, and moves posts that are counted already to their new month.
+/// What comes to be counted, or no longer is, follows from the posts' own moves.
+fn recount(tx: &Tx, head: &mut Head, posts: &[PostRow], plan: &EditedPlan, now: Timestamp) -> Result<()> {
+    let (before, was_draft) = (crate::usage::month(head.counted_at), head.draft);
+    head.counted_at = plan.planned_at.unwrap_or(head.counted_at);
+    let after = crate::usage::month(head.counted_at);
+    let Some(meter) = tx.meter(head.owner) else {
+        return Ok(());
+    };
+    let targets: Vec<_> = posts.iter().map(|post| (post.platform, post.target.clone())).collect();
+    let asked = Asked {
+        targets: &targets,
+        at: (!plan.draft).then_some(head.counted_at),
+        now,
+        joins_month: was_draft || before != after,
+        joins_queue: was_draft,
+    };
+    usage::admit(tx, head.owner, &asked)?;
+    if before == after {
+        return Ok(());
+    }
+    for post in posts.iter().filter(|post| before.counts(&post.state)) {
+        let connection = (post.platform, post.target.as_str());
+        usage::charge(tx, &meter, before, head.owner, connection, -1)?;
+        usage::charge(tx, &meter, after, head.owner, connection, 1)?;
+    }
+    Ok(())
 }
 
 /// Moves a post at a person's wish; one that is to go out finds its account anew.

@@ -4,7 +4,7 @@ use domain::ids::{AccountId, LinkId, SignInId};
 use domain::platform::Platform;
 use domain::secret::SecretBytes;
 use jiff::Timestamp;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 
 use super::accounts;
 use crate::seal::Vault;
@@ -165,23 +165,14 @@ pub(in crate::sqlite) fn add_link(tx: &Tx, link: &ConnectLink, hash: [u8; 32]) -
             micros(link.created_at),
             micros(link.expires_at),
             link.revoked_at.map(micros),
+            link.standing,
         ],
     )?;
     Ok(())
 }
 
 pub(in crate::sqlite) fn link(db: &Db, hash: [u8; 32]) -> Result<Option<ConnectLink>> {
-    db.one(sql::LINK, [hash], |row: &Row<'_>| {
-        Ok(ConnectLink {
-            id: rows::id(row, 0)?,
-            owner: rows::id(row, 1)?,
-            return_to: row.get(2)?,
-            platforms: rows::json(row, 3)?,
-            created_at: rows::at(row, 4)?,
-            expires_at: rows::at(row, 5)?,
-            revoked_at: rows::maybe_at(row, 6)?,
-        })
-    })
+    db.one(sql::LINK, [hash], |row| rows::link(row, 0))
 }
 
 pub(in crate::sqlite) fn revoke_link(tx: &Tx, reach: &Reach, link: LinkId, at: Timestamp) -> Result<()> {

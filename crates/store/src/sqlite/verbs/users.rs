@@ -12,32 +12,46 @@ use crate::sqlite::sql;
 use crate::sqlite::tx::Tx;
 use crate::{Conflict, Error, KEYS_LISTED_MAX, Result};
 
+use super::{usage, workspaces};
+
 /// How many posts are cancelled in the transaction that removes their user.
 const WITHDRAWN_AT_ONCE: u32 = 1_000;
 
-pub(in crate::sqlite) fn create(tx: &Tx, user: &User) -> Result<()> {
+pub(in crate::sqlite) fn create(tx: &mut Tx, user: &User) -> Result<()> {
     if tx.exists(sql::USER_NAME_TAKEN, [&user.name])? {
         return Err(Conflict::UserName.into());
     }
-    let plan = rows::to_json(&user.plan)?;
+    if let Some(manager) = user.manager {
+        workspaces::room_for_one_more(tx, manager)?;
+    }
     tx.exec(
         sql::ADD_USER,
-        params![user.id.as_bytes(), user.name, plan, micros(user.created_at)],
+        params![
+            user.id.as_bytes(),
+            user.name,
+            rows::to_json(&user.plan)?,
+            micros(user.created_at),
+            user.manager.as_ref().map(UserId::as_bytes),
+            user.display_name,
+        ],
     )?;
-    Ok(())
+    usage::remeter(tx, user.id)
 }
 
 fn found(changed: usize) -> Result<()> {
     if changed == 0 { Err(Error::NotFound) } else { Ok(()) }
 }
 
-pub(in crate::sqlite) fn set_plan(tx: &Tx, user: UserId, plan: &Plan) -> Result<()> {
-    found(tx.exec(sql::SET_PLAN, params![user.as_bytes(), rows::to_json(plan)?])?)
+pub(in crate::sqlite) fn set_plan(tx: &mut Tx, user: UserId, plan: &Plan) -> Result<()> {
+    found(tx.exec(sql::SET_PLAN, params![user.as_bytes(), rows::to_json(plan)?])?)?;
+    usage::remeter(tx, user)
 }
 
 pub(in crate::sqlite) fn remove(tx: &mut Tx, user: UserId, at: Timestamp) -> Result<()> {
     found(tx.exec(sql::REMOVE_USER, params![user.as_bytes(), micros(at)])?)?;
     tx.exec(sql::REMOVE_ACCOUNTS_OF, params![user.as_bytes(), micros(at)])?;
+    workspaces::dissolve(tx, user, at)?;
+    usage::remeter(tx, user)?;
     // The rest is cancelled when the user's groups are pruned. Until then nothing of it is sent: no account is connected.
     let posts = tx.all(
         sql::WAKING_OF_OWNER,
@@ -63,7 +77,14 @@ pub(in crate::sqlite) fn list(db: &Db, limit: u32) -> Result<Vec<User>> {
     db.all(sql::USERS, [limit], |row| rows::user(row, 0))
 }
 
-pub(in crate::sqlite) fn create_key(tx: &Tx, key: &ApiKey, hash: [u8; 32], max_active: u32) -> Result<()> {
+/// Adds a key; `issuer` is the manager that has it made, if one has.
+pub(in crate::sqlite) fn create_key(
+    tx: &Tx,
+    key: &ApiKey,
+    hash: [u8; 32],
+    max_active: u32,
+    issuer: Option<UserId>,
+) -> Result<()> {
     if !tx.exists(sql::IS_USER, [key.user.as_bytes()])? {
         return Err(Error::NotFound);
     }
@@ -85,6 +106,7 @@ pub(in crate::sqlite) fn create_key(tx: &Tx, key: &ApiKey, hash: [u8; 32], max_a
             micros(key.created_at),
             key.last_used_at.map(micros),
             key.revoked_at.map(micros),
+            issuer.as_ref().map(UserId::as_bytes),
         ],
     )?;
     Ok(())
@@ -100,10 +122,13 @@ pub(in crate::sqlite) fn revoke_key(tx: &Tx, user: UserId, key: ApiKeyId, at: Ti
 
 pub(in crate::sqlite) fn authenticate(db: &Db, hash: [u8; 32]) -> Result<Option<KeyOwner>> {
     db.one(sql::AUTHENTICATE, [hash], |row| {
-        let user = match rows::maybe_id::<UserId>(row, 1)? {
+        let mut user = match rows::maybe_id::<UserId>(row, 1)? {
             Some(_) => Some(rows::user(row, 1)?),
             None => None,
         };
+        if let (Some(user), Some(plan)) = (&mut user, rows::maybe_json::<Plan>(row, 7)?) {
+            user.plan = crate::usage::managed_plan(plan);
+        }
         Ok(KeyOwner {
             key: rows::id(row, 0)?,
             user,

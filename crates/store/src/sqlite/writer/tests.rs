@@ -71,6 +71,8 @@ async fn a_refused_verb_takes_nothing_back_of_others_in_its_commit() {
         name: "ann".into(),
         plan: Plan::default(),
         created_at: now(),
+        manager: None,
+        display_name: None,
     });
     let good = store.create_group(group(100, 2, now()), None);
     let release = async {
