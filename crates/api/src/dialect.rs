@@ -85,6 +85,8 @@ pub struct Caller<D: Dialect> {
     pub key: ApiKeyId,
     /// What it says it is.
     pub client: Client,
+    /// The key's own user, when its plan lets it manage others.
+    manager: Option<UserId>,
     dialect: PhantomData<fn() -> D>,
 }
 
@@ -110,29 +112,45 @@ impl<D: Dialect> Caller<D> {
             None => user.id,
             Some(acting) => acting_user(acting, user.id, user.plan.workspaces)?,
         };
+        if owner != user.id {
+            must_manage::<D>(api, user.id, owner).await?;
+        }
         Ok(Self {
             reach: Reach { owner },
             key: caller.key,
             client,
+            manager: user.plan.workspaces.then_some(user.id),
             dialect: PhantomData,
         })
     }
+
+    /// The user that manages others with this key, whomever it acts for.
+    pub(crate) fn as_manager(&self) -> Result<UserId, Refusal> {
+        self.manager.ok_or(Refusal::NoWorkspaces)
+    }
 }
 
-/// The user whose things the request is about.
+async fn must_manage<D: Dialect>(api: &ApiState, manager: UserId, user: UserId) -> Result<(), Refusal> {
+    match api.engine.manages(manager, user).await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Refusal::NotManaged),
+        Err(error) => {
+            tracing::error!(%error, dialect = D::NAME, "a managed user could not be looked up");
+            Err(Refusal::Unavailable)
+        }
+    }
+}
+
+/// The user whose things the request is about, if it may be about another's at all.
 fn acting_user(acting: ActingFor<'_>, caller: UserId, workspaces: bool) -> Result<UserId, Refusal> {
     let malformed = Refusal::MalformedUser { header: acting.header };
     let text = std::str::from_utf8(acting.user).map_err(|_| malformed)?;
     let user: UserId = text.parse().map_err(|_| malformed)?;
-    if user == caller {
-        return Ok(user);
-    }
-    // Nobody manages other users yet, so whoever may is told that this one is not among them.
-    Err(if workspaces {
-        Refusal::NotManaged
+    if user == caller || workspaces {
+        Ok(user)
     } else {
-        Refusal::NoWorkspaces
-    })
+        Err(Refusal::NoWorkspaces)
+    }
 }
 
 impl<D: Dialect> FromRequestParts<ApiState> for Caller<D> {
@@ -173,6 +191,6 @@ mod tests {
         let other = UserId::from_bytes([8; 12]).to_string();
         assert_eq!(acting("me", true), Err(Refusal::MalformedUser { header: "x-user" }));
         assert_eq!(acting(&other, false), Err(Refusal::NoWorkspaces));
-        assert_eq!(acting(&other, true), Err(Refusal::NotManaged));
+        assert_eq!(acting(&other, true), Ok(UserId::from_bytes([8; 12])));
     }
 }

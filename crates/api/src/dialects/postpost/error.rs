@@ -4,11 +4,12 @@ use std::borrow::Cow;
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use domain::plan::LimitReached;
 use engine::Conflict;
 use serde::Serialize;
 
 use super::media_urls::MediaResult;
-use super::{wire, words};
+use super::{limits, wire, words, workspace};
 use crate::dialect::Refusal;
 
 /// A refused or failed request.
@@ -41,6 +42,12 @@ pub enum Error {
     /// There is no such group within reach.
     #[error("Post group not found")]
     NotFound,
+    /// A plan's limit is in the way.
+    #[error("{0}")]
+    Limit(Box<LimitReached>),
+    /// A request about managed users is refused.
+    #[error("{0}")]
+    Workspace(workspace::Refused),
     /// The operation failed here, or its id is no id.
     #[error("{}", .0.failure())]
     Failed(Operation),
@@ -66,6 +73,8 @@ pub enum Operation {
     PostLogs,
     /// `platform-connections`.
     PlatformConnections,
+    /// Anything under `workspace`.
+    Workspace,
 }
 
 impl Operation {
@@ -79,6 +88,7 @@ impl Operation {
             Self::ListPosts => "Failed to list posts",
             Self::PostLogs => "Failed to get post logs",
             Self::PlatformConnections => "Failed to fetch platform connections",
+            Self::Workspace => "Internal server error",
         }
     }
 
@@ -88,6 +98,7 @@ impl Operation {
             engine::Error::NotFound => Error::NotFound,
             engine::Error::Conflict(Conflict::NotEditable(mask)) => not_editable(words::busy_group_word(mask)),
             engine::Error::Conflict(Conflict::IdempotencyKey) => Error::KeyReused,
+            engine::Error::Limit(reached) => Error::Limit(reached),
             other => {
                 tracing::error!(error = %other, operation = ?self, "a request failed");
                 Error::Failed(self)
@@ -135,6 +146,8 @@ impl Error {
             Self::BodyMissing => StatusCode::REQUEST_TIMEOUT,
             Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Limit(_) => StatusCode::FORBIDDEN,
+            Self::Workspace(refused) => refused.status(),
             Self::Failed(_) | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -143,6 +156,7 @@ impl Error {
         match self {
             Self::KeyReused => Some("IDEMPOTENCY_KEY_CONFLICT"),
             Self::BodyTooDeep => Some("IDEMPOTENCY_BODY_TOO_COMPLEX"),
+            Self::Workspace(refused) => refused.code(),
             _ => None,
         }
     }
@@ -172,6 +186,13 @@ impl IntoResponse for Error {
             code: Option<&'static str>,
             #[serde(rename = "mediaResults", skip_serializing_if = "Option::is_none")]
             media_results: Option<&'a [MediaResult]>,
+            #[serde(flatten)]
+            namesake: Option<&'a workspace::EmailExists>,
+        }
+        if let Self::Limit(reached) = &self {
+            let mut response = wire::json(&limits::Exceeded::of(reached));
+            *response.status_mut() = self.status();
+            return response;
         }
         let text = self.to_string();
         let mut response = wire::json(&Wire {
@@ -179,6 +200,10 @@ impl IntoResponse for Error {
             code: self.code(),
             media_results: match &self {
                 Self::Media(results) => Some(results),
+                _ => None,
+            },
+            namesake: match &self {
+                Self::Workspace(refused) => refused.details(),
                 _ => None,
             },
         });

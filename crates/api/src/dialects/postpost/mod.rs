@@ -2,6 +2,7 @@
 
 mod error;
 mod js;
+mod limits;
 mod logs;
 mod map;
 mod media_urls;
@@ -12,6 +13,7 @@ mod settings;
 mod time;
 mod wire;
 mod words;
+mod workspace;
 
 #[cfg(test)]
 mod tests;
@@ -31,6 +33,7 @@ pub struct Postpost;
 /// Header names: the present one first, then the one of the API's earlier name, which every client in the wild sends.
 const KEY_HEADERS: [&str; 2] = ["x-api-key", "x-publora-key"];
 const USER_HEADERS: [&str; 2] = ["x-postpost-user-id", "x-publora-user-id"];
+const USER_TOKEN_HEADERS: [&str; 2] = ["x-postpost-user-token", "x-publora-user-token"];
 const CLIENT_HEADERS: [&str; 2] = ["x-postpost-client", "x-publora-client"];
 
 impl Dialect for Postpost {

@@ -12,7 +12,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::error::{Error, Operation};
 use super::time::Iso;
 use super::wire::{self, Body, GroupRef, json};
-use super::{Postpost, logs, map, media_urls, not_found, query, words};
+use super::{Postpost, logs, map, media_urls, not_found, query, words, workspace};
 use crate::dialect::Caller;
 use crate::request_id::RequestId;
 use crate::state::ApiState;
@@ -31,7 +31,7 @@ pub(crate) fn router(api: &ApiState) -> Router {
         ("/platform-connections", get(platform_connections)),
     ];
     let mut router = Router::new();
-    for (path, method) in routes {
+    for (path, method) in routes.into_iter().chain(workspace::routes()) {
         router = router.route(path, method.clone()).route(&format!("{path}/"), method);
     }
     router

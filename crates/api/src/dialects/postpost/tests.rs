@@ -10,11 +10,13 @@ use crate::testing::{Answer, Door};
 
 mod files;
 mod golden;
+mod plans;
+mod workspace;
 
 const POST: &str = r#"{"content":"hello","platforms":["twitter-123456789"]}"#;
 
 /// Every endpoint, with an id where there is one.
-const ENDPOINTS: [(&str, &str); 7] = [
+const ENDPOINTS: [(&str, &str); 13] = [
     ("POST", "/create-post"),
     ("GET", "/get-post/0123456789abcdef01234567"),
     ("PUT", "/update-post/0123456789abcdef01234567"),
@@ -22,6 +24,12 @@ const ENDPOINTS: [(&str, &str); 7] = [
     ("GET", "/list-posts"),
     ("GET", "/post-logs/0123456789abcdef01234567"),
     ("GET", "/platform-connections"),
+    ("GET", "/workspace/users"),
+    ("POST", "/workspace/users"),
+    ("POST", "/workspace/users/attach"),
+    ("DELETE", "/workspace/users/0123456789abcdef01234567"),
+    ("POST", "/workspace/users/0123456789abcdef01234567/api-key"),
+    ("POST", "/workspace/users/0123456789abcdef01234567/connection-url"),
 ];
 
 async fn create(door: &Door, body: &str) -> String {

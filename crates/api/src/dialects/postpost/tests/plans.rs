@@ -1,0 +1,105 @@
+//! Limits of plans over HTTP (Q40, Q41): each refusal with all of its keys, in their order (Q42).
+
+use domain::plan::{Per, Plan};
+use domain::platform::Platform;
+use serde_json::{Value, json};
+
+use super::create;
+use crate::testing::Door;
+
+const TWO_TARGETS: &str = r#"{"content":"x","platforms":["twitter-123456789","linkedin-ABC123"],
+    "scheduledTime":"2026-12-05T10:00:00.000Z"}"#;
+
+fn small(change: impl FnOnce(&mut Plan)) -> Plan {
+    let mut plan = Plan {
+        name: "Small".to_owned(),
+        ..Plan::default()
+    };
+    change(&mut plan);
+    plan
+}
+
+async fn refused(door: &Door, plan: Plan, body: &str) -> Value {
+    door.engine.set_plan(door.owner.id, plan).await.unwrap();
+    let answer = door.postpost("POST", "/create-post", body.to_owned()).await;
+    assert_eq!(answer.status, 403, "{}", answer.body);
+    answer.json()
+}
+
+#[tokio::test]
+async fn a_month_that_is_used_up_is_told_with_its_bounds() {
+    let door = Door::open().await;
+    create(&door, TWO_TARGETS).await;
+    let told = refused(&door, small(|plan| plan.monthly_posts = Some(3)), TWO_TARGETS).await;
+    let expected = json!({
+        "error": "Post limit reached",
+        "code": "POST_LIMIT_REACHED",
+        "metric": "posts.platform_monthly",
+        "message": "Monthly post limit reached. Your Small plan allows 3 platform posts per month.",
+        "limit": 3, "used": 2, "requested": 2, "remaining": 1,
+        "periodStart": "2026-12-01T00:00:00.000Z", "periodEnd": "2027-01-01T00:00:00.000Z",
+        "planName": "Small",
+    });
+    assert_eq!(told, expected);
+}
+
+#[tokio::test]
+async fn a_limit_of_each_connection_names_those_that_are_full() {
+    let door = Door::open().await;
+    create(
+        &door,
+        r#"{"content":"x","platforms":["twitter-123456789"],"scheduledTime":"2026-12-05T10:00:00Z"}"#,
+    )
+    .await;
+    let plan = small(|plan| {
+        plan.monthly_posts = Some(1);
+        plan.monthly_posts_per = Per::Connection;
+    });
+    let told = refused(&door, plan, TWO_TARGETS).await;
+    assert_eq!(told["scope"], "connection");
+    assert_eq!((&told["used"], &told["remaining"]), (&Value::Null, &Value::Null));
+    let blocked = json!([{ "platformSelection": "twitter-123456789", "used": 1, "remaining": 0 }]);
+    assert_eq!(told["blockedPlatforms"], blocked);
+}
+
+#[tokio::test]
+async fn the_other_limits_are_told_with_their_own_keys() {
+    let door = Door::open().await;
+    let queue = refused(&door, small(|plan| plan.queued_posts = Some(1)), TWO_TARGETS).await;
+    assert_eq!(queue["code"], "SCHEDULED_POST_LIMIT_REACHED");
+    assert_eq!(queue["metric"], "posts.scheduled_active");
+    assert_eq!((&queue["used"], &queue["requested"]), (&json!(0), &json!(2)));
+    let horizon = refused(&door, small(|plan| plan.horizon_days = Some(7)), TWO_TARGETS).await;
+    assert_eq!(horizon["code"], "SCHEDULE_HORIZON_REACHED");
+    assert_eq!(horizon["scheduledTime"], "2026-12-05T10:00:00.000Z");
+    assert!(horizon["maxScheduledDate"].is_string() && horizon["requested"].is_null());
+    let seats = refused(&door, small(|plan| plan.connections = Some(1)), TWO_TARGETS).await;
+    assert_eq!(seats["code"], "CONNECTIONS_OVER_LIMIT");
+    assert_eq!((&seats["overLimitBy"], &seats["limit"]), (&json!(2), &json!(1)));
+    let only = small(|plan| plan.platforms = Some(vec![Platform::LinkedIn, Platform::Reddit]));
+    let draft = r#"{"content":"x","platforms":["twitter-123456789"]}"#;
+    let platform = refused(&door, only, draft).await;
+    assert_eq!(platform["code"], "PLATFORM_NOT_AVAILABLE");
+    assert_eq!(platform["disallowedPlatforms"], json!(["twitter"]));
+    assert_eq!(
+        platform["allowedPlatforms"],
+        json!(["linkedin"]),
+        "what has no word here is left out"
+    );
+}
+
+#[tokio::test]
+async fn a_draft_is_held_to_the_limits_when_it_is_scheduled() {
+    let door = Door::open().await;
+    let plan = small(|plan| plan.monthly_posts = Some(1));
+    door.engine.set_plan(door.owner.id, plan).await.unwrap();
+    let draft = create(
+        &door,
+        r#"{"content":"x","platforms":["twitter-123456789","linkedin-ABC123"]}"#,
+    )
+    .await;
+    let body = r#"{"status":"scheduled","scheduledTime":"2026-12-05T10:00:00.000Z"}"#;
+    let answer = door.postpost("PUT", &format!("/update-post/{draft}"), body).await;
+    assert_eq!((answer.status, answer.error()), (403, "Post limit reached".to_owned()));
+    assert_eq!(answer.json()["requested"], 2);
+}
