@@ -3,6 +3,8 @@
 //! A connector never retries, sleeps, logs tokens, reads the clock or touches the store. What it needs comes in with
 //! [`SendCtx`]; whether a post may exist after a failure is said by every [`PlatformError`] it returns.
 
+#[cfg(test)]
+mod behaviour;
 pub mod bluesky;
 pub mod facebook;
 pub mod files;
@@ -45,6 +47,7 @@ use jiff::{SignedDuration, Timestamp};
 use url::Url;
 
 use crate::http::Http;
+use crate::rules::Row;
 use crate::signin::SignIn;
 
 /// A platform's connector.
@@ -73,6 +76,11 @@ pub trait Connector: Send + Sync {
 
     /// Read-only: what became of an intent, or of something that was still processing.
     fn check<'a>(&'a self, ctx: &'a SendCtx<'a>, probe: Probe<'a>) -> BoxFut<'a, Result<Finding, PlatformError>>;
+
+    /// The refusals that the platform documents and what they mean, as data.
+    fn error_rows(&self) -> Vec<Row> {
+        Vec::new()
+    }
 
     /// Whether this server can read `version` of the connector's prepared bytes, and so send them again.
     fn reads_prepared(&self, version: u16) -> bool;

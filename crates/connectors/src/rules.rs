@@ -106,6 +106,15 @@ impl Row {
         self
     }
 
+    /// The row as one line: what it matches, and its message.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let status = self.status.map(|status| status.to_string());
+        let of = [status.as_deref(), self.code, self.contains];
+        let [status, code, contains] = of.map(|part| part.unwrap_or("*"));
+        format!("{status} {code} '{contains}': {}", self.message)
+    }
+
     fn matches(&self, status: u16, code: Option<&str>, words: &str) -> bool {
         self.status.is_none_or(|s| s == status)
             && self.code.is_none_or(|c| code == Some(c))
@@ -138,6 +147,10 @@ pub fn first_match(rows: &[Row], status: u16, code: Option<&str>, words: &str) -
 pub fn classify(platform: Platform, rows: &[Row], stage: Stage, answer: &Answer, refusal: &Refusal) -> PlatformError {
     let status = answer.status;
     let row = first_match(rows, status, refusal.code.as_deref(), &refusal.words).and_then(|n| rows.get(n));
+    #[cfg(test)]
+    if let Some(row) = row {
+        crate::testing::note_row(platform, row);
+    }
     let mut error = match row {
         Some(row) => {
             let fate = match row.fate {

@@ -33,6 +33,7 @@ mod linkedin;
 mod mastodon;
 mod medium;
 mod processing;
+pub mod proof;
 pub mod samples;
 mod server;
 mod signin;

@@ -14,8 +14,10 @@ pub mod clock;
 pub mod connect;
 pub mod docs;
 pub mod facts;
+pub mod platforms;
 pub mod product;
 pub mod real_servers;
+pub mod specs;
 pub mod tidy;
 
 /// The command line of `cargo xtask`.
@@ -35,6 +37,8 @@ pub struct Cli {
 enum Task {
     /// Checks the answers of a fresh server against files of expectations.
     Facts(facts::Options),
+    /// Runs the tests of all platforms and prints what they show of each: kinds of posts, settings, errors, faults.
+    Platforms(platforms::Options),
     /// Checks layering, sizes, migrations, quirks, platforms and wording of the repository.
     Tidy(tidy::Options),
     /// Finds the commands in the documentation and checks that they parse.
@@ -65,6 +69,7 @@ async fn dispatch(task: Task) -> anyhow::Result<bool> {
     let mut out = std::io::stdout();
     match task {
         Task::Facts(options) => Ok(facts::run(&options, &mut out).await?.is_success()),
+        Task::Platforms(options) => platforms::run(&options, &mut out).await,
         Task::Tidy(options) => tidy::run(&options, &mut out),
         Task::Docs(options) => docs::run(&options, &mut out).await,
         Task::Bench(options) => bench::run(&options, &mut out).await,

@@ -22,7 +22,7 @@ const TEXT_TOO_LONG: &str = "Bluesky refused the text: it takes 300 characters a
 const FILE_TOO_LARGE: &str = "Bluesky refused a file as too large; images may have 1,000,000 bytes";
 const TOO_MANY: &str = "Bluesky refused the number of images, languages or labels";
 
-static ROWS: &[Row] = &[
+pub(super) static ROWS: &[Row] = &[
     Row::new(ErrorKind::Auth, EXPIRED)
         .code("ExpiredToken")
         .retry(When::AfterRefresh),

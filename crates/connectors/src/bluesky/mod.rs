@@ -70,6 +70,10 @@ impl Connector for Bluesky {
         Box::pin(check(ctx, probe))
     }
 
+    fn error_rows(&self) -> Vec<crate::rules::Row> {
+        error::ROWS.to_vec()
+    }
+
     fn reads_prepared(&self, version: u16) -> bool {
         version == prepare::VERSION
     }

@@ -10,6 +10,7 @@ use super::*;
 use crate::signin::SignIn;
 use crate::testing::{Reply, Server, TakenIds, World, draft, sha256_hex, with_comment, with_reply, with_settings};
 
+mod behaviour;
 mod oauth;
 mod session;
 

@@ -67,6 +67,10 @@ impl Connector for Facebook {
         Box::pin(find::check(ctx, probe))
     }
 
+    fn error_rows(&self) -> Vec<crate::rules::Row> {
+        error::ALL.clone()
+    }
+
     fn reads_prepared(&self, version: u16) -> bool {
         version == prepare::VERSION
     }

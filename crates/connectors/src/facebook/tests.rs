@@ -5,6 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::testing::{Reply, Server, TakenIds, World, draft, with_comment, with_settings};
 
+mod behaviour;
 mod emulated;
 mod errors;
 mod fallback;

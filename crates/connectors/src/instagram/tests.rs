@@ -9,6 +9,7 @@ use super::signin::TOKEN_LIFE;
 use super::*;
 use crate::testing::{Reply, Request, Server, TakenIds, World, draft, start, with_comment, with_reply, with_settings};
 
+mod behaviour;
 mod connecting;
 mod emulated;
 mod errors;

@@ -75,6 +75,10 @@ impl Connector for LinkedIn {
         Box::pin(check(ctx, probe))
     }
 
+    fn error_rows(&self) -> Vec<crate::rules::Row> {
+        error::ROWS.to_vec()
+    }
+
     fn reads_prepared(&self, version: u16) -> bool {
         version == prepare::VERSION
     }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::testing::{Reply, Request, Server, TakenIds, World, draft, sha256_hex, start, with_comment, with_settings};
 
+mod behaviour;
 mod echo;
 mod emulated;
 mod errors;

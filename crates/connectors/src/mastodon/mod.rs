@@ -93,6 +93,10 @@ impl Connector for Mastodon {
         Box::pin(find::check(ctx, probe))
     }
 
+    fn error_rows(&self) -> Vec<crate::rules::Row> {
+        error::ROWS.to_vec()
+    }
+
     fn reads_prepared(&self, version: u16) -> bool {
         version == PREPARED_VERSION
     }

@@ -12,6 +12,7 @@ use crate::testing::{
     Reply, Server, TakenIds, World, draft, sha256_hex, start, with_comment, with_reply, with_settings,
 };
 
+mod behaviour;
 mod errors;
 mod signin;
 

@@ -60,6 +60,10 @@ impl Connector for Telegram {
         Box::pin(async { Ok(Finding::CannotTell) })
     }
 
+    fn error_rows(&self) -> Vec<crate::rules::Row> {
+        error::ROWS.to_vec()
+    }
+
     fn reads_prepared(&self, version: u16) -> bool {
         version == PREPARED_VERSION
     }

@@ -11,6 +11,7 @@ use crate::testing::{
     Reply, Server, TakenIds, World, draft, nobody, sha256_hex, with_comment, with_reply, with_settings,
 };
 
+mod behaviour;
 mod errors;
 
 async fn sandboxed(script: Vec<Rule>) -> (World, Sandbox) {

@@ -67,6 +67,10 @@ impl Connector for Threads {
         Box::pin(find::check(ctx, probe))
     }
 
+    fn error_rows(&self) -> Vec<crate::rules::Row> {
+        [error::ALL.as_slice(), error::CONTAINER_ROWS].concat()
+    }
+
     fn reads_prepared(&self, version: u16) -> bool {
         version == prepare::VERSION
     }

@@ -9,6 +9,7 @@ use super::*;
 use crate::Preparation;
 use crate::testing::{Reply, Server, TakenIds, World, draft, with_comment, with_reply, with_settings};
 
+mod behaviour;
 mod emulated;
 mod errors;
 

@@ -57,14 +57,14 @@ pub(super) static TOKEN_ROWS: &[Row] = &[
         .retry(When::AfterReconnect),
 ];
 
-static UPLOAD_ROWS: &[Row] = &[
+pub(super) static UPLOAD_ROWS: &[Row] = &[
     Row::new(ErrorKind::TooLarge, "X refused a file as too large").status(413),
     Row::new(ErrorKind::TooLarge, FILM_TOO_LONG).contains("video longer than"),
     Row::new(ErrorKind::MediaRejected, "X refused a file").status(400),
     Row::new(ErrorKind::MediaRejected, "X no longer knows an upload").status(404),
 ];
 
-static ROWS: &[Row] = &[
+pub(super) static ROWS: &[Row] = &[
     Row::new(ErrorKind::Auth, EXPIRED)
         .status(401)
         .retry(When::AfterRefresh)

@@ -58,6 +58,10 @@ impl Connector for X {
         Box::pin(check(ctx, probe))
     }
 
+    fn error_rows(&self) -> Vec<crate::rules::Row> {
+        [error::ROWS, error::UPLOAD_ROWS, error::TOKEN_ROWS].concat()
+    }
+
     fn reads_prepared(&self, version: u16) -> bool {
         version == prepare::VERSION
     }

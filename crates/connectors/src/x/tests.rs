@@ -11,6 +11,7 @@ use crate::signin::SignIn;
 use crate::testing::connect;
 use crate::testing::{Reply, Server, TakenIds, World, draft, start, with_comment, with_reply, with_settings};
 
+mod behaviour;
 mod lookup;
 mod sandboxed;
 mod upload;

@@ -12,9 +12,12 @@ mod instagram;
 mod linkedin;
 mod mastodon;
 mod others;
+mod post_type;
 mod telegram;
 mod threads;
 mod x;
+
+pub use self::post_type::PostType;
 
 /// The rule for a text.
 #[derive(Debug, Clone, PartialEq, Serialize)]

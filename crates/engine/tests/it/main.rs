@@ -19,4 +19,6 @@ mod refreshes;
 #[cfg(test)]
 mod scenarios;
 #[cfg(test)]
+mod twins;
+#[cfg(test)]
 mod world;

@@ -137,14 +137,38 @@ impl Outside {
         name: &str,
         script: Vec<Rule>,
     ) -> (User, Account, AccountSeed) {
-        let new = NewSandboxAccount::new(platform, name).with_script(script);
+        let mut new = NewSandboxAccount::new(platform, name).with_script(script);
+        if platform == Platform::LinkedIn && !name.starts_with(MEMBER) {
+            new.remote_id = Some(organization(name));
+        }
         let seed = self.sandbox.add_account(&new).unwrap();
         let user = engine.create_user(name, Plan::default()).await.unwrap();
-        let account = engine
-            .connect_account(user.id, platform, base_url(&seed).as_deref(), &credentials(&seed))
-            .await
-            .unwrap_or_else(|error| panic!("{platform}: {error}"));
+        let account = self.connect_as(engine, &user, &seed).await;
         (user, account, seed)
+    }
+
+    async fn connect_as(&self, engine: &Engine, user: &User, seed: &AccountSeed) -> Account {
+        let is_number = seed.remote_id.bytes().all(|byte| byte.is_ascii_digit());
+        let connected = if seed.platform == Platform::LinkedIn && is_number {
+            // An organization is chosen in a member's sign-in; here it has a token of its own.
+            let tokens = Tokens {
+                access: SecretText::from(seed.token.as_str()),
+                ..Tokens::default()
+            };
+            engine.add_account(added(user, seed, tokens)).await
+        } else {
+            let base_url = base_url(seed);
+            engine
+                .connect_account(user.id, seed.platform, base_url.as_deref(), &credentials(seed))
+                .await
+        };
+        connected.unwrap_or_else(|error| panic!("{}: {error}", seed.platform))
+    }
+
+    /// Connects an account that the sandbox has already to another user.
+    pub(crate) async fn connect_known(&self, engine: &Engine, user: &User, known: &NewSandboxAccount) -> Account {
+        let seed = self.sandbox.add_account(known).unwrap();
+        self.connect_as(engine, user, &seed).await
     }
 
     /// Gives an account of the sandbox a script.
@@ -222,7 +246,40 @@ pub(crate) const EMULATED: &[Platform] = &[
     Platform::Bluesky,
     Platform::X,
     Platform::Instagram,
+    Platform::LinkedIn,
+    Platform::Facebook,
+    Platform::Threads,
 ];
+
+/// The names of LinkedIn accounts that are members begin with this; all others are organizations.
+pub(crate) const MEMBER: &str = "member";
+
+/// The id of an organization of this name: a number.
+fn organization(name: &str) -> String {
+    let folded = name
+        .bytes()
+        .fold(5_000_000_u64, |sum, byte| (sum * 131 + u64::from(byte)) % 9_999_999_967);
+    folded.to_string()
+}
+
+/// An account that is connected with these tokens, and nobody is asked.
+fn added(user: &User, seed: &AccountSeed, tokens: Tokens) -> AddAccount {
+    AddAccount {
+        owner: user.id,
+        platform: seed.platform,
+        identity: Identity {
+            remote_id: seed.remote_id.clone(),
+            username: seed.handle.clone(),
+            display_name: None,
+            avatar_url: None,
+            profile_url: None,
+            base_url: base_url(seed),
+        },
+        tokens,
+        scopes: Vec::new(),
+        missing: Vec::new(),
+    }
+}
 
 fn base_url(seed: &AccountSeed) -> Option<String> {
     matches!(seed.platform, Platform::Mastodon | Platform::Bluesky).then(|| seed.base_url.to_string())
@@ -235,8 +292,9 @@ fn credentials(seed: &AccountSeed) -> Credentials {
             password: seed.password.as_deref().map(SecretText::from),
             ..Credentials::default()
         },
-        Platform::Telegram => Credentials {
+        Platform::Telegram | Platform::LinkedIn | Platform::Facebook => Credentials {
             token: Some(SecretText::from(seed.token.as_str())),
+            refresh: seed.refresh_token.as_deref().map(SecretText::from),
             identifier: Some(seed.remote_id.clone()),
             ..Credentials::default()
         },
@@ -302,11 +360,14 @@ pub(crate) async fn run_to_the_end(outside: &Outside, engine: &Engine) {
     for _ in 0..500 {
         publisher.run_until_idle().await.unwrap();
         match engine.store().next_wake().await.unwrap() {
+            // Due already and passed over: its account rests between late posts.
+            Some(at) if at <= outside.clock.now() => outside.clock.advance(SignedDuration::from_secs(1)),
             Some(at) if at < end => outside.clock.advance_to(at),
             _ => return,
         }
     }
-    panic!("things go on and on");
+    let (now, next) = (outside.clock.now(), engine.store().next_wake().await);
+    panic!("things go on and on: at {now} the next is {next:?}");
 }
 
 /// Runs until the engine was stopped at its point, or nothing is left to do now.

@@ -87,7 +87,7 @@ pub fn findings(root: &Path) -> anyhow::Result<Vec<Finding>> {
 }
 
 /// A regular expression that is written in this module's code.
-fn pattern(text: &str) -> anyhow::Result<regex::Regex> {
+pub(crate) fn pattern(text: &str) -> anyhow::Result<regex::Regex> {
     regex::Regex::new(text).with_context(|| format!("the pattern {text}"))
 }
 
