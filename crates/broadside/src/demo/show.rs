@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use anyhow::Context;
-use domain::content::{Content, PartContent};
+use domain::capability::{Capability, PostType};
+use domain::content::{Content, Media, PartContent};
 use domain::ids::{GroupId, PostId};
 use domain::platform::Platform;
 use engine::commands::{CreateGroup, Target};
@@ -22,6 +23,16 @@ use crate::cli::output::{Output, Tone};
 const ENDS_WITHIN: SignedDuration = SignedDuration::from_secs(38);
 const LOOK_EVERY: SignedDuration = SignedDuration::from_millis(25);
 
+/// What every good account publishes, as far as its platform takes it.
+const KINDS: &[PostType] = &[PostType::Text, PostType::Image, PostType::Images, PostType::Video];
+
+/// A group that was made.
+struct Group {
+    id: GroupId,
+    kind: PostType,
+    text: String,
+}
+
 /// One target's end, as `--json` prints it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Ended {
@@ -29,6 +40,8 @@ pub struct Ended {
     pub platform: Platform,
     /// How the account behaves.
     pub behaviour: Behaviour,
+    /// The kind of post: `text`, `image`, `images` or `video`.
+    pub post: PostType,
     /// The state that its post is in.
     pub status: String,
     /// The public page.
@@ -62,75 +75,98 @@ impl<'a> Show<'a> {
         })
     }
 
-    /// Publishes a sample with a picture: to the good accounts, and to the others too when `all`. True when everything
-    /// ended as its account's behaviour says.
+    /// Publishes samples. With `all` the good accounts get each kind of post that their platform takes, and the others
+    /// get a picture; without it the good ones get a picture. True when everything ended as its account's behaviour says.
     ///
     /// # Errors
     /// When the server does not do what it should, which is a bug.
     pub async fn perform(&self, all: bool) -> anyhow::Result<bool> {
         let started = self.stage.server.site.engine.clock().now();
-        let media = self.sample_image().await?;
-        let is_cast = |behaviour: Behaviour| all || behaviour == Behaviour::Ok;
-        let cast: Vec<_> = self
-            .stage
-            .accounts
-            .iter()
-            .filter(|(role, _)| is_cast(role.behaviour))
-            .collect();
-        let target = |(role, account): &&(Role, domain::account::Account)| Target {
-            platform: role.platform,
-            remote_id: account.identity.remote_id.clone(),
+        let kinds = if all { KINDS } else { &[PostType::Image] };
+        let mut groups = Vec::new();
+        for kind in kinds {
+            groups.push(self.publish(*kind, all).await?);
+        }
+        self.follow(&groups, started).await
+    }
+
+    /// One group with this kind of post, for everybody whom it is for.
+    async fn publish(&self, kind: PostType, all: bool) -> anyhow::Result<Group> {
+        let is_for = |role: &Role| match role.behaviour {
+            Behaviour::Ok => Capability::of(role.platform).takes(kind),
+            _ => all && kind == PostType::Image,
         };
+        let cast = self.stage.accounts.iter().filter(|(role, _)| is_for(role));
+        let text = format!("{} ({})", self.text, kind.word());
         let command = CreateGroup {
             owner: self.stage.user.id,
             content: Content {
                 head: PartContent {
-                    text: self.text.clone(),
-                    media: vec![media],
+                    text: text.clone(),
+                    media: self.samples(kind).await?,
                 },
                 ..Content::default()
             },
-            targets: cast.iter().map(target).collect(),
+            targets: cast
+                .map(|(role, account)| Target {
+                    platform: role.platform,
+                    remote_id: account.identity.remote_id.clone(),
+                })
+                .collect(),
             draft: false,
             planned_at: None,
             idempotency: None,
             request_id: None,
         };
-        let group = self.stage.server.site.engine.create_group(command).await?.id;
-        self.follow(group, started).await
+        let id = self.stage.server.site.engine.create_group(command).await?.id;
+        Ok(Group { id, kind, text })
     }
 
-    async fn sample_image(&self) -> anyhow::Result<domain::content::Media> {
-        let url = self.stage.sandbox.sample_url("image.jpg");
-        match self
-            .stage
-            .server
-            .site
-            .fetch_media(Some(&self.stage.user.name), &url)
-            .await?
-        {
+    /// The files of such a post.
+    async fn samples(&self, kind: PostType) -> anyhow::Result<Vec<Media>> {
+        let names: &[&str] = match kind {
+            PostType::Image => &["image.jpg"],
+            PostType::Images => &["image.jpg", "image2.jpg", "image3.jpg"],
+            PostType::Video => &["video.mp4"],
+            _ => &[],
+        };
+        let mut media = Vec::new();
+        for name in names {
+            media.push(self.sample(name).await?);
+        }
+        Ok(media)
+    }
+
+    async fn sample(&self, name: &str) -> anyhow::Result<Media> {
+        let url = self.stage.sandbox.sample_url(name);
+        let site = &self.stage.server.site;
+        match site.fetch_media(Some(&self.stage.user.name), &url).await? {
             Reply::Media(mut media) => {
-                media.alt = Some("A sample picture".to_owned());
+                media.alt = Some("A sample".to_owned());
                 Ok(media)
             }
-            _ => anyhow::bail!("the sample picture was not stored"),
+            _ => anyhow::bail!("the sample {name} was not stored"),
         }
     }
 
     /// Reports each post when it ends.
-    async fn follow(&self, id: GroupId, started: Timestamp) -> anyhow::Result<bool> {
+    async fn follow(&self, groups: &[Group], started: Timestamp) -> anyhow::Result<bool> {
         let engine = &self.stage.server.site.engine;
         let ends = started.saturating_add(ENDS_WITHIN)?;
         let mut told: BTreeMap<PostId, bool> = BTreeMap::new();
         loop {
-            let group = GroupView::from(&engine.group(&self.stage.reach(), id).await?);
             let is_over = engine.clock().now() >= ends;
-            for post in group.posts.iter().filter(|post| post.done || is_over) {
-                if let Entry::Vacant(place) = told.entry(post.id) {
-                    place.insert(self.report(id, post, started).await?);
+            let mut posts = 0;
+            for group in groups {
+                let view = GroupView::from(&engine.group(&self.stage.reach(), group.id).await?);
+                posts += view.posts.len();
+                for post in view.posts.iter().filter(|post| post.done || is_over) {
+                    if let Entry::Vacant(place) = told.entry(post.id) {
+                        place.insert(self.report(group, post, started).await?);
+                    }
                 }
             }
-            if told.len() == group.posts.len() {
+            if told.len() == posts {
                 return Ok(told.into_values().all(|is_met| is_met));
             }
             engine
@@ -140,7 +176,7 @@ impl<'a> Show<'a> {
         }
     }
 
-    async fn report(&self, group: GroupId, post: &PostView, started: Timestamp) -> anyhow::Result<bool> {
+    async fn report(&self, group: &Group, post: &PostView, started: Timestamp) -> anyhow::Result<bool> {
         let is_meant = |(role, account): &&(Role, _)| {
             let account: &domain::account::Account = account;
             role.platform == post.platform && account.identity.remote_id == post.account
@@ -154,11 +190,12 @@ impl<'a> Show<'a> {
         let filter = Filter {
             platform: Some(role.platform),
             account: Some(account.identity.remote_id.clone()),
-            text: Some(self.text.clone()),
+            text: Some(group.text.clone()),
         };
         let ended = Ended {
             platform: role.platform,
             behaviour: role.behaviour,
+            post: group.kind,
             status: post.status.clone(),
             url: post.url.clone(),
             copies: self.stage.sandbox.published(&filter).len(),
@@ -170,7 +207,9 @@ impl<'a> Show<'a> {
             self.out.json_line(&ended);
         } else {
             self.print(&ended, post, is_met);
-            self.print_timeline(group, post.id, started).await?;
+            if role.behaviour != Behaviour::Ok {
+                self.print_timeline(group.id, post.id, started).await?;
+            }
         }
         Ok(is_met)
     }
@@ -189,8 +228,9 @@ impl<'a> Show<'a> {
             .unwrap_or_default();
         let name = ended.platform.name();
         let line = format!(
-            "{} {name:<10} {:<22} {:<12} {:>6} ms  {told}",
+            "{} {name:<10} {:<7} {:<22} {:<12} {:>6} ms  {told}",
             self.out.toned(tone, mark),
+            ended.post.word(),
             ended.behaviour.word(),
             ended.status,
             ended.ms

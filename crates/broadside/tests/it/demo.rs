@@ -23,7 +23,11 @@ fn every_account_of_the_demo_ends_as_its_behaviour_says() {
         let end = (line["status"].as_str().unwrap(), line["copies"].as_u64().unwrap());
         ends.entry(line["behaviour"].as_str().unwrap()).or_default().push(end);
     }
-    assert_eq!(ends["ok"], [("published", 1); 8]);
+    // Eight platforms, four kinds of posts, and one of them without posts of text alone.
+    assert_eq!(ends["ok"], [("published", 1); 31]);
+    for line in lines.iter().filter(|line| line["behaviour"] == "ok") {
+        assert!(line["url"].as_str().unwrap().contains("://"), "{line}");
+    }
     assert_eq!(ends["fails_once"], [("failed", 0)]);
     assert_eq!(ends["auth_expired"], [("failed", 0)]);
     assert_eq!(ends["rate_limited"], [("published", 1)]);

@@ -24,6 +24,8 @@ use crate::world::Shared;
 /// The samples that are served below `/samples/`.
 pub const NAMES: &[&str] = &[
     "image.jpg",
+    "image2.jpg",
+    "image3.jpg",
     "image2.png",
     "video.mp4",
     "video-15fps.mp4",
@@ -39,6 +41,8 @@ pub const OVERSIZED_BYTES: usize = 30 * 1024 * 1024;
 #[must_use]
 pub fn by_name(name: &str) -> Option<(&'static str, Bytes)> {
     static IMAGE: OnceLock<Bytes> = OnceLock::new();
+    static SECOND: OnceLock<Bytes> = OnceLock::new();
+    static THIRD: OnceLock<Bytes> = OnceLock::new();
     static IMAGE2: OnceLock<Bytes> = OnceLock::new();
     static VIDEO: OnceLock<Bytes> = OnceLock::new();
     static VIDEO_15FPS: OnceLock<Bytes> = OnceLock::new();
@@ -48,6 +52,8 @@ pub fn by_name(name: &str) -> Option<(&'static str, Bytes)> {
     };
     match name {
         "image.jpg" => Some(("image/jpeg", IMAGE.get_or_init(|| jpeg(1080, 1080, 1).into()).clone())),
+        "image2.jpg" => Some(("image/jpeg", SECOND.get_or_init(|| jpeg(1080, 1080, 6).into()).clone())),
+        "image3.jpg" => Some(("image/jpeg", THIRD.get_or_init(|| jpeg(1080, 1080, 7).into()).clone())),
         "image2.png" => Some(("image/png", IMAGE2.get_or_init(|| png(256, 256, 2).into()).clone())),
         "video.mp4" => Some((
             "video/mp4",
