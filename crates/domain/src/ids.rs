@@ -133,6 +133,10 @@ define_ids! {
     SignInId,
     /// A hosted connection page.
     LinkId,
+    /// A receiver of webhooks.
+    WebhookId,
+    /// A message to a receiver of webhooks.
+    DeliveryId,
 }
 
 #[cfg(test)]

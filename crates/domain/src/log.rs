@@ -87,6 +87,8 @@ kinds! {
     Resolved = "resolved";
     /// A group was deleted.
     Deleted = "deleted";
+    /// A receiver of webhooks failed too often and gets nothing more until its owner switches it on again.
+    WebhookDisabled = "webhook_disabled";
 }
 
 impl LogKind {
@@ -120,7 +122,8 @@ impl LogKind {
             | Self::Missed
             | Self::RateLimitPause
             | Self::Resolved
-            | Self::Deleted => false,
+            | Self::Deleted
+            | Self::WebhookDisabled => false,
         }
     }
 }
