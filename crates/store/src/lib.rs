@@ -7,12 +7,14 @@
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 pub mod memory;
+mod outbox;
 mod rules;
 pub mod seal;
 pub mod sqlite;
 pub mod types;
 pub mod usage;
 pub mod workspaces;
+mod webhooks;
 
 use async_trait::async_trait;
 use domain::account::{Account, AccountHealth, AccountReport, ApiKey, KeyOwner, Tokens, User};
@@ -32,6 +34,7 @@ pub use rules::ORPHAN_GIVE_UP;
 pub use types::*;
 pub use usage::{Usage, UsageRow};
 pub use workspaces::{MANAGED_MAX, Managed, Workspaces};
+pub use webhooks::*;
 
 /// The most groups on one page of [`Store::list_groups`].
 pub const LISTED_MAX: u32 = 100;
@@ -121,6 +124,12 @@ pub enum Conflict {
     /// The consent is another user's.
     #[error("the consent is another user's")]
     ConsentMismatch,
+    /// The user has as many receivers of webhooks as are allowed.
+    #[error("a user may have at most {0} webhooks")]
+    TooManyWebhooks(u32),
+    /// The receiver gets no messages: it is switched off, or too many wait for it.
+    #[error("this webhook is switched off, or too many messages wait for it")]
+    WebhookOff,
     /// The very same secret was used before.
     #[error("this secret was used before")]
     SecretUsed,
@@ -149,7 +158,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// All that is durable. Implementations: SQLite, and a small in-memory model that keeps the suite honest.
 #[async_trait]
-pub trait Store: Usage + Workspaces {
+pub trait Store: Usage + Webhooks + Workspaces {
     // ── Installation ────────────────────────────────────────────────────────────────────────────────────────────
 
     /// The installation's identity, made at first start.

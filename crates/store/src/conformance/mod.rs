@@ -6,6 +6,7 @@ mod accounts;
 mod bench;
 mod claims;
 mod connections;
+mod deliveries;
 mod evidence;
 mod groups;
 mod intents;
@@ -17,6 +18,7 @@ mod random;
 mod sign_ins;
 mod usage;
 mod workspaces;
+mod webhooks;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -156,6 +158,21 @@ scenarios! {
         what_a_removed_user_leaves_is_pruned_when_all_is_over,
         media_that_another_group_shows_is_kept,
         the_installation_stays_the_same;
+    webhooks:
+        a_webhook_is_read_as_it_was_made_and_changed_as_it_was_asked,
+        two_callers_cannot_both_take_the_last_webhook,
+        a_posts_way_is_told_to_whom_it_concerns,
+        a_failure_and_a_second_plan_are_told_and_looks_are_not,
+        what_becomes_of_an_account_is_told;
+    deliveries:
+        a_message_is_rendered_once_and_sent_under_one_id,
+        messages_go_out_in_order_and_a_retry_gives_up_its_place,
+        a_receiver_that_fails_five_times_in_a_row_is_switched_off,
+        failing_receivers_do_not_take_the_room_of_sound_ones,
+        what_a_dialect_has_no_words_for_is_withdrawn,
+        a_test_is_sent_whatever_the_receiver_listens_to,
+        ended_messages_are_pruned_after_a_week,
+        a_removed_user_has_no_webhooks;
 }
 
 /// Runs every scenario, each on a store of its own.

@@ -6,6 +6,7 @@ use domain::group::PlanEdit;
 use domain::ids::{GroupId, PostId};
 use domain::intent::IntentState;
 use domain::log::{LogEntry, LogRecord};
+use domain::notice::NoticeKind;
 use domain::part::Part;
 use domain::post::{Event, PostState};
 use jiff::Timestamp;
@@ -68,6 +69,7 @@ impl State {
             };
             self.posts.insert(id, Arc::new(row));
         }
+        self.tell_of_group(&new);
         let row = GroupRow {
             id: new.id,
             owner: new.owner,
@@ -152,8 +154,11 @@ impl State {
             PostState::Draft => row.post.account,
             _ => self.account_of(row.owner, row.post.platform, &row.post.target),
         };
-        self.row_mut(post)?.post.account = account;
-        self.put(post, state, at).map(|_| ())
+        let row = self.row_mut(post)?;
+        row.post.account = account;
+        let before = row.post.state.clone();
+        let after = self.put(post, state, at)?;
+        self.tell_of_post(post, NoticeKind::of_plan(&before, &after), at)
     }
 
     pub(super) fn delete_group(&mut self, reach: &Reach, group: GroupId, at: Timestamp, log: LogEntry) -> Result<()> {

@@ -8,6 +8,7 @@ mod state;
 mod usage;
 mod users;
 mod workspaces;
+mod webhooks;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -37,6 +38,8 @@ use state::State;
 #[derive(Debug)]
 pub struct MemoryStore {
     state: Mutex<Arc<State>>,
+    /// Notified at every write: any of them may have added a message.
+    written: Arc<tokio::sync::Notify>,
 }
 
 /// All that a [`MemoryStore`] held at one moment: what would be on disk after a crash.
@@ -49,6 +52,7 @@ impl MemoryStore {
     pub fn new(now: Timestamp, seed: u64) -> Self {
         Self {
             state: Mutex::new(Arc::new(State::new(now, seed))),
+            written: Arc::default(),
         }
     }
 
@@ -77,6 +81,7 @@ impl MemoryStore {
         let mut next = State::clone(&current);
         let value = verb(&mut next)?;
         *current = Arc::new(next);
+        self.written.notify_one();
         Ok(value)
     }
 }

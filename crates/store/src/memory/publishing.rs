@@ -411,6 +411,7 @@ impl State {
         self.requests.retain(|_, request| request.expires_at > now);
         self.forget_expired(now);
         self.consents.retain(|_, (_, expires_at)| *expires_at > now);
+        self.prune_deliveries(now);
         self.drop_unused_tokens();
         Ok(dropped.into_iter().collect())
     }

@@ -9,6 +9,7 @@ use domain::group::StateMask;
 use domain::ids::{AccountId, ApiKeyId, AttemptId, GroupId, IdMint, IntentId, LogId, PostId, UserId};
 use domain::intent::{Claim, IntentRecord, IntentState};
 use domain::log::{LogEntry, LogRecord};
+use domain::notice::NoticeKind;
 use domain::part::{Part, RemotePost};
 use domain::plan::{Connection, Metric};
 use domain::platform::Platform;
@@ -18,6 +19,7 @@ use jiff::Timestamp;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+use super::webhooks::{DeliveryRow, WebhookRow};
 use crate::{
     Conflict, ConnectLink, Error, Group, Installation, InstanceApp, Post, Reach, RequestKey, Result, SignInRow, rules,
 };
@@ -45,6 +47,10 @@ pub(super) struct State {
     pub(super) consents: BTreeMap<UserId, ([u8; 32], Timestamp)>,
     /// What posts counted in their months that are gone now.
     pub(super) pruned: BTreeMap<(UserId, Metric, Connection), u64>,
+    pub(super) webhooks: Vec<Arc<WebhookRow>>,
+    pub(super) deliveries: Vec<Arc<DeliveryRow>>,
+    /// Messages made so far, the dropped ones included.
+    pub(super) minted: u64,
     seed: u64,
 }
 
@@ -140,6 +146,9 @@ impl State {
             issued: BTreeSet::new(),
             consents: BTreeMap::new(),
             pruned: BTreeMap::new(),
+            webhooks: Vec::new(),
+            deliveries: Vec::new(),
+            minted: 0,
             seed,
         }
     }
@@ -219,11 +228,13 @@ impl State {
         row.wake_at = state.wake_at();
         row.ready_at = row.wake_at;
         let shows = rules::shows(&row.post.state, &state);
+        let told = NoticeKind::of_move(&row.post.state, &state);
         row.post.state = state.clone();
         let group = row.group;
         if shows {
             self.touch(group, at)?;
         }
+        self.tell_of_post(post, told, at)?;
         Ok(state)
     }
 
@@ -284,6 +295,7 @@ impl State {
     pub(super) fn write_log(&mut self, entries: Vec<LogEntry>, owner: UserId, group: Option<GroupId>) {
         for entry in entries {
             let entry = rules::in_context(entry, owner, group);
+            self.tell_of_entry(&entry);
             let row = entry
                 .group
                 .and_then(|group| self.groups.get_mut(&group))

@@ -62,6 +62,7 @@ impl State {
             .collect();
         posts.into_iter().try_for_each(|post| self.withdraw(post, at))?;
         self.drop_unused_tokens();
+        self.remove_webhooks(|webhook| webhook.owner == user);
         Ok(())
     }
 

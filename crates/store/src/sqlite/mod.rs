@@ -58,6 +58,7 @@ pub struct SqliteStore {
     // In the order in which they end: the writer last of the threads, since it folds the log back, then the lock.
     readers: Readers,
     writer: Writer,
+    deliveries_added: Arc<tokio::sync::Notify>,
     vault: Arc<Vault>,
     installation: Installation,
     _lock: lock::DirLock,

@@ -181,9 +181,11 @@ impl SqliteStore {
         let mut tx = Tx::new(conn, Arc::clone(&vault), rng);
         tx.learn_meters()
             .map_err(|error| OpenError::Database(error.to_string()))?;
+        let deliveries_added = Arc::clone(&tx.deliveries_added);
         Ok(Self {
             readers: Readers::start(reading()?, reading()?).map_err(io("start a reading thread"))?,
             writer: Writer::start(tx, habits).map_err(io("start the writing thread"))?,
+            deliveries_added,
             vault,
             installation,
             _lock: lock,

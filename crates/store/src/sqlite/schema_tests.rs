@@ -20,7 +20,7 @@ fn sealed_statements() -> impl Iterator<Item = (&'static str, &'static str)> {
 }
 
 fn all_statements() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let rooms = [sql::ALL, verbs::usage::ALL, verbs::workspaces::ALL];
+    let rooms = [sql::ALL, sql::webhooks::ALL, verbs::usage::ALL, verbs::workspaces::ALL];
     rooms.into_iter().flatten().copied()
 }
 
@@ -41,6 +41,7 @@ const MAY_SCAN: &[&str] = &[
     "WAKING_OF_ACCOUNT",
     "METERS",
     "FOLLOWERS",
+    "LISTENERS",
 ];
 
 #[test]
@@ -68,6 +69,7 @@ fn no_statement_scans_a_table() {
                     "posts_wake",
                     "users_removed",
                     "accounts_refresh",
+                    "webhooks_due",
                 ]
                 .iter()
                 .any(|index| step.contains(index))
@@ -120,6 +122,12 @@ fn the_hot_statements_use_their_indexes() {
     uses(sql::OPEN_LINKS, "connect_links_open");
     uses(sql::LINK, "sqlite_autoindex_connect_links");
     uses(sql::APP, "sqlite_autoindex_instance_apps");
+    uses(sql::webhooks::DUE_WEBHOOKS, "webhooks_due (due_at<?)");
+    uses(
+        sql::webhooks::DUE_DELIVERIES,
+        "deliveries_pending (webhook_id=? AND next_at<?)",
+    );
+    uses(sql::webhooks::PRUNE_DELIVERIES, "deliveries_done (done_at<?)");
 }
 
 #[test]

@@ -12,6 +12,8 @@ macro_rules! statements {
 
 pub(super) use statements;
 
+pub(super) mod webhooks;
+
 macro_rules! account_columns {
     () => {
         "id, owner_id, platform, remote_id, username, display_name, avatar_url, profile_url, base_url, token_version, \
@@ -180,6 +182,7 @@ pub(super) const SEALED: &[Sealed] = &[
     ),
     sealed!("intents", "n", "id", "prepared"),
     sealed!("posts", "id", "id", "resume"),
+    sealed!("webhooks", "id", "id", "secret"),
 ];
 
 statements! {

@@ -7,16 +7,19 @@ use domain::group::{StateBit, StateMask};
 use domain::ids::{AccountId, AttemptId, GroupId, IdMint, LogId, PostId, UserId};
 use domain::intent::Claim;
 use domain::log::LogEntry;
+use domain::notice::NoticeKind;
 use domain::platform::Platform;
 use domain::post::PostState;
 use jiff::Timestamp;
 use rand::rngs::StdRng;
 use rusqlite::{Connection, Params, Row, params};
+use tokio::sync::Notify;
 
 use super::meters::Meters;
 use super::rows::{self, micros};
 use super::sql;
 use super::verbs::usage;
+use super::verbs::webhooks::{self, Listeners};
 use crate::seal::Vault;
 use crate::usage::Meter;
 use crate::{Error, Reach, Result, rules};
@@ -31,6 +34,8 @@ pub(super) struct Tx {
     counts: Counts,
     command_counts: Counts,
     meters: Meters,
+    pub(super) listeners: Listeners,
+    pub(super) deliveries_added: Arc<Notify>,
 }
 
 type Counts = HashMap<(Platform, &'static str), i64>;
@@ -92,6 +97,8 @@ impl Tx {
     pub(super) fn new(conn: Connection, vault: Arc<Vault>, rng: StdRng) -> Self {
         let counts = Counts::new();
         Self {
+            listeners: Listeners::default(),
+            deliveries_added: Arc::default(),
             conn,
             vault,
             mint: IdMint::default(),
@@ -132,6 +139,12 @@ impl Tx {
         for (key, change) in self.command_counts.drain().filter(|_| is_done) {
             *self.counts.entry(key).or_default() += change;
         }
+        self.listeners.end_command(is_done);
+    }
+
+    /// The bits of a new id.
+    pub(super) fn mint_at(&mut self, at: Timestamp) -> [u8; 12] {
+        self.mint.next(at, &mut self.rng)
     }
 
     /// Writes what was counted, once a transaction.
@@ -261,7 +274,9 @@ impl Tx {
             ],
         )?;
         row.claim = None;
+        let told = NoticeKind::of_move(&row.state, &state);
         self.moved(head, row, state.clone(), at)?;
+        webhooks::tell_of_post(self, row, told, at)?;
         Ok(state)
     }
 
@@ -385,7 +400,8 @@ impl Tx {
     }
 
     pub(super) fn log_entry(&mut self, mut entry: LogEntry, seq: i64) -> Result<()> {
-        let id = LogId::from_bytes(self.mint.next(entry.at, &mut self.rng));
+        webhooks::tell_of_entry(self, &entry)?;
+        let id = LogId::from_bytes(self.mint_at(entry.at));
         let rest = rows::log_rest(&mut entry)?;
         self.exec(
             sql::ADD_LOG,

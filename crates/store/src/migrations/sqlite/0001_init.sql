@@ -317,3 +317,47 @@ CREATE TABLE consents (
     expires_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX consents_expiry ON consents (expires_at);
+
+-- Receivers of webhooks. due_at is when the next message is due, or the end of the lease while claimed; claim counts
+-- claims, so that one that was taken over can be told from the present one.
+CREATE TABLE webhooks (
+    id BLOB PRIMARY KEY CHECK (length(id) = 12),
+    owner_id BLOB NOT NULL REFERENCES users (id),
+    dialect TEXT NOT NULL CHECK (dialect <> ''),
+    name TEXT NOT NULL,
+    url TEXT NOT NULL,
+    events TEXT NOT NULL,
+    kinds INTEGER NOT NULL,
+    secret_sealed BLOB NOT NULL,
+    active INTEGER NOT NULL CHECK (active = 0 OR active = 1),
+    failures INTEGER NOT NULL CHECK (failures >= 0),
+    last_triggered_at INTEGER,
+    pending INTEGER NOT NULL CHECK (pending >= 0),
+    dropped INTEGER NOT NULL CHECK (dropped >= 0),
+    due_at INTEGER,
+    claim INTEGER NOT NULL,
+    claimed INTEGER NOT NULL CHECK (claimed = 0 OR (claimed = 1 AND due_at IS NOT NULL)),
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX webhooks_owner ON webhooks (owner_id, created_at, id);
+CREATE INDEX webhooks_due ON webhooks (due_at) WHERE due_at IS NOT NULL;
+
+-- Messages for them. The body is what is sent, byte for byte, once it has been rendered from the notice.
+CREATE TABLE deliveries (
+    n INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE CHECK (length(id) = 12),
+    webhook_id BLOB NOT NULL REFERENCES webhooks (id),
+    kind TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state <> ''),
+    at INTEGER NOT NULL,
+    next_at INTEGER CHECK ((next_at IS NULL) = (done_at IS NOT NULL)),
+    done_at INTEGER,
+    notice TEXT NOT NULL,
+    body BLOB,
+    attempts INTEGER NOT NULL,
+    tries TEXT NOT NULL
+) STRICT;
+CREATE INDEX deliveries_webhook ON deliveries (webhook_id, n);
+CREATE INDEX deliveries_pending ON deliveries (webhook_id, next_at, n) WHERE next_at IS NOT NULL;
+CREATE INDEX deliveries_done ON deliveries (done_at) WHERE done_at IS NOT NULL;

@@ -8,6 +8,7 @@ use domain::post::PostState;
 use rusqlite::{Connection, Row, params};
 
 use super::usage;
+use super::webhooks;
 use crate::sqlite::reader::Db;
 use crate::sqlite::rows::{self, micros};
 use crate::sqlite::sql;
@@ -109,6 +110,7 @@ pub(in crate::sqlite) fn create(tx: &mut Tx, group: Prepared, request: Option<&R
     for (seq, entry) in log {
         tx.log_entry(entry, seq)?;
     }
+    webhooks::tell_of_group(tx, &new, &state)?;
     Ok(Created::New)
 }
 

@@ -2,6 +2,7 @@
 
 pub(super) mod accounts;
 pub(super) mod claims;
+pub(super) mod deliveries;
 pub(super) mod groups;
 pub(super) mod intents;
 pub(super) mod operation;
@@ -12,3 +13,4 @@ pub(super) mod sign_ins;
 pub(super) mod usage;
 pub(super) mod users;
 pub(super) mod workspaces;
+pub(super) mod webhooks;

@@ -15,7 +15,7 @@ use crate::sqlite::reader::Db;
 use crate::sqlite::rows::{self, micros};
 use crate::sqlite::sql;
 use crate::sqlite::tx::Tx;
-use crate::{BACKLOG_COUNTED_MAX, Backlog, PostCount, Result, rules};
+use crate::{BACKLOG_COUNTED_MAX, Backlog, PostCount, Result, outbox, rules};
 
 pub(in crate::sqlite) fn backlog(db: &Db, now: Timestamp) -> Result<Backlog> {
     db.at_once(|db| {
@@ -86,6 +86,8 @@ pub(in crate::sqlite) fn prune(tx: &mut Tx, now: Timestamp, limit: u32) -> Resul
     tx.exec(sql::PRUNE_LINKS, forgotten)?;
     super::workspaces::prune(tx, now)?;
     tx.exec(sql::DROP_UNUSED_TOKENS, [])?;
+    let ended = params![micros(outbox::ended_by(now)), outbox::pruned(limit)];
+    tx.exec(sql::webhooks::PRUNE_DELIVERIES, ended)?;
     Ok(unused)
 }
 

@@ -4,6 +4,7 @@ use domain::group::{EditedPlan, PlanEdit, StateMask};
 use domain::ids::{GroupId, PostId};
 use domain::intent::IntentState;
 use domain::log::LogEntry;
+use domain::notice::NoticeKind;
 use domain::part::Part;
 use domain::plan::Asked;
 use domain::post::{Event, PostState};
@@ -11,7 +12,7 @@ use jiff::Timestamp;
 use rusqlite::params;
 
 use super::groups::read;
-use super::{intents, usage};
+use super::{intents, usage, webhooks};
 use crate::sqlite::rows::{self, micros};
 use crate::sqlite::sql;
 use crate::sqlite::tx::{Head, PostRow, Tx};
@@ -83,7 +84,9 @@ fn reschedule(tx: &mut Tx, head: &mut Head, row: &mut PostRow, event: &Event, at
     if !matches!(state, PostState::Draft) {
         row.account = tx.account_of(row.owner, row.platform, &row.target)?;
     }
-    tx.put(head, row, state, at).map(|_| ())
+    let before = row.state.clone();
+    let after = tx.put(head, row, state, at)?;
+    webhooks::tell_of_post(tx, row, NoticeKind::of_plan(&before, &after), at)
 }
 
 /// Writes the entry and reads the group as it is now.

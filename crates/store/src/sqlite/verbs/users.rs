@@ -62,7 +62,7 @@ pub(in crate::sqlite) fn remove(tx: &mut Tx, user: UserId, at: Timestamp) -> Res
         .into_iter()
         .try_for_each(|post| super::accounts::withdraw(tx, post, at))?;
     tx.exec(sql::DROP_UNUSED_TOKENS, [])?;
-    Ok(())
+    super::webhooks::remove_all(tx, user)
 }
 
 pub(in crate::sqlite) fn one(db: &Db, user: UserId) -> Result<Option<User>> {
