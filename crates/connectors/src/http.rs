@@ -151,7 +151,7 @@ impl Http {
             reading: base().pool_max_idle_per_host(16).build()?,
             visiting: base()
                 .pool_max_idle_per_host(0)
-                .dns_resolver(media::fetch::public_resolver())
+                .dns_resolver(media::clients::public_resolver())
                 .build()?,
             nonces: Nonces::default(),
             clock,

@@ -23,6 +23,7 @@ mod scrub;
 pub mod settings;
 mod settle;
 pub mod stats;
+pub mod webhooks;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use domain::plan::{Plan, SELF_HOSTED};
 use domain::retry::RetryPolicy;
 use jiff::SignedDuration;
+use media::AddressPolicy;
 use url::Url;
 
 /// Bounds and policies.
@@ -48,6 +49,8 @@ pub struct Settings {
     pub plans: Plans,
     /// The address under which others reach this server; without it nobody can sign in with a browser.
     pub public_url: Option<Url>,
+    /// Where webhooks may lead.
+    pub webhooks: AddressPolicy,
 }
 
 impl Default for Settings {
@@ -72,6 +75,7 @@ impl Default for Settings {
             refreshes_max: 8,
             plans: Plans::default(),
             public_url: None,
+            webhooks: AddressPolicy::public_only().at_any_port(),
         }
     }
 }

@@ -26,6 +26,35 @@ pub struct Stats {
     pub publisher_beat: AtomicU64,
     /// Two posts where one was meant.
     pub duplicates: AtomicU64,
+    webhooks: [AtomicU64; WebhookEnd::ALL.len()],
+    webhook_ms: AtomicU64,
+    webhooks_disabled: AtomicU64,
+}
+
+/// How a try to deliver a message ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WebhookEnd {
+    /// The receiver took it.
+    Delivered,
+    /// It did not, and another try follows.
+    Retried,
+    /// It did not, and no other follows.
+    Failed,
+}
+
+impl WebhookEnd {
+    /// Every end.
+    pub const ALL: &'static [Self] = &[Self::Delivered, Self::Retried, Self::Failed];
+
+    /// Its word in metrics.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Retried => "retried",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 impl Stats {
@@ -50,6 +79,34 @@ impl Stats {
             counter.fetch_add(1, Ordering::Relaxed);
         }
         self.lateness_sum_ms.fetch_add(ms, Ordering::Relaxed);
+    }
+
+    /// Counts a try to deliver a message, and how long it took.
+    pub(crate) fn webhook(&self, end: WebhookEnd, took: SignedDuration) {
+        for (counter, counted) in self.webhooks.iter().zip(WebhookEnd::ALL) {
+            counter.fetch_add(u64::from(*counted == end), Ordering::Relaxed);
+        }
+        let ms = u64::try_from(took.as_millis()).unwrap_or(0);
+        self.webhook_ms.fetch_add(ms, Ordering::Relaxed);
+    }
+
+    /// Counts a receiver that was switched off.
+    pub(crate) fn webhook_disabled(&self) {
+        self.webhooks_disabled.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Tries to deliver messages, by their end.
+    #[must_use]
+    pub fn webhooks(&self) -> Vec<(&'static str, u64)> {
+        let counts = self.webhooks.iter().map(|counter| counter.load(Ordering::Relaxed));
+        WebhookEnd::ALL.iter().map(|end| end.word()).zip(counts).collect()
+    }
+
+    /// How long those took together, in ms, and how many receivers were switched off.
+    #[must_use]
+    pub fn webhook_totals(&self) -> (u64, u64) {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        (load(&self.webhook_ms), load(&self.webhooks_disabled))
     }
 
     /// Attempts by platform and outcome.

@@ -12,6 +12,9 @@ use url::{Host, Url};
 #[cfg(test)]
 mod tests;
 
+/// The first port that a program without privileges may listen on.
+const UNPRIVILEGED: u16 = 1_024;
+
 /// Why a URL is not followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -87,7 +90,8 @@ impl AddressPolicy {
         Ok(self)
     }
 
-    /// The same, and these hosts at one port (`host:port`) or every port (`host:*`), by http or https.
+    /// The same, and these hosts at one port (`host:port`) or every port (`host:*`), by http or https. Of this machine
+    /// itself `*` means the ports from 1024 on: those below are its own services', and one that is meant is named.
     ///
     /// # Errors
     /// For an entry of another form.
@@ -126,7 +130,10 @@ impl AddressPolicy {
         let is_listed = |place: &Place| {
             place.scheme.as_deref().is_none_or(|scheme| scheme == url.scheme())
                 && place.host == host
-                && (place.port.is_none() || place.port == port)
+                && match place.port {
+                    Some(_) => place.port == port,
+                    None => !is_loopback(&place.host) || port.is_some_and(|port| port >= UNPRIVILEGED),
+                }
         };
         if self.trusted.iter().any(is_listed) {
             return Ok(Verdict::Trusted);
@@ -161,6 +168,14 @@ fn origin_place(entry: &str) -> Option<Place> {
         host,
         port: url.port_or_known_default(),
     })
+}
+
+fn is_loopback(host: &Host) -> bool {
+    match host {
+        Host::Ipv4(address) => address.is_loopback(),
+        Host::Ipv6(address) => address.is_loopback(),
+        Host::Domain(name) => name == "localhost",
+    }
 }
 
 fn host_place(entry: &str) -> Option<Place> {

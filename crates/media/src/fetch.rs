@@ -1,25 +1,23 @@
 //! Importing a file from a URL that a user gave.
 //!
-//! Redirects are followed by hand, and every hop is judged anew ([`crate::address`]). Names are resolved by this module at
-//! the moment of connecting, every address of the answer is judged, and exactly those addresses are connected to: there
-//! is no second lookup that could say something else.
+//! Redirects are followed by hand, and every hop is judged anew ([`crate::address`], [`crate::clients`]).
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Once};
 
 use bytes::Bytes;
-use domain::clock::{BoxFut, Clock};
+use domain::clock::Clock;
 use domain::content::Media;
 use futures_util::future::{Either, select};
 use futures_util::stream::{Stream, StreamExt, TryStreamExt};
 use jiff::SignedDuration;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderValue, LOCATION};
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Response, StatusCode};
 use url::Url;
 
-use crate::address::{AddressPolicy, Refusal, Verdict, is_public};
+use crate::address::{AddressPolicy, Refusal};
+use crate::clients::{JudgedClients, NoAnswer, Resolve, SystemResolver};
 use crate::error::Error;
 use crate::store::{Limits, MediaStore, NewFile};
 
@@ -28,8 +26,6 @@ mod tests;
 
 /// The longest URL that is followed, in bytes.
 const URL_BYTES_MAX: usize = 8_192;
-/// Resolvers may answer with any number of addresses; more than these are not tried.
-const ADDRESSES_MAX: usize = 16;
 
 /// Why a URL was not imported. [`FetchError::code`] is the word of it on the wire.
 #[derive(Debug, thiserror::Error)]
@@ -135,6 +131,16 @@ impl From<Refusal> for FetchError {
     }
 }
 
+impl From<NoAnswer> for FetchError {
+    fn from(failure: NoAnswer) -> Self {
+        match failure {
+            NoAnswer::Blocked => Self::BlockedHost,
+            NoAnswer::Unknown => Self::Dns,
+            NoAnswer::Failed => Self::FetchFailed,
+        }
+    }
+}
+
 /// How much one import may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FetchLimits {
@@ -190,82 +196,10 @@ impl Default for Allowance {
     }
 }
 
-/// Turns a name into addresses.
-pub trait Resolve: Send + Sync {
-    /// The addresses of `host`.
-    fn resolve<'a>(&'a self, host: &'a str) -> BoxFut<'a, io::Result<Vec<IpAddr>>>;
-}
-
-/// The resolver of the operating system.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SystemResolver;
-
-impl Resolve for SystemResolver {
-    fn resolve<'a>(&'a self, host: &'a str) -> BoxFut<'a, io::Result<Vec<IpAddr>>> {
-        Box::pin(async move {
-            Ok(tokio::net::lookup_host((host, 0))
-                .await?
-                .map(|address| address.ip())
-                .collect())
-        })
-    }
-}
-
-/// Why a name gave no address to connect to.
-#[derive(Debug, thiserror::Error)]
-enum ResolveError {
-    #[error("an address of the host is not public")]
-    Blocked,
-    #[error("the host could not be found")]
-    Unknown,
-}
-
-/// What the clients resolve names with: judged, or not judged for origins that the operator listed.
-struct Judging {
-    resolver: Arc<dyn Resolve>,
-    is_trusted: bool,
-}
-
-impl reqwest::dns::Resolve for Judging {
-    fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
-        let resolver = Arc::clone(&self.resolver);
-        let is_trusted = self.is_trusted;
-        Box::pin(async move {
-            let found = resolver
-                .resolve(name.as_str())
-                .await
-                .map_err(|_| ResolveError::Unknown)?;
-            // One address of an attacker among good ones would be enough, so one bad address refuses them all.
-            if !is_trusted && found.iter().any(|address| !is_public(*address)) {
-                return Err(ResolveError::Blocked.into());
-            }
-            if found.is_empty() {
-                return Err(ResolveError::Unknown.into());
-            }
-            let addresses = found
-                .into_iter()
-                .take(ADDRESSES_MAX)
-                .map(|address| SocketAddr::new(address, 0));
-            Ok(Box::new(addresses.collect::<Vec<_>>().into_iter()) as reqwest::dns::Addrs)
-        })
-    }
-}
-
-/// A resolver for clients that go where users point: a name with an address that is not public is not resolved at all.
-#[must_use]
-pub fn public_resolver() -> impl reqwest::dns::Resolve + 'static {
-    Judging {
-        resolver: Arc::new(SystemResolver),
-        is_trusted: false,
-    }
-}
-
 /// Imports files from URLs.
 #[derive(Debug, Clone)]
 pub struct Fetcher {
-    public: Client,
-    trusted: Client,
-    policy: Arc<AddressPolicy>,
+    clients: JudgedClients,
     clock: Arc<dyn Clock>,
     limits: FetchLimits,
 }
@@ -290,15 +224,7 @@ impl Fetcher {
         resolver: Arc<dyn Resolve>,
     ) -> Result<Self, FetchError> {
         Ok(Self {
-            public: client(Judging {
-                resolver: Arc::clone(&resolver),
-                is_trusted: false,
-            })?,
-            trusted: client(Judging {
-                resolver,
-                is_trusted: true,
-            })?,
-            policy: Arc::new(policy),
+            clients: JudgedClients::new(policy, resolver, 1)?,
             clock,
             limits,
         })
@@ -369,17 +295,14 @@ impl Fetcher {
     }
 
     async fn get(&self, url: &Url) -> Result<Response, FetchError> {
-        let client = match self.policy.judge_url(url)? {
-            Verdict::Public => &self.public,
-            Verdict::Trusted => &self.trusted,
-        };
-        client
+        self.clients
+            .judge(url)?
             .get(url.clone())
             .header(ACCEPT, HeaderValue::from_static("image/*,video/*;q=0.9"))
             .header(ACCEPT_ENCODING, HeaderValue::from_static("identity"))
             .send()
             .await
-            .map_err(|error| connection_error(&error))
+            .map_err(|error| NoAnswer::from(&error).into())
     }
 }
 
@@ -393,39 +316,6 @@ pub fn file_name(url: &str) -> Option<String> {
 
 const fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
-}
-
-/// A client that connects only to what [`Judging`] gives it: no proxy, no redirects, no retries of its own.
-fn client(resolver: Judging) -> Result<Client, FetchError> {
-    static PROVIDER: Once = Once::new();
-    PROVIDER.call_once(|| {
-        // Another part of the process may have installed the same provider already, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-    });
-    Client::builder()
-        .dns_resolver(resolver)
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .referer(false)
-        .no_proxy()
-        .connect_timeout(std::time::Duration::from_secs(10))
-        .pool_max_idle_per_host(1)
-        .user_agent(concat!("broadside/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(|_| FetchError::FetchFailed)
-}
-
-/// What went wrong below the request: our own resolver's errors are found at the bottom of the chain.
-fn connection_error(error: &reqwest::Error) -> FetchError {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        match error.downcast_ref::<ResolveError>() {
-            Some(ResolveError::Blocked) => return FetchError::BlockedHost,
-            Some(ResolveError::Unknown) => return FetchError::Dns,
-            None => cause = error.source(),
-        }
-    }
-    FetchError::FetchFailed
 }
 
 /// Marks a stream that ended because the call's allowance was used up.

@@ -5,6 +5,7 @@
 //! the user could not reach from outside.
 
 pub mod address;
+pub mod clients;
 pub mod error;
 pub mod fetch;
 pub mod link;
@@ -15,6 +16,7 @@ pub mod store;
 mod samples;
 
 pub use address::AddressPolicy;
+pub use clients::JudgedClients;
 pub use error::Error;
 pub use fetch::{Allowance, FetchError, FetchLimits, Fetcher};
 pub use link::{LinkError, LinkSigner};

@@ -34,8 +34,19 @@ pub(crate) fn first_look(
     rng: &mut dyn Rng,
 ) -> Option<Timestamp> {
     let renewal = facts.refresh_at(tokens, now).map(|at| earlier(facts, now, at, rng));
-    let warning = next_warning(ends_at(facts, tokens), now);
-    renewal.into_iter().chain(warning).min()
+    let end = ends_at(facts, tokens);
+    if renewal.is_none()
+        && let Some(at) = end.and_then(|end| missed_warning(end, now))
+    {
+        return Some(at);
+    }
+    renewal.into_iter().chain(next_warning(end, now)).min()
+}
+
+/// The warning that came due before tokens were known that end soon: they are looked at, and spoken of, at once.
+fn missed_warning(ends_at: Timestamp, now: Timestamp) -> Option<Timestamp> {
+    let warnings = WARNINGS.iter().filter_map(|ahead| ends_at.checked_sub(*ahead).ok());
+    warnings.filter(|at| *at <= now && now < ends_at).max()
 }
 
 /// A little earlier, but never before the platform would renew the tokens.
@@ -154,14 +165,22 @@ mod tests {
             Some(at("23T00:00:00"))
         );
         assert_eq!(
-            first_look(&never, &tokens, at("23T00:00:00"), &mut rng),
-            Some(at("29T00:00:00"))
+            first_look(&never, &tokens, at("24T09:00:00"), &mut rng),
+            Some(at("23T00:00:00")),
+            "connected with six days left: spoken of at once"
         );
         assert_eq!(
             first_look(&never, &tokens, at("29T00:00:00"), &mut rng),
-            Some(at("30T00:00:00"))
+            Some(at("29T00:00:00"))
+        );
+        assert_eq!(
+            first_look(&never, &tokens, at("30T00:00:00"), &mut rng),
+            Some(at("30T00:00:00")),
+            "the end itself is no warning"
         );
         let end = at("30T00:00:00");
+        assert_eq!(next_warning(Some(end), at("24T09:00:00")), Some(at("29T00:00:00")));
+        assert!(is_warning_due(end, at("23T00:00:00"), at("24T09:00:00")));
         assert!(is_warning_due(end, at("23T00:00:00"), at("23T00:00:05")));
         assert!(
             !is_warning_due(end, at("25T00:00:00"), at("26T00:00:00")),

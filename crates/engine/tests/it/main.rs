@@ -20,5 +20,6 @@ mod refreshes;
 mod scenarios;
 #[cfg(test)]
 mod twins;
+mod webhooks;
 #[cfg(test)]
 mod world;

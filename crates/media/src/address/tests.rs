@@ -332,6 +332,23 @@ fn a_listed_origin_is_trusted_and_nothing_beside_it() {
 }
 
 #[test]
+fn every_port_of_this_machine_means_those_of_programs_without_privileges() {
+    let policy = AddressPolicy::public_only()
+        .trusting_hosts(&["127.0.0.1:*", "[::1]:*", "localhost:*"])
+        .unwrap();
+    for host in ["127.0.0.1", "[::1]", "localhost"] {
+        assert_eq!(judge(&policy, &format!("http://{host}:1024/")), Ok(Verdict::Trusted));
+        for url in [
+            format!("http://{host}/"),
+            format!("https://{host}/"),
+            format!("http://{host}:22/"),
+        ] {
+            assert!(judge(&policy, &url).is_err(), "{url}");
+        }
+    }
+}
+
+#[test]
 fn a_listed_host_is_trusted_at_its_ports_by_both_schemes() {
     let policy = AddressPolicy::public_only()
         .trusting_hosts(&["127.0.0.1:9000", "hooks.lan:*", "[::1]:9000"])
