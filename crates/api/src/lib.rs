@@ -21,10 +21,13 @@ mod state;
 #[cfg(test)]
 mod testing;
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use domain::webhook::WebhookDialect;
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use crate::media::{MediaFile, MediaFiles, MediaLinks, MediaStream};
@@ -33,6 +36,12 @@ pub use crate::state::{ApiState, Parts};
 
 use crate::dialects::postpost;
 use crate::origin::{Mount, OneOrigin};
+
+/// The dialects that have webhooks.
+#[must_use]
+pub fn webhook_dialects() -> Vec<Arc<dyn WebhookDialect>> {
+    vec![Arc::new(postpost::PostpostWebhooks)]
+}
 
 /// Everything that this server answers.
 pub fn router(state: ApiState) -> Router {

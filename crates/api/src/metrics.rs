@@ -57,6 +57,9 @@ struct Reading {
     beat_age: Option<SignedDuration>,
     commits: CommitStats,
     accounts: Vec<(Platform, &'static str, u64)>,
+    webhooks: Vec<(&'static str, u64)>,
+    webhook_ms: u64,
+    webhooks_disabled: u64,
 }
 
 impl Reading {
@@ -83,6 +86,9 @@ impl Reading {
             beat_age: beat.map(|beat| now.duration_since(beat)),
             commits: engine.store().commit_stats(),
             accounts: accounts(engine, now).await?,
+            webhooks: stats.webhooks(),
+            webhook_ms: stats.webhook_totals().0,
+            webhooks_disabled: stats.webhook_totals().1,
         })
     }
 
@@ -217,6 +223,25 @@ impl Collector for Reading {
             "accounts",
             "Connected accounts by platform and state of their token",
             &self.account_rows(),
+        )?;
+        let tries = self
+            .webhooks
+            .iter()
+            .map(|(outcome, count)| (vec![("outcome", *outcome)], *count));
+        out.counters(
+            "webhook_attempts",
+            "Tries to deliver messages to webhooks by their end",
+            &tries.collect::<Vec<_>>(),
+        )?;
+        out.counter(
+            "webhook_milliseconds",
+            "How long those tries took together",
+            self.webhook_ms,
+        )?;
+        out.counter(
+            "webhooks_disabled",
+            "Webhooks that were switched off because too many messages in a row failed",
+            self.webhooks_disabled,
         )
     }
 }

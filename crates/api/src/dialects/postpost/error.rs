@@ -48,6 +48,9 @@ pub enum Error {
     /// A request about managed users is refused.
     #[error("{0}")]
     Workspace(workspace::Refused),
+    /// There is no such receiver within reach, or its id is no id.
+    #[error("Webhook not found")]
+    WebhookNotFound,
     /// The operation failed here, or its id is no id.
     #[error("{}", .0.failure())]
     Failed(Operation),
@@ -75,6 +78,16 @@ pub enum Operation {
     PlatformConnections,
     /// Anything under `workspace`.
     Workspace,
+    /// `GET webhooks`.
+    ListWebhooks,
+    /// `POST webhooks`.
+    CreateWebhook,
+    /// `PATCH webhooks`.
+    UpdateWebhook,
+    /// `DELETE webhooks`.
+    DeleteWebhook,
+    /// `POST webhooks/…/regenerate-secret`.
+    RegenerateSecret,
 }
 
 impl Operation {
@@ -89,6 +102,11 @@ impl Operation {
             Self::PostLogs => "Failed to get post logs",
             Self::PlatformConnections => "Failed to fetch platform connections",
             Self::Workspace => "Internal server error",
+            Self::ListWebhooks => "Failed to list webhooks",
+            Self::CreateWebhook => "Failed to create webhook",
+            Self::UpdateWebhook => "Failed to update webhook",
+            Self::DeleteWebhook => "Failed to delete webhook",
+            Self::RegenerateSecret => "Failed to regenerate secret",
         }
     }
 
@@ -148,6 +166,7 @@ impl Error {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Limit(_) => StatusCode::FORBIDDEN,
             Self::Workspace(refused) => refused.status(),
+            Self::NotFound | Self::WebhookNotFound => StatusCode::NOT_FOUND,
             Self::Failed(_) | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

@@ -147,7 +147,8 @@ fn event(record: &LogRecord) -> Option<&'static str> {
         | LogKind::Disconnected
         | LogKind::DisconnectedByPlatform
         | LogKind::TokenRevoked
-        | LogKind::Deleted => None,
+        | LogKind::Deleted
+        | LogKind::WebhookDisabled => None,
     }
 }
 

@@ -11,6 +11,7 @@ mod query;
 mod routes;
 mod settings;
 mod time;
+mod webhooks;
 mod wire;
 mod words;
 mod workspace;
@@ -25,6 +26,7 @@ use crate::dialect::{ActingFor, Client, Dialect};
 
 pub(crate) use error::Error;
 pub(crate) use routes::router;
+pub use webhooks::PostpostWebhooks;
 
 /// The PostPost dialect.
 #[derive(Debug)]

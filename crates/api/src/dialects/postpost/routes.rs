@@ -13,6 +13,7 @@ use super::error::{Error, Operation};
 use super::time::Iso;
 use super::wire::{self, Body, GroupRef, json};
 use super::{Postpost, logs, map, media_urls, not_found, query, words, workspace};
+use super::{Postpost, logs, map, media_urls, not_found, query, webhooks, words};
 use crate::dialect::Caller;
 use crate::request_id::RequestId;
 use crate::state::ApiState;
@@ -32,6 +33,7 @@ pub(crate) fn router(api: &ApiState) -> Router {
     ];
     let mut router = Router::new();
     for (path, method) in routes.into_iter().chain(workspace::routes()) {
+    for (path, method) in routes.into_iter().chain(webhooks::routes()) {
         router = router.route(path, method.clone()).route(&format!("{path}/"), method);
     }
     router
