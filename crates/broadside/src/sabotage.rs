@@ -3,6 +3,7 @@
 //! Only in builds with debug assertions or the feature `chaos`, and only when `serve --sabotage` asks for one.
 
 mod workspaces;
+mod webhooks;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -37,6 +38,8 @@ pub enum Fault {
     RetryBlindly,
     /// What a send came to is forgotten, and it is sent again.
     ForgetSettle,
+    /// Messages to webhooks count as delivered before they are sent.
+    ForgetMessages,
 }
 
 /// How soon a post that is wrongly sent again comes back.

@@ -11,7 +11,9 @@ use super::accounts::{self, find_account};
 use super::health;
 use super::protocol::{Hush, NewPost, Refusal, Reply, Request};
 use super::users;
+use super::protocol::{Hush, NewPost, PlanChange, Refusal, Reply, Request, UserView};
 use super::view::GroupView;
+use super::{health, webhooks};
 use crate::wiring::Site;
 
 /// The user that the first key of an empty installation belongs to.
@@ -67,6 +69,11 @@ pub async fn handle(site: &Site, request: Request) -> Answer {
         Request::Logs { user, id, limit } => logs(engine, user.as_deref(), id.as_deref(), limit.clamp(1, 1_000)).await,
         Request::Retry { user, id } => retry(engine, user.as_deref(), &id).await,
         Request::Resolve { user, id, published } => resolve(engine, user.as_deref(), &id, published).await,
+        request @ (Request::WebhookAdd { .. }
+        | Request::WebhookList { .. }
+        | Request::WebhookRemove { .. }
+        | Request::WebhookTest { .. }
+        | Request::WebhookLog { .. }) => webhooks::handle(site, request).await,
         Request::Health => health::health(site).await,
         Request::SecretsStatus => secrets(site).await,
         Request::SecretsRotate => {

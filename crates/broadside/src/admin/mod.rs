@@ -11,6 +11,7 @@ pub mod protocol;
 mod socket;
 mod users;
 pub mod view;
+mod webhooks;
 
 pub use door::Door;
 pub(crate) use door::unexpected;

@@ -6,6 +6,7 @@ use domain::ids::UserId;
 use domain::log::LogRecord;
 use domain::platform::Platform;
 use domain::secret::SecretText;
+use domain::webhook::{Delivery, Webhook};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -215,6 +216,47 @@ pub enum Request {
         /// Where it is live; absent means that it is to be sent again.
         published: Option<String>,
     },
+    /// Adds a receiver of webhooks.
+    WebhookAdd {
+        /// Whose.
+        user: Option<String>,
+        /// Whose words it gets.
+        dialect: String,
+        /// Its name.
+        name: String,
+        /// Where messages go.
+        url: String,
+        /// What it listens to, in the dialect's words; empty for everything.
+        events: Vec<String>,
+    },
+    /// Lists receivers.
+    WebhookList {
+        /// Whose.
+        user: Option<String>,
+    },
+    /// Removes a receiver.
+    WebhookRemove {
+        /// Whose.
+        user: Option<String>,
+        /// Its id or name.
+        webhook: String,
+    },
+    /// Sends a receiver a message that tells of nothing, and waits for its outcome.
+    WebhookTest {
+        /// Whose.
+        user: Option<String>,
+        /// Its id or name.
+        webhook: String,
+    },
+    /// Messages and how they fared, newest first.
+    WebhookLog {
+        /// Whose.
+        user: Option<String>,
+        /// Of this receiver alone, by id or name.
+        webhook: Option<String>,
+        /// At most so many (1,000).
+        limit: u32,
+    },
     /// What an operator should know.
     Health,
     /// Which secrets are sealed how.
@@ -382,6 +424,17 @@ pub enum Reply {
     },
     /// History.
     Logs(Vec<LogRecord>),
+    /// A receiver just made, with its secret.
+    NewWebhook {
+        /// The receiver.
+        webhook: Webhook,
+        /// What messages are signed with.
+        secret: Hush,
+    },
+    /// Receivers.
+    Webhooks(Vec<Webhook>),
+    /// Messages.
+    Deliveries(Vec<Delivery>),
     /// Health.
     Health(Health),
     /// Secrets.

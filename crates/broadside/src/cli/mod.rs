@@ -22,6 +22,7 @@ mod sandbox;
 mod secrets;
 mod serve;
 mod user;
+mod webhook;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -82,6 +83,9 @@ enum Command {
     /// Makes, lists and revokes API keys
     #[command(subcommand)]
     Key(key::Key),
+    /// Adds, lists, tests and removes receivers of webhooks
+    #[command(subcommand)]
+    Webhook(webhook::WebhookCommand),
     /// Publishes to one or several accounts, now or later
     Post(post::Post),
     /// Lists what was posted and what is planned
@@ -191,6 +195,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Account(account) => account.run(&context).await,
         Command::ImportCredentials(import) => import.run(&context).await,
         Command::Key(key) => key.run(&context).await,
+        Command::Webhook(webhook) => webhook.run(&context).await,
         Command::Post(post) => post.run(&context).await,
         Command::Posts(posts) => posts.run(&context).await,
         Command::Show(show) => show.run(&context).await,

@@ -19,6 +19,7 @@ use domain::secret::{SecretBytes, SecretText};
 use engine::Engine;
 use engine::library::Library;
 use engine::points::{FailPoints, GoOn};
+use engine::webhooks::{HttpCourier, Outgoing, Room};
 use futures_util::Stream;
 use jiff::SignedDuration;
 use media::{AddressPolicy, Allowance, FetchLimits, Fetcher, LinkSigner, MediaStore};
@@ -106,6 +107,8 @@ pub struct Site {
     pub serving: bool,
     /// The address under which others reach this server, when it is known.
     pub public_url: Option<Url>,
+    /// What delivers webhooks.
+    pub outgoing: Outgoing,
     storage: Storage,
 }
 
@@ -146,6 +149,17 @@ impl Site {
             .into_iter()
             .for_each(|connector| registry.add(connector));
         let mut settings = engine_settings(config, public_url.clone())?;
+        let mut settings = engine_settings(config, public_url.clone());
+        settings.webhooks = settings
+            .webhooks
+            .trusting_hosts(&config.webhooks.allow)
+            .context("webhooks.allow")?;
+        let courier = HttpCourier::new(settings.webhooks.clone()).context("the HTTP client for webhooks")?;
+        let outgoing = Outgoing {
+            dialects: api::webhook_dialects(),
+            courier: Arc::new(courier),
+            room: Room::default(),
+        };
         if let Some(tune) = extras.tune {
             tune(&mut settings);
         }
@@ -190,6 +204,7 @@ impl Site {
             limits,
             serving: false,
             public_url,
+            outgoing,
             storage,
         })
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use api::ApiState;
 use engine::Publisher;
+use engine::webhooks::Deliverer;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -68,6 +69,7 @@ impl Server {
             }
         });
         tasks.spawn(Publisher::new(engine.clone(), stop.clone()).run());
+        tasks.spawn(Deliverer::new(engine.clone(), site.outgoing.clone(), stop.clone()).run());
         tasks.spawn({
             let (engine, stop) = (engine.clone(), stop.clone());
             async move { engine.keep_tokens(stop).await }

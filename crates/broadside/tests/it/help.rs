@@ -15,6 +15,7 @@ fn the_help_texts_are_these() {
         &["account", "add"],
         &["import-credentials"],
         &["key", "create"],
+        &["webhook"],
         &["post"],
         &["posts"],
         &["logs"],
