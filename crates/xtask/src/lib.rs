@@ -19,6 +19,7 @@ pub mod product;
 pub mod real_servers;
 pub mod specs;
 pub mod tidy;
+pub mod webhooks;
 
 /// The command line of `cargo xtask`.
 #[derive(Debug, Parser)]
@@ -51,6 +52,8 @@ enum Task {
     Connect(connect::Options),
     /// Signs in at real servers that run on this machine, publishes to them, and reads back what arrived.
     RealServers(real_servers::Options),
+    /// Delivers webhooks to receivers that stall, redirect, fail and behave, and kills the server meanwhile.
+    Webhooks(webhooks::Options),
 }
 
 /// Runs the task that the command line names. Exit code 0: passed; 1: the check found something; 2: it could not run.
@@ -75,6 +78,7 @@ async fn dispatch(task: Task) -> anyhow::Result<bool> {
         Task::Bench(options) => bench::run(&options, &mut out).await,
         Task::Connect(options) => connect::run(&options, &mut out).await,
         Task::RealServers(options) => real_servers::run(&options, &mut out).await,
+        Task::Webhooks(options) => webhooks::run(&options, &mut out).await,
         Task::Chaos(options) => Ok(chaos::run(&options, &mut out).await?.is_success()),
     }
 }
