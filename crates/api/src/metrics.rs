@@ -168,6 +168,30 @@ impl Reading {
     }
 }
 
+impl Reading {
+    fn encode_webhooks(&self, out: &mut Out<'_>) -> Result<(), fmt::Error> {
+        let tries = self
+            .webhooks
+            .iter()
+            .map(|(outcome, count)| (vec![("outcome", *outcome)], *count));
+        out.counters(
+            "webhook_attempts",
+            "Tries to deliver messages to webhooks by their end",
+            &tries.collect::<Vec<_>>(),
+        )?;
+        out.counter(
+            "webhook_milliseconds",
+            "How long those tries took together",
+            self.webhook_ms,
+        )?;
+        out.counter(
+            "webhooks_disabled",
+            "Webhooks that were switched off because too many messages in a row failed",
+            self.webhooks_disabled,
+        )
+    }
+}
+
 impl Collector for Reading {
     fn encode(&self, encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
         let mut out = Out(encoder);
@@ -224,25 +248,7 @@ impl Collector for Reading {
             "Connected accounts by platform and state of their token",
             &self.account_rows(),
         )?;
-        let tries = self
-            .webhooks
-            .iter()
-            .map(|(outcome, count)| (vec![("outcome", *outcome)], *count));
-        out.counters(
-            "webhook_attempts",
-            "Tries to deliver messages to webhooks by their end",
-            &tries.collect::<Vec<_>>(),
-        )?;
-        out.counter(
-            "webhook_milliseconds",
-            "How long those tries took together",
-            self.webhook_ms,
-        )?;
-        out.counter(
-            "webhooks_disabled",
-            "Webhooks that were switched off because too many messages in a row failed",
-            self.webhooks_disabled,
-        )
+        self.encode_webhooks(&mut out)
     }
 }
 

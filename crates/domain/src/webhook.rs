@@ -166,8 +166,9 @@ mod tests {
 
     #[test]
     fn a_failed_try_is_followed_by_as_many_as_the_policy_has() {
+        const AGAIN: &[SignedDuration] = &[SignedDuration::from_secs(5), SignedDuration::from_mins(1)];
         let policy = DeliveryPolicy {
-            retry_after: &[SignedDuration::from_secs(5), SignedDuration::from_mins(1)],
+            retry_after: AGAIN,
             disabled_after: 5,
             deadline: SignedDuration::from_secs(10),
         };

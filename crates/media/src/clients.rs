@@ -108,13 +108,17 @@ impl JudgedClients {
     /// # Errors
     /// [`NoAnswer::Failed`] when no TLS client can be made, for instance without root certificates.
     pub fn new(policy: AddressPolicy, resolver: Arc<dyn Resolve>, idle_per_host: usize) -> Result<Self, NoAnswer> {
-        let client = |is_trusted| {
-            let resolver = Arc::clone(&resolver);
-            client(Judging { resolver, is_trusted }, idle_per_host)
+        let public = Judging {
+            resolver: Arc::clone(&resolver),
+            is_trusted: false,
+        };
+        let trusted = Judging {
+            resolver,
+            is_trusted: true,
         };
         Ok(Self {
-            public: client(false)?,
-            trusted: client(true)?,
+            public: client(public, idle_per_host)?,
+            trusted: client(trusted, idle_per_host)?,
             policy: Arc::new(policy),
         })
     }

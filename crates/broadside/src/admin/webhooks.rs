@@ -107,7 +107,8 @@ async fn test(site: &Site, reach: &Reach, webhook: WebhookId) -> Answer {
             return Ok(());
         }
         let mut deliverer = Deliverer::new(engine.clone(), site.outgoing.clone(), CancellationToken::new());
-        deliverer.run_until_idle().await.map_err(engine::Error::from)
+        deliverer.recover().await?;
+        Ok::<_, engine::Error>(deliverer.run_until_idle().await?)
     };
     let watch = outcome(engine, reach, webhook, id);
     let (delivered, delivery) = tokio::join!(deliver, watch);

@@ -12,10 +12,9 @@ const EXIT_UNKNOWN: u8 = 2;
 
 /// Prepares states for conformance tests: one fresh owner a call.
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false, id = "what", args = ["prepare", "list"])]
 pub(super) struct Fixtures {
     /// Makes one fresh owner in this state and prints what a test needs to know
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", required_unless_present = "list", conflicts_with = "list")]
     prepare: Option<String>,
     /// Where the state's webhook points, for states that have one
     #[arg(long, value_name = "URL", requires = "prepare")]

@@ -92,13 +92,7 @@ impl WebhookCommand {
                     "events": webhook.events, "secret": secret });
                 out.show(&shown, || secret.0.expose().to_owned());
                 if !out.is_json() {
-                    // Beside the secret, so that `SECRET=$(broadside webhook add …)` holds nothing else.
-                    eprintln!(
-                        "This secret of {} ({}) is shown only now. It listens to {}.",
-                        webhook.name,
-                        webhook.id,
-                        webhook.events.join(", ")
-                    );
+                    introduce(&webhook);
                 }
             }
             Self::List { user } => {
@@ -138,6 +132,12 @@ impl WebhookCommand {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Beside the secret, so that `SECRET=$(broadside webhook add …)` holds nothing else.
+fn introduce(webhook: &Webhook) {
+    let (name, id, events) = (&webhook.name, webhook.id, webhook.events.join(", "));
+    eprintln!("This secret of {name} ({id}) is shown only now. It listens to {events}.");
 }
 
 fn list(out: Output, webhooks: &[Webhook]) -> String {

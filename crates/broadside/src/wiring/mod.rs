@@ -150,16 +150,7 @@ impl Site {
             .for_each(|connector| registry.add(connector));
         let mut settings = engine_settings(config, public_url.clone())?;
         let mut settings = engine_settings(config, public_url.clone());
-        settings.webhooks = settings
-            .webhooks
-            .trusting_hosts(&config.webhooks.allow)
-            .context("webhooks.allow")?;
-        let courier = HttpCourier::new(settings.webhooks.clone()).context("the HTTP client for webhooks")?;
-        let outgoing = Outgoing {
-            dialects: api::webhook_dialects(),
-            courier: Arc::new(courier),
-            room: Room::default(),
-        };
+        let outgoing = outgoing(config, &mut settings)?;
         if let Some(tune) = extras.tune {
             tune(&mut settings);
         }
@@ -326,6 +317,20 @@ fn engine_settings(config: &Config, public_url: Option<Url>) -> anyhow::Result<e
         plans: config.plans()?,
         public_url,
         ..engine::Settings::default()
+    })
+}
+
+/// What delivers webhooks, to where the settings let it.
+fn outgoing(config: &Config, settings: &mut engine::Settings) -> anyhow::Result<Outgoing> {
+    let policy = settings.webhooks.clone();
+    settings.webhooks = policy
+        .trusting_hosts(&config.webhooks.allow)
+        .context("webhooks.allow")?;
+    let courier = HttpCourier::new(settings.webhooks.clone()).context("the HTTP client for webhooks")?;
+    Ok(Outgoing {
+        dialects: api::webhook_dialects(),
+        courier: Arc::new(courier),
+        room: Room::default(),
     })
 }
 

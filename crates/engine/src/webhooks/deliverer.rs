@@ -2,7 +2,7 @@
 //! the next message is due, or until one was added.
 //!
 //! A receiver's messages go out one after the other, by a task of its own. How they fared is written down after each
-//! failure, and for those that arrived once a second and at the end: a process that is killed in between sends the last
+//! failure, and for those that arrived four times a second and at the end: a process that is killed in between sends the last
 //! few again, under the same ids.
 
 use std::sync::Arc;
@@ -23,7 +23,7 @@ const STORE_PAUSE: SignedDuration = SignedDuration::from_secs(1);
 /// After a message was added others are awaited this long: a group has several, and one claim serves them all.
 const GATHER: SignedDuration = SignedDuration::from_millis(20);
 /// How long what arrived may go unwritten.
-const UNWRITTEN_MAX: SignedDuration = SignedDuration::from_secs(1);
+const UNWRITTEN_MAX: SignedDuration = SignedDuration::from_millis(250);
 /// What a lease has beyond the deadlines of its messages.
 const LEASE_SLACK: SignedDuration = SignedDuration::from_secs(60);
 
@@ -104,7 +104,7 @@ impl Deliverer {
 
     /// Takes over what a dead process left, and then delivers until stopped; then lets messages under way arrive.
     pub async fn run(mut self) {
-        while let Err(error) = self.engine.store.free_deliveries().await {
+        while let Err(error) = self.recover().await {
             tracing::error!(%error, "webhooks that a dead process served could not be freed; trying again");
             if self.pause(STORE_PAUSE).await {
                 return;
@@ -123,6 +123,14 @@ impl Deliverer {
         // Each message has its deadline, and no task begins another.
         self.tasks.close();
         self.tasks.wait().await;
+    }
+
+    /// Takes over what a dead process left. [`Self::run`] does so by itself.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn recover(&self) -> Result<u64, store::Error> {
+        self.engine.store.free_deliveries().await
     }
 
     /// Claims the receivers that can be served now and starts to; returns how many.

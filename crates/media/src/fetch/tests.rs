@@ -1,10 +1,10 @@
 //! Tests of imports, against a small server on this machine.
 
 use std::collections::HashMap;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Mutex;
 
-use domain::clock::ManualClock;
+use domain::clock::{BoxFut, ManualClock};
 use domain::ids::{MediaId, UserId};
 use object_store::memory::InMemory;
 use rand::SeedableRng;

@@ -23,6 +23,8 @@ use crate::clock::SystemClock;
 
 /// Accounts that posts are spread over: each platform has its limits a day.
 const ACCOUNTS: usize = 40;
+/// Posts are made at this pace, so that what is measured is not how a burst of requests is worked off.
+const MADE_EVERY: SignedDuration = SignedDuration::from_millis(15);
 /// Requests under way at once.
 const CLIENTS: usize = 8;
 /// How long an answer of the API may take.
@@ -130,11 +132,14 @@ impl Site {
         found.cloned().context("a webhook is not listed")
     }
 
-    /// Makes posts with these times, several at once, each with the text that names it.
+    /// Makes posts with these times at a steady pace, each with the text that names it.
     pub(super) async fn create(self: &Arc<Self>, posts: &[(String, Timestamp)]) -> anyhow::Result<()> {
         let turns = Arc::new(Semaphore::new(CLIENTS));
         let mut made = JoinSet::new();
+        let mut next = SystemClock.now();
         for (number, (text, due)) in posts.iter().enumerate() {
+            SystemClock.sleep_until(next).await;
+            next = next.saturating_add(MADE_EVERY).unwrap_or(next);
             let turn = Arc::clone(&turns).acquire_owned().await?;
             let account = self.accounts.get(number % ACCOUNTS).context("an account")?;
             let due = due.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();

@@ -20,7 +20,7 @@ use crate::sqlite::rows::{self, micros};
 use crate::sqlite::sql::webhooks as sql;
 use crate::sqlite::tx::{PostRow, Tx};
 use crate::webhooks::{Batch, DeliveryAsk, DeliverySettlement, NewWebhook, WebhookEdit, Webhooks};
-use crate::{Conflict, DELIVERIES_PENDING_MAX, Error, NewGroup, Reach, Result, WEBHOOKS_LISTED_MAX, outbox, rules};
+use crate::{Conflict, DELIVERIES_PENDING_MAX, Error, NewGroup, Reach, Result, WEBHOOKS_LISTED_MAX, outbox};
 
 /// What secrets are sealed for.
 pub(super) const SECRET: &str = "webhooks.secret";
@@ -209,7 +209,7 @@ pub(super) fn save(tx: &Tx, webhook: &Webhook) -> Result<()> {
     tx.exec(sql::SAVE_WEBHOOK, row).map(|_| ())
 }
 
-fn add(tx: &mut Tx, new: NewWebhook, max: u32) -> Result<Webhook> {
+fn add(tx: &mut Tx, new: &NewWebhook, max: u32) -> Result<Webhook> {
     let owner = new.owner.as_bytes();
     if !tx.exists(crate::sqlite::sql::IS_USER, [owner])? {
         return Err(Error::NotFound);
@@ -296,7 +296,7 @@ pub(super) fn one(db: &Db, reach: &Reach, id: WebhookId) -> Result<Option<Webhoo
 #[async_trait]
 impl Webhooks for SqliteStore {
     async fn add_webhook(&self, new: NewWebhook, max: u32) -> Result<Webhook> {
-        self.writer.call(move |tx| add(tx, new, max)).await
+        self.writer.call(move |tx| add(tx, &new, max)).await
     }
 
     async fn webhooks(&self, reach: &Reach, dialect: Option<&str>) -> Result<Vec<Webhook>> {
