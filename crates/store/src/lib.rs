@@ -13,8 +13,8 @@ pub mod seal;
 pub mod sqlite;
 pub mod types;
 pub mod usage;
-pub mod workspaces;
 mod webhooks;
+pub mod workspaces;
 
 use async_trait::async_trait;
 use domain::account::{Account, AccountHealth, AccountReport, ApiKey, KeyOwner, Tokens, User};
@@ -33,8 +33,8 @@ use jiff::Timestamp;
 pub use rules::ORPHAN_GIVE_UP;
 pub use types::*;
 pub use usage::{Usage, UsageRow};
-pub use workspaces::{MANAGED_MAX, Managed, Workspaces};
 pub use webhooks::*;
+pub use workspaces::{MANAGED_MAX, Managed, Workspaces};
 
 /// The most groups on one page of [`Store::list_groups`].
 pub const LISTED_MAX: u32 = 100;

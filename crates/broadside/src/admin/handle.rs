@@ -8,12 +8,9 @@ use engine::commands::{CreateGroup, Target};
 use store::{Group, GroupOrder, GroupQuery, Reach};
 
 use super::accounts::{self, find_account};
-use super::health;
 use super::protocol::{Hush, NewPost, Refusal, Reply, Request};
-use super::users;
-use super::protocol::{Hush, NewPost, PlanChange, Refusal, Reply, Request, UserView};
 use super::view::GroupView;
-use super::{health, webhooks};
+use super::{health, users, webhooks};
 use crate::wiring::Site;
 
 /// The user that the first key of an empty installation belongs to.

@@ -7,6 +7,7 @@ mod accounts;
 mod door;
 mod handle;
 mod health;
+mod hush;
 pub mod protocol;
 mod socket;
 mod users;

@@ -5,39 +5,15 @@ use domain::content::Media;
 use domain::ids::UserId;
 use domain::log::LogRecord;
 use domain::platform::Platform;
-use domain::secret::SecretText;
 use domain::webhook::{Delivery, Webhook};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+pub use super::hush::Hush;
 use super::view::{AccountView, CheckView, GroupView, LinkView};
 
 /// The longest request or answer line, in bytes.
 pub const LINE_BYTES_MAX: usize = 4 * 1_024 * 1_024;
-
-/// A secret on its way through the socket, which only the directory's owner can open. Its `Debug` says nothing.
-#[derive(Debug, Clone, Default)]
-pub struct Hush(pub SecretText);
-
-impl Hush {
-    /// The secret with this text.
-    #[must_use]
-    pub fn new(text: String) -> Self {
-        Self(SecretText::new(text))
-    }
-}
-
-impl Serialize for Hush {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.0.expose())
-    }
-}
-
-impl<'de> Deserialize<'de> for Hush {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(Self::new)
-    }
-}
 
 /// A request. Users are named; without a name the only user there is counts.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -149,7 +149,6 @@ impl Site {
             .into_iter()
             .for_each(|connector| registry.add(connector));
         let mut settings = engine_settings(config, public_url.clone())?;
-        let mut settings = engine_settings(config, public_url.clone());
         let outgoing = outgoing(config, &mut settings)?;
         if let Some(tune) = extras.tune {
             tune(&mut settings);

@@ -17,8 +17,8 @@ mod plans;
 mod random;
 mod sign_ins;
 mod usage;
-mod workspaces;
 mod webhooks;
+mod workspaces;
 
 use std::future::Future;
 use std::pin::Pin;

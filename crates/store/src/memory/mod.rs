@@ -7,8 +7,8 @@ mod sign_ins;
 mod state;
 mod usage;
 mod users;
-mod workspaces;
 mod webhooks;
+mod workspaces;
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -115,6 +115,7 @@ impl Tx {
         self.command_counts.clear();
         // Only a transaction that was undone leaves any behind.
         self.meters.undo_all();
+        self.listeners.start();
     }
 
     /// Learns who has a limit. To be called once, before the first verb.
@@ -156,6 +157,7 @@ impl Tx {
         }
         // A commit that fails ends the process.
         self.meters.committed();
+        self.listeners.committed();
         Ok(())
     }
 

@@ -163,10 +163,9 @@ impl Error {
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyMissing => StatusCode::REQUEST_TIMEOUT,
             Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::WebhookNotFound => StatusCode::NOT_FOUND,
             Self::Limit(_) => StatusCode::FORBIDDEN,
             Self::Workspace(refused) => refused.status(),
-            Self::NotFound | Self::WebhookNotFound => StatusCode::NOT_FOUND,
             Self::Failed(_) | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

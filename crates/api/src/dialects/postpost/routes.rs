@@ -12,8 +12,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::error::{Error, Operation};
 use super::time::Iso;
 use super::wire::{self, Body, GroupRef, json};
-use super::{Postpost, logs, map, media_urls, not_found, query, words, workspace};
-use super::{Postpost, logs, map, media_urls, not_found, query, webhooks, words};
+use super::{Postpost, logs, map, media_urls, not_found, query, webhooks, words, workspace};
 use crate::dialect::Caller;
 use crate::request_id::RequestId;
 use crate::state::ApiState;
@@ -32,8 +31,8 @@ pub(crate) fn router(api: &ApiState) -> Router {
         ("/platform-connections", get(platform_connections)),
     ];
     let mut router = Router::new();
-    for (path, method) in routes.into_iter().chain(workspace::routes()) {
-    for (path, method) in routes.into_iter().chain(webhooks::routes()) {
+    let rooms = workspace::routes().into_iter().chain(webhooks::routes());
+    for (path, method) in routes.into_iter().chain(rooms) {
         router = router.route(path, method.clone()).route(&format!("{path}/"), method);
     }
     router

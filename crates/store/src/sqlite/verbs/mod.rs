@@ -12,5 +12,5 @@ pub(super) mod reports;
 pub(super) mod sign_ins;
 pub(super) mod usage;
 pub(super) mod users;
-pub(super) mod workspaces;
 pub(super) mod webhooks;
+pub(super) mod workspaces;

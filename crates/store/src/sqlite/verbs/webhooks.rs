@@ -32,7 +32,7 @@ pub(super) const COLUMNS: usize = 14;
 #[derive(Debug, Default)]
 pub(in crate::sqlite) struct Listeners {
     known: Option<HashMap<UserId, Vec<(WebhookId, NoticeKinds)>>>,
-    /// Whether the command that is running changed receivers.
+    /// Whether the transaction that is running changed receivers.
     changed: bool,
 }
 
@@ -43,12 +43,24 @@ impl Listeners {
         self.changed = true;
     }
 
-    /// What a command remembered that was then rolled back is not true.
+    /// A transaction begins. What was read in one that was undone is not true.
+    pub(in crate::sqlite) fn start(&mut self) {
+        if self.changed {
+            self.known = None;
+        }
+        self.changed = false;
+    }
+
+    /// The transaction is about to be committed; should that fail, the process ends.
+    pub(in crate::sqlite) fn committed(&mut self) {
+        self.changed = false;
+    }
+
+    /// What was read in a command that was rolled back may not be true.
     pub(in crate::sqlite) fn end_command(&mut self, is_done: bool) {
         if self.changed && !is_done {
             self.known = None;
         }
-        self.changed = false;
     }
 
     fn of(&mut self, conn: &Connection, owner: UserId, kind: NoticeKind) -> Result<Vec<WebhookId>> {
