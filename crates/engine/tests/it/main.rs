@@ -20,6 +20,7 @@ mod refreshes;
 mod scenarios;
 #[cfg(test)]
 mod twins;
+#[cfg(test)]
 mod webhooks;
 #[cfg(test)]
 mod world;
