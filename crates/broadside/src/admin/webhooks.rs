@@ -141,7 +141,7 @@ async fn log(engine: &Engine, reach: &Reach, webhook: Option<&str>, limit: u32) 
     for webhook in webhooks {
         all.extend(engine.deliveries(reach, webhook.id, limit).await?);
     }
-    all.sort_by(|a, b| (b.at, b.id).cmp(&(a.at, a.id)));
+    all.sort_by_key(|delivery| std::cmp::Reverse((delivery.at, delivery.id)));
     all.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     Ok(Reply::Deliveries(all))
 }

@@ -221,7 +221,7 @@ fn judge(measured: &Measured) -> Vec<Finding> {
         },
         Finding {
             what: format!("{} bad receivers were switched off", measured.switched_off),
-            holds: measured.switched_off > 0 && measured.switched_off % 3 == 0,
+            holds: measured.switched_off > 0 && measured.switched_off.is_multiple_of(3),
         },
     ];
     for (name, part) in [("median", 0.5), ("p99", 0.99)] {
