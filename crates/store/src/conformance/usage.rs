@@ -15,14 +15,17 @@ use crate::{Created, Error, Reach, RequestKey, Result};
 /// December, as seconds after the nine o'clock of a November morning that scenarios happen at.
 const DECEMBER: i64 = 20 * 86_400;
 
-fn limit<T: std::fmt::Debug>(result: Result<T>) -> Limit {
+type Found = std::result::Result<Limit, Box<dyn std::error::Error + Send + Sync>>;
+
+/// The limit that was in the way, which there must be one.
+fn limit<T: std::fmt::Debug>(result: Result<T>) -> Found {
     match result {
         Err(Error::LimitReached(reached)) => {
             let LimitReached { plan, limit } = *reached;
             assert_eq!(plan, "Small");
-            limit
+            Ok(limit)
         }
-        other => panic!("no limit was reached: {other:?}"),
+        other => Err(format!("no limit was reached: {other:?}").into()),
     }
 }
 
@@ -167,7 +170,7 @@ pub(super) async fn two_hundred_callers_find_a_hundred_places(bench: Bench) -> O
     while let Some(answer) = callers.join_next().await {
         match answer? {
             Ok(_) => admitted += 1,
-            refused => assert!(matches!(limit(refused), Limit::Monthly { .. })),
+            refused => assert!(matches!(limit(refused)?, Limit::Monthly { .. })),
         }
     }
     assert_eq!(admitted, 100);
@@ -194,7 +197,7 @@ pub(super) async fn a_refused_group_leaves_nothing_and_a_replay_is_not_counted(b
     let again = bench.create_group(new(), Some(request("a"))).await?;
     assert!(matches!(again, Created::Replayed { .. }));
     let refused = bench.create_group(new(), Some(request("b"))).await;
-    assert!(matches!(limit(refused), Limit::Monthly { .. }));
+    assert!(matches!(limit(refused)?, Limit::Monthly { .. }));
     bench.set_plan(ann.owner, Plan::default()).await?;
     let later = bench.create_group(new(), Some(request("b"))).await?;
     assert_eq!(later, Created::New, "the refused request was not remembered");
@@ -203,16 +206,14 @@ pub(super) async fn a_refused_group_leaves_nothing_and_a_replay_is_not_counted(b
 
 pub(super) async fn every_limit_stands_in_the_way_by_itself(bench: Bench) -> Outcome {
     let to = [(Platform::X, "1")];
-    let make = async |name: &str, plan: Plan, due: i64| -> Result<Limit> {
+    let make = async |name: &str, plan: Plan, due: i64| -> Found {
         let reach = with_plan(&bench, name, plan).await?;
         bench.connected(&reach, Platform::Bluesky, "2").await?;
         bench
             .create_group(bench.new_group(&reach, &[(Platform::Bluesky, "2")], Some(30)), None)
             .await
             .ok();
-        Ok(limit(
-            bench.create_group(bench.new_group(&reach, &to, Some(due)), None).await,
-        ))
+        limit(bench.create_group(bench.new_group(&reach, &to, Some(due)), None).await)
     };
     let plan = Plan {
         platforms: Some(vec![Platform::Bluesky]),
@@ -238,9 +239,9 @@ pub(super) async fn every_limit_stands_in_the_way_by_itself(bench: Bench) -> Out
     bench.create_group(bench.new_group(&reach, &to, Some(60)), None).await?;
     let other = bench.new_group(&reach, &[(Platform::Bluesky, "2")], Some(60));
     bench.create_group(other, None).await?;
-    let full = limit(bench.create_group(bench.new_group(&reach, &to, Some(90)), None).await);
+    let full = limit(bench.create_group(bench.new_group(&reach, &to, Some(90)), None).await)?;
     let Limit::Queued { count } = full else {
-        panic!("{full:?}");
+        return Err(format!("{full:?}").into());
     };
     assert_eq!(count.used, Used::Connections(vec![((Platform::X, "1".to_owned()), 1)]));
     Ok(())
@@ -261,7 +262,7 @@ pub(super) async fn an_edit_is_held_to_the_limits_of_where_it_leads(bench: Bench
     };
     let log = || entry(LogKind::StatusChanged, 1);
     let refused = bench.edit_plan(&ann, group.id, edit(DECEMBER + 5), log()).await;
-    assert!(matches!(limit(refused), Limit::Monthly { .. }));
+    assert!(matches!(limit(refused)?, Limit::Monthly { .. }));
     assert_eq!(bench.read(&ann, group.id).await?, group);
     bench.edit_plan(&ann, group.id, edit(90), log()).await?;
     assert_eq!(
@@ -282,7 +283,7 @@ pub(super) async fn connections_are_limited_when_they_are_made_and_when_there_ar
     };
     bench.set_plan(ann.owner, plan).await?;
     bench.connected(&ann, Platform::X, "1").await?;
-    let more = limit(bench.connected(&ann, Platform::Mastodon, "3").await);
+    let more = limit(bench.connected(&ann, Platform::Mastodon, "3").await)?;
     assert_eq!(
         more,
         Limit::Channels {
@@ -292,7 +293,7 @@ pub(super) async fn connections_are_limited_when_they_are_made_and_when_there_ar
         }
     );
     let new = || bench.new_group(&ann, &[(Platform::X, "1")], Some(60));
-    let refused = limit(bench.create_group(new(), None).await);
+    let refused = limit(bench.create_group(new(), None).await)?;
     assert_eq!(refused, Limit::Connections { limit: 1, used: 2 });
     let log = entry(LogKind::Disconnected, 1);
     bench.remove_account(&ann, first.id, at(1), log).await?;
