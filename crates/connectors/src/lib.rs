@@ -5,29 +5,15 @@
 
 #[cfg(test)]
 mod behaviour;
-pub mod bluesky;
-pub mod facebook;
 pub mod files;
 pub mod frozen;
-pub mod googlebusiness;
 mod graph;
 pub mod http;
-pub mod instagram;
-pub mod linkedin;
-pub mod mastodon;
-pub mod pinterest;
-pub mod reddit;
 pub mod rules;
 pub mod settings;
 pub mod signin;
-pub mod snapchat;
-pub mod telegram;
 #[cfg(test)]
 mod testing;
-pub mod threads;
-pub mod tiktok;
-pub mod x;
-pub mod youtube;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -353,24 +339,6 @@ impl Registry {
         Self::default()
     }
 
-    /// Every connector that there is.
-    #[must_use]
-    pub fn all() -> Self {
-        let mut registry = Self::new();
-        registry.add(Arc::new(bluesky::Bluesky));
-        registry.add(Arc::new(facebook::Facebook));
-        registry.add(Arc::new(instagram::Instagram));
-        registry.add(Arc::new(linkedin::LinkedIn));
-        registry.add(Arc::new(mastodon::Mastodon));
-        registry.add(Arc::new(telegram::Telegram));
-        registry.add(Arc::new(threads::Threads));
-        registry.add(Arc::new(x::X));
-        for sign_in in signin::all() {
-            registry.add_sign_in(sign_in);
-        }
-        registry
-    }
-
     /// Adds a sign-in, in place of another of its platform.
     pub fn add_sign_in(&mut self, sign_in: Arc<dyn SignIn>) {
         self.sign_ins.insert(sign_in.platform(), sign_in);
@@ -403,3 +371,44 @@ impl Registry {
         self.connectors.keys().copied()
     }
 }
+
+/// One line a platform: its module, its connector where there is one, and its sign-in.
+macro_rules! platforms {
+    ($($platform:ident => $module:ident: [$($connector:ident)?] $sign_in:ident;)+) => {
+        $(pub mod $module;)+
+
+        impl Registry {
+            /// Every connector and every sign-in that there is.
+            #[must_use]
+            pub fn all() -> Self {
+                let mut registry = Self::new();
+                for platform in Platform::ALL {
+                    match platform {
+                        $(Platform::$platform => {
+                            $(registry.add(Arc::new($module::$connector));)?
+                            registry.add_sign_in(Arc::new($module::signin::$sign_in));
+                        })+
+                    }
+                }
+                registry
+            }
+        }
+    };
+}
+
+platforms! {
+    Bluesky => bluesky: [Bluesky] BlueskySignIn;
+    Facebook => facebook: [Facebook] FacebookSignIn;
+    GoogleBusiness => googlebusiness: [] GoogleBusinessSignIn;
+    Instagram => instagram: [Instagram] InstagramSignIn;
+    LinkedIn => linkedin: [LinkedIn] LinkedInSignIn;
+    Mastodon => mastodon: [Mastodon] MastodonSignIn;
+    Pinterest => pinterest: [] PinterestSignIn;
+    Reddit => reddit: [] RedditSignIn;
+    Snapchat => snapchat: [] SnapchatSignIn;
+    Telegram => telegram: [Telegram] TelegramSignIn;
+    Threads => threads: [Threads] ThreadsSignIn;
+    TikTok => tiktok: [] TikTokSignIn;
+    X => x: [X] XSignIn;
+    YouTube => youtube: [] YouTubeSignIn;
+} // The last line of the list.

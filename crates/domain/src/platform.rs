@@ -4,14 +4,21 @@ use std::fmt;
 use std::str::FromStr;
 
 macro_rules! platforms {
-    ($($(#[$doc:meta])* $variant:ident = $word:literal, $name:literal;)+) => {
-        /// A social network or channel. The word is Broadside's own; dialects have theirs.
+    ($($(#[$doc:meta])* $variant:ident = $number:literal, $word:literal, $name:literal;)+) => {
+        /// A social network or channel. The word is Broadside's own; dialects have theirs. The numbers are stored: they
+        /// are below 63 and never given anew.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-        pub enum Platform { $(#[serde(rename = $word)] $(#[$doc])* $variant,)+ }
+        pub enum Platform { $(#[serde(rename = $word)] $(#[$doc])* $variant = $number,)+ }
 
         impl Platform {
             /// Every platform, in the order of this table.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// Its number in stored sets of platforms.
+            #[must_use]
+            pub const fn number(self) -> u8 {
+                match self { $(Self::$variant => $number),+ }
+            }
 
             /// Broadside's word for it, such as `x`.
             #[must_use]
@@ -30,34 +37,34 @@ macro_rules! platforms {
 
 platforms! {
     /// X, formerly Twitter.
-    X = "x", "X";
+    X = 0, "x", "X";
     /// LinkedIn members and organizations.
-    LinkedIn = "linkedin", "LinkedIn";
+    LinkedIn = 1, "linkedin", "LinkedIn";
     /// Instagram professional accounts.
-    Instagram = "instagram", "Instagram";
+    Instagram = 2, "instagram", "Instagram";
     /// Threads.
-    Threads = "threads", "Threads";
+    Threads = 3, "threads", "Threads";
     /// Facebook Pages.
-    Facebook = "facebook", "Facebook";
+    Facebook = 4, "facebook", "Facebook";
     /// TikTok.
-    TikTok = "tiktok", "TikTok";
+    TikTok = 5, "tiktok", "TikTok";
     /// YouTube.
-    YouTube = "youtube", "YouTube";
+    YouTube = 6, "youtube", "YouTube";
     /// Pinterest.
-    Pinterest = "pinterest", "Pinterest";
+    Pinterest = 7, "pinterest", "Pinterest";
     /// Bluesky and other AT Protocol servers.
-    Bluesky = "bluesky", "Bluesky";
+    Bluesky = 8, "bluesky", "Bluesky";
     /// Mastodon and servers with its API.
-    Mastodon = "mastodon", "Mastodon";
+    Mastodon = 9, "mastodon", "Mastodon";
     /// Telegram channels and groups, through a bot.
-    Telegram = "telegram", "Telegram";
+    Telegram = 10, "telegram", "Telegram";
     /// Reddit.
-    Reddit = "reddit", "Reddit";
+    Reddit = 11, "reddit", "Reddit";
     /// Google Business Profile.
-    GoogleBusiness = "googlebusiness", "Google Business Profile";
+    GoogleBusiness = 12, "googlebusiness", "Google Business Profile";
     /// Snapchat.
-    Snapchat = "snapchat", "Snapchat";
-}
+    Snapchat = 13, "snapchat", "Snapchat";
+} // The last line of the table.
 
 impl fmt::Display for Platform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -96,7 +96,7 @@ async fn health(State(world): State<Shared>) -> Response {
     let endpoints: BTreeMap<&str, String> = Platform::ALL
         .iter()
         .map(|platform| {
-            let stand_in = !crate::standin::has_emulator(*platform);
+            let stand_in = !crate::has_emulator(*platform);
             (platform.word(), world.endpoint(*platform, stand_in).to_string())
         })
         .collect();

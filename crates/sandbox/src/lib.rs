@@ -17,20 +17,15 @@
 
 mod account;
 mod answer;
-mod bluesky;
 mod call;
 mod control;
 mod exchange;
-mod facebook;
 mod fault;
 mod fetch;
 mod form;
 mod graph;
-mod instagram;
 mod journal;
 mod limits;
-mod linkedin;
-mod mastodon;
 mod medium;
 mod processing;
 pub mod proof;
@@ -39,13 +34,11 @@ mod server;
 mod signin;
 mod spool;
 mod standin;
-mod telegram;
+pub mod tap;
 #[cfg(test)]
 mod testing;
 mod text;
-mod threads;
 mod world;
-mod x;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -113,6 +106,8 @@ pub struct Options {
     pub seed: u64,
     /// Whether the rate limits are enforced; their headers are sent in any case.
     pub rate_limits: bool,
+    /// Where every exchange is copied to, if anywhere: see [`tap::Exchange`].
+    pub tap: Option<PathBuf>,
 }
 
 impl Options {
@@ -125,6 +120,7 @@ impl Options {
             clock,
             seed: 0,
             rate_limits: true,
+            tap: None,
         }
     }
 }
@@ -150,7 +146,12 @@ pub async fn start(options: Options) -> Result<Sandbox, Error> {
         .map_err(Error::Listen)?;
     let addr = listener.local_addr().map_err(Error::Listen)?;
     let world = Arc::new(world::World::new(&options, addr)?);
-    let acceptor = tokio::spawn(server::accept(listener, server::assemble(&world)));
+    let routes = server::assemble(&world);
+    let routes = match &options.tap {
+        None => routes,
+        Some(file) => tap::tapped(routes, file).map_err(Error::Journal)?,
+    };
+    let acceptor = tokio::spawn(server::accept(listener, routes));
     Ok(Sandbox { world, addr, acceptor })
 }
 
@@ -171,7 +172,7 @@ impl Sandbox {
     /// without an emulator have their stand-in's.
     #[must_use]
     pub fn endpoint(&self, platform: Platform) -> Url {
-        self.world.endpoint(platform, !standin::has_emulator(platform))
+        self.world.endpoint(platform, !has_emulator(platform))
     }
 
     /// The base address of the stand-in of any platform.
@@ -270,3 +271,53 @@ impl Drop for Sandbox {
         self.acceptor.abort();
     }
 }
+
+/// One line a platform: its emulator's module, or nothing more than the stand-in.
+macro_rules! emulators {
+    ({$($platform:ident => $module:ident;)+} {$($other:ident;)+}) => {
+        $(mod $module;)+
+
+        /// What each emulator remembers.
+        #[derive(Debug, Default)]
+        pub(crate) struct States {
+            $(pub(crate) $module: $module::State,)+
+        }
+
+        impl States {
+            fn clear(&self) {
+                $(self.$module.clear();)+
+            }
+        }
+
+        /// The emulators' routes, each under its module's name.
+        fn emulators() -> axum::Router<world::Shared> {
+            axum::Router::new()$(.nest(concat!("/", stringify!($module)), $module::routes()))+
+        }
+
+        /// Whether the platform has an emulator of its own here.
+        const fn has_emulator(platform: Platform) -> bool {
+            match platform {
+                $(Platform::$platform => true,)+
+                $(Platform::$other => false,)+
+            }
+        }
+    };
+}
+
+emulators! { {
+    Bluesky => bluesky;
+    Facebook => facebook;
+    Instagram => instagram;
+    LinkedIn => linkedin;
+    Mastodon => mastodon;
+    Telegram => telegram;
+    Threads => threads;
+    X => x;
+} { // Without an emulator of their own.
+    TikTok;
+    YouTube;
+    Pinterest;
+    Reddit;
+    GoogleBusiness;
+    Snapchat;
+} }

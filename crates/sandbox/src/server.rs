@@ -17,9 +17,7 @@ use tower::ServiceExt as _;
 
 use crate::answer::HangUp;
 use crate::world::Shared;
-use crate::{
-    bluesky, control, facebook, instagram, linkedin, mastodon, samples, signin, standin, telegram, threads, x,
-};
+use crate::{control, samples, signin, standin};
 
 /// The connection ends here without an answer.
 #[derive(Debug, thiserror::Error)]
@@ -32,14 +30,7 @@ pub(crate) fn routes(world: Shared) -> Router {
         .nest("/_ctl", control::routes())
         .nest("/samples", samples::routes())
         .nest("/standin", standin::routes())
-        .nest("/mastodon", mastodon::routes())
-        .nest("/telegram", telegram::routes())
-        .nest("/bluesky", bluesky::routes())
-        .nest("/x", x::routes())
-        .nest("/instagram", instagram::routes())
-        .nest("/linkedin", linkedin::routes())
-        .nest("/facebook", facebook::routes())
-        .nest("/threads", threads::routes())
+        .merge(crate::emulators())
         .layer(DefaultBodyLimit::disable())
         .with_state(world)
 }

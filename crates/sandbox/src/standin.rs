@@ -39,21 +39,6 @@ const MEDIA_MAX: usize = 20;
 /// The longest text, in characters.
 const TEXT_CHARS_MAX: usize = 100_000;
 
-/// Whether the platform has an emulator of its own here.
-pub(crate) const fn has_emulator(platform: Platform) -> bool {
-    matches!(
-        platform,
-        Platform::Mastodon
-            | Platform::Telegram
-            | Platform::Bluesky
-            | Platform::X
-            | Platform::Instagram
-            | Platform::LinkedIn
-            | Platform::Facebook
-            | Platform::Threads
-    )
-}
-
 #[derive(Debug, Clone, Copy)]
 struct StandIn(Platform);
 

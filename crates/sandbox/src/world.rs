@@ -15,7 +15,7 @@ use url::Url;
 use crate::account::{Account, AccountSeed, Accounts, Grant, NewSandboxAccount, TokenUse};
 use crate::fault::{Class, Picked, Rule, Script};
 use crate::journal::Ledger;
-use crate::{Error, Options, bluesky, facebook, instagram, linkedin, mastodon, signin, standin, telegram, threads, x};
+use crate::{Error, Options, States, bluesky, facebook, instagram, linkedin, signin, standin, threads, x};
 
 /// The world as handlers hold it.
 pub(crate) type Shared = Arc<World>;
@@ -34,14 +34,16 @@ pub(crate) struct World {
     last_ids: Mutex<HashMap<Platform, u64>>,
     serial: AtomicU64,
     pub(crate) signin: signin::State,
-    pub(crate) mastodon: mastodon::State,
-    pub(crate) telegram: telegram::State,
-    pub(crate) bluesky: bluesky::State,
-    pub(crate) x: x::State,
-    pub(crate) instagram: instagram::State,
-    pub(crate) linkedin: linkedin::State,
-    pub(crate) facebook: facebook::State,
-    pub(crate) threads: threads::State,
+    states: States,
+}
+
+/// The emulators' own states are fields of the world.
+impl std::ops::Deref for World {
+    type Target = States;
+
+    fn deref(&self) -> &States {
+        &self.states
+    }
 }
 
 #[derive(Debug, Default)]
@@ -75,14 +77,7 @@ impl World {
             last_ids: Mutex::default(),
             serial: AtomicU64::new(1),
             signin: signin::State::default(),
-            mastodon: mastodon::State::default(),
-            telegram: telegram::State::default(),
-            bluesky: bluesky::State::default(),
-            x: x::State::default(),
-            instagram: instagram::State::default(),
-            linkedin: linkedin::State::default(),
-            facebook: facebook::State::default(),
-            threads: threads::State::default(),
+            states: States::default(),
         };
         world.resume();
         Ok(world)
@@ -190,7 +185,7 @@ impl World {
 
     pub(crate) fn add_account(&self, new: &NewSandboxAccount) -> Result<AccountSeed, Error> {
         let now = self.now();
-        let stand_in = new.stand_in || !standin::has_emulator(new.platform);
+        let stand_in = new.stand_in || !crate::has_emulator(new.platform);
         let remote_id = match &new.remote_id {
             Some(id) => id.clone(),
             None => self.made_up_id(new.platform, stand_in),
@@ -345,14 +340,7 @@ impl World {
         lock(&self.global).clear();
         *lock(&self.rng) = StdRng::seed_from_u64(self.seed);
         self.signin.clear();
-        self.mastodon.clear();
-        self.telegram.clear();
-        self.bluesky.clear();
-        self.x.clear();
-        self.instagram.clear();
-        self.linkedin.clear();
-        self.facebook.clear();
-        self.threads.clear();
+        self.states.clear();
         Ok(())
     }
 }

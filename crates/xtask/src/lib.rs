@@ -14,6 +14,7 @@ pub mod clock;
 pub mod connect;
 pub mod docs;
 pub mod facts;
+pub mod new_platform;
 pub mod platforms;
 pub mod product;
 pub mod real_servers;
@@ -40,6 +41,11 @@ enum Task {
     Facts(facts::Options),
     /// Runs the tests of all platforms and prints what they show of each: kinds of posts, settings, errors, faults.
     Platforms(platforms::Options),
+    /// Holds the connectors' requests and the emulators' answers against the platforms' specifications, where they are at
+    /// hand.
+    Specs(specs::Options),
+    /// Writes the skeleton of a new platform; the tests that fail then are what is to be done.
+    NewPlatform(new_platform::Options),
     /// Checks layering, sizes, migrations, quirks, platforms and wording of the repository.
     Tidy(tidy::Options),
     /// Finds the commands in the documentation and checks that they parse.
@@ -73,6 +79,8 @@ async fn dispatch(task: Task) -> anyhow::Result<bool> {
     match task {
         Task::Facts(options) => Ok(facts::run(&options, &mut out).await?.is_success()),
         Task::Platforms(options) => platforms::run(&options, &mut out).await,
+        Task::Specs(options) => specs::run(&options, &mut out).await,
+        Task::NewPlatform(options) => new_platform::run(&options, &mut out),
         Task::Tidy(options) => tidy::run(&options, &mut out),
         Task::Docs(options) => docs::run(&options, &mut out).await,
         Task::Bench(options) => bench::run(&options, &mut out).await,

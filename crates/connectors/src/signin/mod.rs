@@ -25,8 +25,6 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
-
 use domain::account::Tokens;
 use domain::clock::BoxFut;
 use domain::error::{ErrorKind, PlatformError, Retry, Stage, When};
@@ -155,24 +153,4 @@ pub fn another_account(platform: Platform) -> PlatformError {
 /// An error of this server's own making while signing in.
 pub(crate) fn refused(platform: Platform, kind: ErrorKind, message: impl Into<String>) -> PlatformError {
     PlatformError::refused(platform, Stage::Connect, kind, message)
-}
-
-/// Every platform's sign-in.
-pub(crate) fn all() -> Vec<Arc<dyn SignIn>> {
-    vec![
-        Arc::new(crate::bluesky::signin::BlueskySignIn),
-        Arc::new(crate::facebook::signin::FacebookSignIn),
-        Arc::new(crate::googlebusiness::signin::GoogleBusinessSignIn),
-        Arc::new(crate::instagram::signin::InstagramSignIn),
-        Arc::new(crate::linkedin::signin::LinkedInSignIn),
-        Arc::new(crate::mastodon::signin::MastodonSignIn),
-        Arc::new(crate::pinterest::signin::PinterestSignIn),
-        Arc::new(crate::reddit::signin::RedditSignIn),
-        Arc::new(crate::snapchat::signin::SnapchatSignIn),
-        Arc::new(crate::telegram::signin::TelegramSignIn),
-        Arc::new(crate::threads::signin::ThreadsSignIn),
-        Arc::new(crate::tiktok::signin::TikTokSignIn),
-        Arc::new(crate::x::signin::XSignIn),
-        Arc::new(crate::youtube::signin::YouTubeSignIn),
-    ]
 }

@@ -1,5 +1,7 @@
 //! Every platform's sign-in from beginning to end, at the sandbox.
 
+use std::sync::Arc;
+
 use domain::account::Tokens;
 use domain::error::{ErrorKind, Stage, When};
 use domain::platform::Platform;

@@ -6,16 +6,8 @@ use serde::Serialize;
 use crate::platform::Platform;
 use crate::text::TextUnit;
 
-mod bluesky;
-mod facebook;
-mod instagram;
-mod linkedin;
-mod mastodon;
 mod others;
 mod post_type;
-mod telegram;
-mod threads;
-mod x;
 
 pub use self::post_type::PostType;
 
@@ -157,28 +149,41 @@ pub struct Capability {
     pub pace: Pace,
 }
 
-impl Capability {
-    /// What is known of this platform.
-    #[must_use]
-    pub fn of(platform: Platform) -> &'static Self {
-        match platform {
-            Platform::X => &x::CAPABILITY,
-            Platform::Bluesky => &bluesky::CAPABILITY,
-            Platform::Mastodon => &mastodon::CAPABILITY,
-            Platform::Telegram => &telegram::CAPABILITY,
-            Platform::Instagram => &instagram::CAPABILITY,
-            Platform::LinkedIn => &linkedin::CAPABILITY,
-            Platform::Threads => &threads::CAPABILITY,
-            Platform::Facebook => &facebook::CAPABILITY,
-            Platform::TikTok => &others::TIKTOK,
-            Platform::YouTube => &others::YOUTUBE,
-            Platform::Pinterest => &others::PINTEREST,
-            Platform::Reddit => &others::REDDIT,
-            Platform::GoogleBusiness => &others::GOOGLE_BUSINESS,
-            Platform::Snapchat => &others::SNAPCHAT,
+/// One line a platform: its module, or the name of a constant of [`others`] for those without a connector yet.
+macro_rules! capabilities {
+    ({$($platform:ident => $module:ident;)+} {$($other:ident => $constant:ident;)+}) => {
+        $(mod $module;)+
+
+        impl Capability {
+            /// What is known of this platform.
+            #[must_use]
+            pub fn of(platform: Platform) -> &'static Self {
+                match platform {
+                    $(Platform::$platform => &$module::CAPABILITY,)+
+                    $(Platform::$other => &others::$constant,)+
+                }
+            }
         }
-    }
+    };
 }
+
+capabilities! { {
+    Bluesky => bluesky;
+    Facebook => facebook;
+    Instagram => instagram;
+    LinkedIn => linkedin;
+    Mastodon => mastodon;
+    Telegram => telegram;
+    Threads => threads;
+    X => x;
+} { // Without a connector yet.
+    TikTok => TIKTOK;
+    YouTube => YOUTUBE;
+    Pinterest => PINTEREST;
+    Reddit => REDDIT;
+    GoogleBusiness => GOOGLE_BUSINESS;
+    Snapchat => SNAPCHAT;
+} }
 
 fn seconds<S: serde::Serializer>(duration: &SignedDuration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(duration.as_secs_f64())

@@ -143,6 +143,7 @@ fn account_json(world: &World, account: &Account) -> Value {
         "locked": false,
         "bot": false,
         "discoverable": true,
+        "indexable": true,
         "group": false,
         "created_at": iso(account.since),
         "note": "",
@@ -174,10 +175,21 @@ async fn verify_credentials(FromWorld(world): FromWorld<Shared>, call: Call) -> 
     let answer = turn.account().map(|account| {
         let mut value = account_json(&world, &account);
         if let Some(object) = value.as_object_mut() {
-            object.insert(
-                "source".to_owned(),
-                json!({ "privacy": "public", "sensitive": false, "language": "en" }),
-            );
+            let source = json!({
+                "note": "",
+                "fields": [],
+                "privacy": "public",
+                "sensitive": false,
+                "language": "en",
+                "follow_requests_count": 0,
+                "discoverable": true,
+                "indexable": true,
+                "hide_collections": null,
+                "attribution_domains": [],
+            });
+            // The role that everybody has.
+            let role = json!({ "id": "-99", "name": "", "permissions": "65536", "color": "", "highlighted": false });
+            object.extend([("source".to_owned(), source), ("role".to_owned(), role)]);
         }
         Answer::ok(&value)
     });

@@ -10,10 +10,10 @@ use std::sync::Arc;
 use domain::platform::Platform;
 
 use super::variants::{Chooses, Variant};
+use crate::Error;
 use crate::account::{Account, NewSandboxAccount};
 use crate::medium::sha256_hex;
 use crate::world::World;
-use crate::{Error, standin};
 
 /// Somebody to sign in as.
 #[derive(Debug, Clone)]
@@ -56,7 +56,7 @@ fn person(world: &World, platform: Platform, name: &str) -> Arc<Account> {
 /// Everybody who can sign in to the platform.
 pub(super) fn choices(world: &World, variant: &Variant) -> Vec<Choice> {
     let platform = variant.platform;
-    let stand_in = !standin::has_emulator(platform);
+    let stand_in = !crate::has_emulator(platform);
     let mut accounts = world.accounts().of_platform(platform);
     accounts.retain(|account| account.stand_in == stand_in);
     if variant.chooses == Chooses::Account {

@@ -79,7 +79,7 @@ pub(crate) fn refusal(platform: Platform, why: Refusal) -> Answer {
         Platform::Reddit => reddit(why),
         Platform::Mastodon => mastodon(why),
         Platform::Bluesky => bluesky(why),
-        Platform::Snapchat | Platform::Telegram => plain(why),
+        _ => plain(why),
     }
 }
 
@@ -302,9 +302,7 @@ pub(crate) fn bad_token(platform: Platform, expired: bool) -> Answer {
         Platform::Pinterest => Answer::json(401, &json!({ "code": 2, "message": "Authentication failed." })),
         Platform::Reddit => Answer::json(401, &json!({ "message": "Unauthorized", "error": 401 })),
         Platform::Snapchat => snap_error(401, "AUTHENTICATION_FAILED", "The access token is invalid"),
-        Platform::X | Platform::Mastodon | Platform::Bluesky | Platform::Telegram => {
-            standard(401, "invalid_token", "The access token is invalid")
-        }
+        _ => standard(401, "invalid_token", "The access token is invalid"),
     }
 }
 
@@ -345,9 +343,7 @@ pub(crate) fn missing_scope(platform: Platform) -> Answer {
             "AUTHORIZATION_PERMISSION_DENIED",
             "The token lacks the needed permission",
         ),
-        Platform::X | Platform::Mastodon | Platform::Bluesky | Platform::Telegram => {
-            standard(403, "insufficient_scope", "The token lacks the needed scope")
-        }
+        _ => standard(403, "insufficient_scope", "The token lacks the needed scope"),
     }
 }
 
@@ -364,9 +360,7 @@ pub(crate) fn server_error(platform: Platform, status: u16) -> Answer {
         Platform::Pinterest => Answer::json(status, &json!({ "code": 12, "message": sorry })),
         Platform::Reddit => Answer::json(status, &json!({ "message": "Internal Server Error", "error": status })),
         Platform::Snapchat => snap_error(status, "INTERNAL_ERROR", sorry),
-        Platform::X | Platform::Mastodon | Platform::Bluesky | Platform::Telegram => {
-            standard(status, "server_error", sorry)
-        }
+        _ => standard(status, "server_error", sorry),
     }
 }
 
@@ -396,9 +390,7 @@ pub(crate) fn rate_limited(platform: Platform, retry_after_s: u64, now: Timestam
         Platform::X => standard(429, "too_many_requests", "Too Many Requests")
             .with("x-rate-limit-remaining", "0")
             .with("x-rate-limit-reset", reset.to_string()),
-        Platform::Mastodon | Platform::Bluesky | Platform::Telegram => {
-            standard(429, "too_many_requests", "Too many requests").with("retry-after", retry_after_s.to_string())
-        }
+        _ => standard(429, "too_many_requests", "Too many requests").with("retry-after", retry_after_s.to_string()),
     }
 }
 

@@ -108,7 +108,8 @@ impl Sent {
         match (kind, file.as_object_mut()) {
             ("photo", _) => json!([file]),
             ("video", Some(object)) => {
-                object.insert("duration".to_owned(), json!(self.medium.duration_s.round()));
+                let duration = jiff::SignedDuration::try_from_secs_f64(self.medium.duration_s.round());
+                object.insert("duration".to_owned(), json!(duration.unwrap_or_default().as_secs()));
                 object.insert("mime_type".to_owned(), json!(self.medium.kind.mime()));
                 file
             }

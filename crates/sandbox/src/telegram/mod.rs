@@ -259,7 +259,7 @@ async fn dispatch(turn: &mut Turn<Telegram>, method: &str, token: &str, fields: 
         "getme" => Ok(success(&bot_json(&bot_name(&account, token), bot_id))),
         "getupdates" => Ok(linking::updates(turn, token, fields).await),
         "getwebhookinfo" | "deletewebhook" => without_chat(turn, method, token, None).await,
-        "getchat" => chat(fields, &account).map(|()| success(&chat_json(&account))),
+        "getchat" => chat(fields, &account).map(|()| success(&full_chat_json(&account))),
         "getchatmember" => member(fields, &account, &bot_name(&account, token), bot_id),
         "sendmessage" => messages::send_message(turn, fields),
         "sendphoto" => messages::send_file(turn, fields, "photo").await,
@@ -290,6 +290,26 @@ fn chat(fields: &Fields, account: &Account) -> Result<(), Answer> {
 
 fn chat_number(account: &Account) -> i64 {
     account.remote_id.parse().unwrap_or_default()
+}
+
+/// A chat as `getChat` tells of it (core.telegram.org/bots/api, `ChatFullInfo`).
+fn full_chat_json(account: &Account) -> Value {
+    let mut chat = chat_json(account);
+    if let Some(object) = chat.as_object_mut() {
+        let gifts = json!({
+            "unlimited_gifts": false,
+            "limited_gifts": false,
+            "unique_gifts": false,
+            "premium_subscription": false,
+            "gifts_from_channels": false,
+        });
+        object.extend([
+            ("accent_color_id".to_owned(), json!(0)),
+            ("max_reaction_count".to_owned(), json!(11)),
+            ("accepted_gift_types".to_owned(), gifts),
+        ]);
+    }
+    chat
 }
 
 fn chat_json(account: &Account) -> Value {

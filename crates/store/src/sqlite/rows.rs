@@ -136,24 +136,9 @@ pub(super) fn part(row: &Row<'_>, column: usize) -> Result<Part> {
     Ok(Part::from_number(row.get(column)?))
 }
 
-/// The bit of a platform in `groups.platforms`. These numbers are stored: they are never given anew.
+/// The bit of a platform in `groups.platforms`.
 pub(super) const fn platform_bit(platform: Platform) -> i64 {
-    1 << match platform {
-        Platform::X => 0,
-        Platform::LinkedIn => 1,
-        Platform::Instagram => 2,
-        Platform::Threads => 3,
-        Platform::Facebook => 4,
-        Platform::TikTok => 5,
-        Platform::YouTube => 6,
-        Platform::Pinterest => 7,
-        Platform::Bluesky => 8,
-        Platform::Mastodon => 9,
-        Platform::Telegram => 10,
-        Platform::Reddit => 11,
-        Platform::GoogleBusiness => 12,
-        Platform::Snapchat => 13,
-    }
+    1 << platform.number()
 }
 
 /// The word of an account's health.

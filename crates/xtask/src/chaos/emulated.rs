@@ -14,14 +14,26 @@ use super::outside::{Outside, Question, Seen, Target};
 use super::processes::SandboxProcess;
 use super::time::Time;
 
-/// The platforms that have an emulator.
-const PLATFORMS: [Platform; 5] = [
+/// The platforms of a usual run: one of each way in which a lost answer is cleared up.
+const USUAL: &[Platform] = &[
     Platform::Mastodon,
     Platform::Bluesky,
     Platform::X,
     Platform::Telegram,
     Platform::Instagram,
 ];
+
+/// The platforms of a run: the usual ones, or all that can be published to.
+pub(crate) fn platforms(all: bool) -> Vec<Platform> {
+    if all {
+        connectors::Registry::all().platforms().collect()
+    } else {
+        USUAL.to_vec()
+    }
+}
+
+/// Who owns the organizations of LinkedIn; their names begin with this one.
+const OWNER: &str = "chaos";
 
 /// The platform that loses answers on request.
 const LOSES: Platform = Platform::Mastodon;
@@ -34,19 +46,22 @@ const fn is_late(number: usize) -> bool {
 /// The sandbox in its process.
 pub(crate) struct Emulated {
     control: Control,
+    platforms: Vec<Platform>,
     send_ms: u64,
     read_up_to: AtomicU64,
     /// Accounts whose answers can be lost on request.
     losers: Mutex<Vec<String>>,
+    /// The member of LinkedIn to whom the organizations there belong.
+    member: tokio::sync::OnceCell<AccountSeed>,
     _process: SandboxProcess,
 }
 
 impl Emulated {
-    /// The world of this process.
-    pub(crate) async fn new(process: SandboxProcess, time: &Time) -> anyhow::Result<Self> {
+    /// These platforms in the world of this process.
+    pub(crate) async fn new(process: SandboxProcess, time: &Time, platforms: Vec<Platform>) -> anyhow::Result<Self> {
         let control = Control::new(process.base_url().to_owned())?;
         let send_ms = time.shared_ms(time.send_takes());
-        for platform in PLATFORMS {
+        for platform in platforms.iter().copied() {
             let rules = vec![Rule::always(Class::Create, Fault::Slow { ms: send_ms })];
             control
                 .add_rules(&RuleSet {
@@ -59,9 +74,11 @@ impl Emulated {
         }
         Ok(Self {
             control,
+            platforms,
             send_ms,
             read_up_to: AtomicU64::new(0),
             losers: Mutex::default(),
+            member: tokio::sync::OnceCell::new(),
             _process: process,
         })
     }
@@ -84,6 +101,24 @@ impl Emulated {
         script
     }
 
+    /// An organization of LinkedIn, which posts with its owner's token. Posts of members are not part of a run: what
+    /// becomes of them can be told for ten minutes only, and a kill may take longer.
+    async fn organization(&self, number: usize) -> anyhow::Result<Target> {
+        let owner = NewSandboxAccount::new(Platform::LinkedIn, OWNER).with_script(self.script(Platform::LinkedIn, 0));
+        let member = self.member.get_or_try_init(|| self.control.add_account(&owner)).await?;
+        let organization = NewSandboxAccount {
+            remote_id: Some(format!("{}", 7_000_000 + number)),
+            ..NewSandboxAccount::new(Platform::LinkedIn, &format!("{OWNER}_{number}"))
+        };
+        let seed = self.control.add_account(&organization).await?;
+        Ok(Target {
+            platform: Platform::LinkedIn,
+            credentials: json!({"token": member.token, "identifier": seed.remote_id}),
+            remote_id: seed.remote_id,
+            media_url: None,
+        })
+    }
+
     async fn account(&self, platform: Platform, handle: &str, script: Vec<Rule>) -> anyhow::Result<Target> {
         let seed = self
             .control
@@ -104,7 +139,9 @@ pub(crate) fn credentials(seed: &AccountSeed) -> Value {
     let base_url = matches!(seed.platform, Platform::Mastodon | Platform::Bluesky).then(|| seed.base_url.to_string());
     match seed.platform {
         Platform::Bluesky => json!({"base_url": base_url, "identifier": seed.handle, "password": seed.password}),
-        Platform::Telegram => json!({"token": seed.token, "identifier": seed.remote_id}),
+        Platform::Telegram | Platform::LinkedIn | Platform::Facebook => {
+            json!({"token": seed.token, "identifier": seed.remote_id})
+        }
         _ => json!({"base_url": base_url, "token": seed.token, "refresh_token": seed.refresh_token}),
     }
 }
@@ -119,7 +156,9 @@ fn handle(platform: Platform, number: usize) -> String {
 /// Whether this request asks what became of a send. Mastodon's sources are read after a list that was one already.
 fn asks(line: &RequestLine) -> bool {
     match line.platform {
-        Platform::Instagram => matches!(line.class, Class::Check | Class::Read) && line.method == "GET",
+        Platform::Instagram | Platform::Threads | Platform::Facebook => {
+            matches!(line.class, Class::Check | Class::Read) && line.method == "GET"
+        }
         _ => line.class == Class::Read && line.method == "GET" && !line.path.ends_with("/source"),
     }
 }
@@ -129,7 +168,7 @@ impl Outside for Emulated {
     fn settings(&self) -> String {
         let base = self.control.base();
         let mut text = format!("[media]\nallow = [\"{base}\"]\n");
-        for platform in PLATFORMS {
+        for platform in self.platforms.iter().copied() {
             text.push_str(&format!("[platforms.{platform}]\nbase_url = \"{base}/{platform}\"\n"));
             if platform == Platform::X {
                 text.push_str("client_id = \"chaos\"\n");
@@ -140,12 +179,16 @@ impl Outside for Emulated {
 
     async fn accounts(&self, per_platform: usize) -> anyhow::Result<(Vec<Target>, Vec<String>)> {
         let (mut targets, mut left_out) = (Vec::new(), Vec::new());
-        for platform in PLATFORMS {
+        for platform in self.platforms.iter().copied() {
             for number in 0..per_platform {
-                match self
-                    .account(platform, &handle(platform, number), self.script(platform, number))
-                    .await
-                {
+                let made = match platform {
+                    Platform::LinkedIn => self.organization(number).await,
+                    _ => {
+                        let script = self.script(platform, number);
+                        self.account(platform, &handle(platform, number), script).await
+                    }
+                };
+                match made {
                     Ok(target) => {
                         if platform == LOSES && !is_late(number) {
                             self.losers

@@ -102,6 +102,9 @@ pub struct Options {
     /// Publishes to a real server that runs on this machine instead of to the emulated platforms.
     #[arg(long, value_enum)]
     pub against: Option<Which>,
+    /// Publishes to every emulated platform that there is a connector for, and not only to one of each kind.
+    #[arg(long, conflicts_with = "against")]
+    pub all_platforms: bool,
     /// Lets the server do one thing wrong: this must make the check fail.
     #[arg(long, value_enum)]
     pub sabotage: Option<Sabotage>,
@@ -121,6 +124,7 @@ impl Default for Options {
             seed: 1,
             factor: None,
             against: None,
+            all_platforms: false,
             sabotage: None,
             json: false,
             keep: None,
@@ -157,7 +161,8 @@ pub async fn run(options: &Options, out: &mut (dyn Write + Send)) -> anyhow::Res
     let mut report = match options.against {
         None => {
             let sandbox = SandboxProcess::start(&binary, &folder, options.seed, &time).await?;
-            let outside = Arc::new(emulated::Emulated::new(sandbox, &time).await?);
+            let outside =
+                Arc::new(emulated::Emulated::new(sandbox, &time, emulated::platforms(options.all_platforms)).await?);
             rage(options, outside, &binary, &folder, time).await?
         }
         Some(which) => {

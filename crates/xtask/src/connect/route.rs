@@ -68,20 +68,10 @@ impl Route {
 
     /// Whether the server can renew a token that has ended without a person.
     pub(super) const fn renews(self) -> bool {
-        match self.platform {
-            Platform::Facebook | Platform::Instagram | Platform::Threads | Platform::Mastodon | Platform::Telegram => {
-                false
-            }
-            Platform::X
-            | Platform::LinkedIn
-            | Platform::Bluesky
-            | Platform::TikTok
-            | Platform::YouTube
-            | Platform::Pinterest
-            | Platform::Reddit
-            | Platform::GoogleBusiness
-            | Platform::Snapchat => true,
-        }
+        !matches!(
+            self.platform,
+            Platform::Facebook | Platform::Instagram | Platform::Threads | Platform::Mastodon | Platform::Telegram
+        )
     }
 
     /// Whose account it is.

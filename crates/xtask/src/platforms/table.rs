@@ -21,7 +21,7 @@ struct Cell {
 }
 
 impl Cell {
-    fn of(kind: &str, page: &Page, listed: Vec<(String, bool)>) -> Self {
+    fn of(kind: &str, page: &Page, listed: &[(String, bool)]) -> Self {
         let name = |word: &str| format!("{kind}: {word}");
         Self {
             listed: listed.len(),
@@ -86,12 +86,12 @@ impl Line {
         docs.extend(page.missing.iter().map(|section| ((*section).to_owned(), false)));
         Self {
             platform,
-            posts: Cell::of("post", page, posts.collect()),
-            settings: Cell::of("setting", page, settings.collect()),
-            errors: Cell::of("error", page, errors),
-            faults: Cell::of("fault", page, faults.collect()),
+            posts: Cell::of("post", page, &posts.collect::<Vec<_>>()),
+            settings: Cell::of("setting", page, &settings.collect::<Vec<_>>()),
+            errors: Cell::of("error", page, &errors),
+            faults: Cell::of("fault", page, &faults.collect::<Vec<_>>()),
             spec,
-            docs: Cell::of("docs", page, docs),
+            docs: Cell::of("docs", page, &docs),
             gaps: page.gaps.clone().into_iter().collect(),
         }
     }

@@ -81,6 +81,8 @@ pub fn findings(root: &Path) -> anyhow::Result<Vec<Finding>> {
     findings.extend(migrations::check(&tree));
     findings.extend(quirks::check(&tree));
     findings.extend(platforms::check(&tree));
+    findings.extend(platforms::registrations(&tree));
+    findings.extend(platforms::unformatted(root)?);
     findings.extend(words::check(&tree));
     findings.sort();
     Ok(findings)

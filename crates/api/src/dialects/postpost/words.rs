@@ -34,7 +34,7 @@ pub(super) const fn platform_word(platform: Platform) -> Option<&'static str> {
         Platform::Bluesky => Some("bluesky"),
         Platform::Telegram => Some("telegram"),
         Platform::Pinterest => Some("pinterest"),
-        Platform::Reddit | Platform::GoogleBusiness | Platform::Snapchat => None,
+        _ => None,
     }
 }
 

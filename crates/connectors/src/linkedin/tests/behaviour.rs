@@ -1,6 +1,6 @@
 //! The suite that all connectors share, and every setting of this one.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::behaviour::{Bench, Describes, Setting, Subject, behaves};
 
@@ -13,87 +13,66 @@ static SUBJECT: Subject = Subject {
 };
 
 fn settings(bench: &mut Bench) -> Vec<Setting> {
-    let thumb = serde_json::to_value(bench.image(7)).unwrap();
-    let card = json!({ "uri": "https://example.com/a", "title": "T", "description": "D", "thumb": thumb });
-    let link_card = json!({ "title": "T" });
-    let link = json!("https://example.com/today?dish=1&side=2");
-    let poll = json!({ "question": "Q?", "options": ["a", "b"], "duration": "ONE_DAY" });
+    let mut all = of_the_post();
+    all.extend(attachments(bench));
+    all.extend(reposts());
+    all
+}
+
+fn of_the_post() -> Vec<Setting> {
     let targets = || json!([{ "industries": ["urn:li:industry:4"] }]);
-    let repost = |name, value, at, is| {
+    let text = |name, value: Value, at| {
+        let is = value.clone();
         Setting::new(PostType::Text, name, value, at, is)
-            .beside("repostEnabled", json!(true))
-            .beside("repostParentUrn", json!(crate::behaviour::EARLIER))
     };
-    let earlier = json!(crate::behaviour::EARLIER);
     vec![
-        Setting::new(
-            PostType::Text,
-            "visibility",
-            json!("LOGGED_IN"),
-            "/settings/visibility",
-            json!("LOGGED_IN"),
-        ),
-        Setting::new(
-            PostType::Text,
+        text("visibility", json!("LOGGED_IN"), "/settings/visibility"),
+        text(
             "feedDistribution",
             json!("NONE"),
             "/settings/distribution/feedDistribution",
-            json!("NONE"),
         ),
-        Setting::new(
-            PostType::Text,
-            "targetEntities",
-            targets(),
-            "/settings/distribution/targetEntities",
-            targets(),
-        ),
-        Setting::new(
-            PostType::Text,
+        text("targetEntities", targets(), "/settings/distribution/targetEntities"),
+        text(
             "isReshareDisabledByAuthor",
             json!(true),
             "/settings/isReshareDisabledByAuthor",
-            json!(true),
         ),
-        Setting::new(
-            PostType::Document,
-            "title",
-            json!("A & B"),
-            "/settings/content/media/title",
-            json!("A & B"),
-        ),
-        Setting::new(
-            PostType::Text,
-            "card",
-            card,
-            "/settings/content/article/description",
-            json!("D"),
-        ),
-        Setting::new(
-            PostType::Link,
-            "linkCard",
-            link_card,
-            "/settings/content/article/source",
-            link,
-        ),
-        Setting::new(
-            PostType::Text,
-            "poll",
-            poll,
-            "/settings/content/poll/settings/duration",
-            json!("ONE_DAY"),
-        ),
-        repost(
-            "repostEnabled",
-            json!(true),
-            "/settings/reshareContext/parent",
-            earlier.clone(),
-        ),
-        repost(
-            "repostParentUrn",
-            earlier.clone(),
-            "/settings/reshareContext/parent",
-            earlier,
-        ),
+    ]
+}
+
+fn attachments(bench: &mut Bench) -> Vec<Setting> {
+    let thumb = serde_json::to_value(bench.image(7)).unwrap();
+    let card = json!({ "uri": "https://example.com/a", "title": "T", "description": "D", "thumb": thumb });
+    let link = json!("https://example.com/today?dish=1&side=2");
+    let poll = json!({ "question": "Q?", "options": ["a", "b"], "duration": "ONE_DAY" });
+    let (description, source) = (
+        "/settings/content/article/description",
+        "/settings/content/article/source",
+    );
+    let (title, duration) = (
+        "/settings/content/media/title",
+        "/settings/content/poll/settings/duration",
+    );
+    vec![
+        Setting::new(PostType::Document, "title", json!("A & B"), title, json!("A & B")),
+        Setting::new(PostType::Text, "card", card, description, json!("D")),
+        Setting::new(PostType::Link, "linkCard", json!({ "title": "T" }), source, link),
+        Setting::new(PostType::Text, "poll", poll, duration, json!("ONE_DAY")),
+    ]
+}
+
+fn reposts() -> Vec<Setting> {
+    let earlier = || json!(crate::behaviour::EARLIER);
+    let repost = |name, value, at, is| {
+        Setting::new(PostType::Text, name, value, at, is)
+            .beside("repostEnabled", json!(true))
+            .beside("repostParentUrn", earlier())
+    };
+    let parent = "/settings/reshareContext/parent";
+    vec![
+        repost("repostEnabled", json!(true), parent, earlier()),
+        repost("repostParentUrn", earlier(), parent, earlier()),
         repost(
             "repostVisibility",
             json!("LOGGED_IN"),
