@@ -104,6 +104,7 @@ impl Sandbox {
             clock: Arc::clone(&context.clock),
             seed,
             rate_limits: !self.no_rate_limits,
+            tap: None,
         })
         .await?;
         let endpoints: serde_json::Map<_, _> = Platform::ALL

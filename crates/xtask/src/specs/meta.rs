@@ -20,7 +20,9 @@ const COMMON: &[&str] = &[
     "until",
     "appsecret_proof",
 ];
-/// What every answer may have beside a node's fields.
+
+/// What every answer may have beside a node's fields: the Graph API's own frame, and what uploads in pieces are told
+/// (developers.facebook.com, Video API, "Resumable uploads").
 const AROUND: &[&str] = &[
     "id",
     "data",
@@ -30,6 +32,9 @@ const AROUND: &[&str] = &[
     "video_id",
     "upload_url",
     "post_id",
+    "upload_session_id",
+    "start_offset",
+    "end_offset",
 ];
 
 /// Parameters and fields of a platform's calls.
