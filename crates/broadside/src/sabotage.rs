@@ -106,6 +106,19 @@ fn summary(at: Timestamp) -> ErrorSummary {
 }
 
 #[async_trait]
+impl store::Edits for Saboteur {
+    async fn edit_group(
+        &self,
+        reach: &Reach,
+        group: GroupId,
+        edit: store::GroupEdit,
+        request: Option<RequestKey>,
+    ) -> Result<store::EditedGroup> {
+        self.inner.edit_group(reach, group, edit, request).await
+    }
+}
+
+#[async_trait]
 impl Store for Saboteur {
     #[expect(clippy::disallowed_methods, reason = "arming what is not durable is the very fault")]
     async fn record_intent(

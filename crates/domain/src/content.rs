@@ -2,9 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::capability::Capability;
 use crate::ids::MediaId;
 use crate::part::Part;
 use crate::platform::Platform;
+use crate::thread;
 
 /// What a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -80,6 +82,12 @@ pub struct Content {
     /// The comment to be put under the post where the platform has comments.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_comment: Option<String>,
+    /// The platforms that get the comment; empty for all that have comments.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub first_comment_on: Vec<Platform>,
+    /// Whether a text that is too long for one post becomes a thread where [`crate::thread`] knows how.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub auto_thread: bool,
     /// Settings per platform.
     #[serde(default, skip_serializing_if = "Settings::is_empty")]
     pub settings: Settings,
@@ -95,6 +103,25 @@ pub struct Draft {
 }
 
 impl Draft {
+    /// What this content sends to this platform: split into a thread where that was asked for, and without a comment
+    /// where there are none or another platform was meant. The same content always gives the same parts.
+    #[must_use]
+    pub fn of(platform: Platform, mut content: Content) -> Self {
+        if content.auto_thread && content.replies.is_empty() {
+            let mut parts = thread::split(&content.head.text, platform).into_iter();
+            content.head.text = parts.next().unwrap_or_default();
+            content.replies.extend(parts.map(|text| PartContent {
+                text,
+                media: Vec::new(),
+            }));
+        }
+        let is_meant = content.first_comment_on.is_empty() || content.first_comment_on.contains(&platform);
+        if !is_meant || !Capability::of(platform).first_comment {
+            content.first_comment = None;
+        }
+        Self { platform, content }
+    }
+
     /// The parts to be sent, in order.
     #[must_use]
     pub fn parts(&self) -> Vec<Part> {

@@ -19,5 +19,6 @@ pub mod post;
 pub mod retry;
 pub mod secret;
 pub mod text;
+pub mod thread;
 pub mod validate;
 pub mod webhook;

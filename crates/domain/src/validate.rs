@@ -3,12 +3,20 @@
 use crate::capability::{Capability, DocumentRule, ImageRule, TextRule, VideoRule};
 use crate::content::{Draft, Media, MediaKind, PartContent};
 use crate::error::{ErrorKind, Violation};
+use crate::platform::Platform;
 use crate::text::measure;
+
+/// What the PostPost documents have a thread on Threads fail with, word for word.
+const THREADS_BLOCKED: &str = "Multi-part threads (nested replies) are temporarily blocked while we wait for Meta to \
+                               approve additional permissions for our app.";
 
 /// What of the draft the platform would refuse; empty when nothing is known to be wrong.
 #[must_use]
 pub fn validate(draft: &Draft, capability: &Capability) -> Vec<Violation> {
     let mut found = Vec::new();
+    if draft.content.auto_thread && !draft.content.replies.is_empty() && draft.platform == Platform::Threads {
+        found.push(validation(THREADS_BLOCKED));
+    }
     if !draft.content.replies.is_empty() && !capability.threads {
         found.push(invalid(format!(
             "{} has no threads; send one post",

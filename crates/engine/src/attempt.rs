@@ -37,10 +37,7 @@ pub(crate) async fn run(engine: &Engine, claim: Claim, asker: Asker) -> Result<P
     let platform = claim.platform;
     engine.points.reach(CrashPoint::Claimed, platform)?;
     let work = engine.store.work(&claim).await?;
-    let draft = Draft {
-        platform,
-        content: work.content.clone(),
-    };
+    let draft = Draft::of(platform, work.content.clone());
     let missing = |kind, message: String| PlatformError::refused(platform, Stage::Validate, kind, message);
     let Some(account) = work.account.clone() else {
         let message = format!(

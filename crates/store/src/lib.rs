@@ -6,6 +6,7 @@
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+pub mod edits;
 pub mod memory;
 mod outbox;
 mod rules;
@@ -30,6 +31,7 @@ use domain::post::PostState;
 use domain::secret::SecretBytes;
 use jiff::Timestamp;
 
+pub use edits::{EditedGroup, Edits, GroupEdit};
 pub use rules::ORPHAN_GIVE_UP;
 pub use types::*;
 pub use usage::{Usage, UsageRow};
@@ -158,7 +160,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// All that is durable. Implementations: SQLite, and a small in-memory model that keeps the suite honest.
 #[async_trait]
-pub trait Store: Usage + Webhooks + Workspaces {
+pub trait Store: Edits + Usage + Webhooks + Workspaces {
     // ── Installation ────────────────────────────────────────────────────────────────────────────────────────────
 
     /// The installation's identity, made at first start.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use domain::account::{Account, AccountHealth, Identity, Tokens};
-use domain::content::{Content, Draft};
+use domain::content::{Content, Draft, Settings};
 use domain::group::StateBit;
 use domain::ids::{AccountId, AttemptId, GroupId, UserId};
 use domain::intent::{IntentState, Job, Lane};
@@ -15,7 +15,8 @@ use domain::secret::SecretBytes;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    ClaimAsk, Conflict, Error, NewAccount, Resolution, Result, Settlement, SignInRow, Slots, TakeRefused, Verification,
+    ClaimAsk, Conflict, Error, Group, NewAccount, Resolution, Result, Settlement, SignInRow, Slots, TakeRefused,
+    Verification,
 };
 
 /// How long the outcome of an intent whose sender died is asked for.
@@ -147,13 +148,21 @@ pub(crate) fn takes_evidence(state: &PostState) -> bool {
 
 /// Whether these live parts are all that the post has.
 pub(crate) fn is_complete(platform: Platform, content: &Content, live: &[Part]) -> bool {
-    Draft {
-        platform,
-        content: content.clone(),
+    let parts = Draft::of(platform, content.clone()).parts();
+    parts.iter().all(|part| live.contains(part))
+}
+
+/// Changes what a content says; the settings of platforms that are not named stay.
+pub(crate) fn rewrite(content: &mut Content, text: Option<String>, settings: Settings) {
+    if let Some(text) = text {
+        content.head.text = text;
     }
-    .parts()
-    .iter()
-    .all(|part| live.contains(part))
+    content.settings.extend(settings);
+}
+
+/// The group that an edit was answered with.
+pub(crate) fn remembered(answer: &str) -> Result<Group> {
+    serde_json::from_str(answer).map_err(|error| Error::Corrupt(format!("a remembered answer: {error}")))
 }
 
 /// Whether the owner sees the difference.

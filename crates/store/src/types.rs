@@ -15,6 +15,7 @@ use domain::platform::Platform;
 use domain::post::{Event, PostState};
 use domain::secret::SecretBytes;
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 /// The installation's identity.
@@ -97,7 +98,7 @@ pub enum Created {
 }
 
 /// A group as it is read.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Group {
     /// Its id.
     pub id: GroupId,
@@ -120,7 +121,7 @@ pub struct Group {
 }
 
 /// A target as it is read.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Post {
     /// Its id.
     pub id: PostId,

@@ -14,7 +14,7 @@ fn draft(replies: &[&str], first_comment: Option<&str>) -> Draft {
         head: part("head"),
         replies: replies.iter().map(|text| part(text)).collect(),
         first_comment: first_comment.map(str::to_owned),
-        settings: Settings::new(),
+        ..Content::default()
     };
     Draft {
         platform: Platform::Mastodon,
@@ -86,4 +86,39 @@ fn parts_and_their_numbers_go_both_ways() {
         assert_eq!(Part::from_number(part.number()), part);
     }
     assert_eq!((Part::Head.number(), Part::FirstComment.number()), (0, u16::MAX));
+}
+
+#[test]
+fn a_long_text_becomes_a_thread_only_where_that_was_asked_for() {
+    let content = |auto_thread| Content {
+        head: part(&"word ".repeat(100)),
+        auto_thread,
+        ..Content::default()
+    };
+    let parts = |platform, auto_thread| Draft::of(platform, content(auto_thread)).parts();
+    assert_eq!(parts(Platform::X, true), [Part::Head, Part::Reply(1)]);
+    assert_eq!(parts(Platform::X, false), [Part::Head]);
+    assert_eq!(parts(Platform::Mastodon, true), [Part::Head]);
+    let mut with_file = content(true);
+    with_file.replies = vec![part("my own")];
+    assert_eq!(Draft::of(Platform::X, with_file.clone()).content, with_file);
+}
+
+#[test]
+fn a_first_comment_goes_where_it_was_meant_to_and_can_be() {
+    let parts = |platform, on: &[Platform]| {
+        let content = Content {
+            head: part("head"),
+            first_comment: Some("first".to_owned()),
+            first_comment_on: on.to_vec(),
+            ..Content::default()
+        };
+        Draft::of(platform, content).parts().len()
+    };
+    assert_eq!((parts(Platform::LinkedIn, &[]), parts(Platform::Telegram, &[])), (2, 1));
+    let meant = [Platform::LinkedIn];
+    assert_eq!(
+        (parts(Platform::LinkedIn, &meant), parts(Platform::Facebook, &meant)),
+        (2, 1)
+    );
 }

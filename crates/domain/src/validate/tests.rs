@@ -427,3 +427,27 @@ fn a_document_goes_alone_and_only_where_documents_are_taken() {
     assert_eq!(violations(vec![pdf(), image()], linkedin), 1);
     assert_eq!(violations(vec![pdf()], Capability::of(Platform::Threads)), 1);
 }
+
+/// The words are the PostPost documents' own.
+#[test]
+fn a_thread_that_the_server_would_make_on_threads_is_refused_in_the_documented_words() {
+    let content = Content {
+        head: PartContent {
+            text: "one\n---\ntwo".to_owned(),
+            media: Vec::new(),
+        },
+        auto_thread: true,
+        ..Content::default()
+    };
+    let found = validate(
+        &Draft::of(Platform::Threads, content.clone()),
+        Capability::of(Platform::Threads),
+    );
+    assert_eq!(found[0].kind, ErrorKind::Validation);
+    assert_eq!(
+        found[0].message,
+        "Multi-part threads (nested replies) are temporarily blocked while we wait for Meta to approve additional \
+         permissions for our app."
+    );
+    assert!(validate(&Draft::of(Platform::X, content), Capability::of(Platform::X)).is_empty());
+}

@@ -1,12 +1,12 @@
 //! Creating, changing and deleting groups.
 
-use domain::content::Content;
+use domain::content::{Content, Settings};
 use domain::group::PlanEdit;
 use domain::ids::{GroupId, PostId, UserId};
 use domain::log::{LogEntry, LogKind, LogOutcome};
 use domain::platform::Platform;
 use jiff::{SignedDuration, Timestamp};
-use store::{Created, Group, NewGroup, NewPost, Reach, RequestKey};
+use store::{Created, Group, GroupEdit, NewGroup, NewPost, Reach, RequestKey};
 
 use crate::{Engine, Error};
 
@@ -52,6 +52,23 @@ pub struct IdempotencyKey {
     pub body_hash: [u8; 32],
 }
 
+/// What is to be changed of a group. What is `None` or empty stays as it is.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct EditGroup {
+    /// To a draft (`Some(true)`), or to scheduled.
+    pub draft: Option<bool>,
+    /// To this time; in the past means now.
+    pub planned_at: Option<Timestamp>,
+    /// To this text.
+    pub text: Option<String>,
+    /// The settings of these platforms, by Broadside's word for each, in place of theirs.
+    pub settings: Settings,
+    /// To exactly these targets.
+    pub targets: Option<Vec<Target>>,
+    /// What makes a repeated request the same request.
+    pub idempotency: Option<IdempotencyKey>,
+}
+
 /// What was made, now or by the first request of the same key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CreatedGroup {
@@ -85,14 +102,9 @@ impl Engine {
             })
             .collect();
         let log = first_entries(&command, id, &posts, now);
-        let request = command.idempotency.map(|key| RequestKey {
-            owner: command.owner,
-            operation: key.operation,
-            key: key.key,
-            body_hash: key.body_hash,
-            answer: answer(id, planned_at),
-            expires_at: now.saturating_add(KEY_REMEMBERED).unwrap_or(Timestamp::MAX),
-        });
+        let request = command
+            .idempotency
+            .map(|key| request_key(command.owner, key, answer(id, planned_at), now));
         let group = NewGroup {
             id,
             owner: command.owner,
@@ -134,23 +146,58 @@ impl Engine {
         planned_at: Option<Timestamp>,
     ) -> Result<Group, Error> {
         let now = self.clock.now();
-        let mut entry = LogEntry {
-            group: Some(group),
-            user: Some(reach.owner),
-            ..LogEntry::new(LogKind::StatusChanged, LogOutcome::Info, now)
-        };
-        if let Some(draft) = draft {
-            entry = entry.with("to", if draft { "draft" } else { "scheduled" });
-        }
-        if let Some(at) = planned_at {
-            entry = entry.with("planned_at", at.to_string());
-        }
+        let entry = plan_entry(reach, group, draft, planned_at, now);
         let group = self
             .store
             .edit_plan(reach, group, PlanEdit { draft, planned_at, now }, entry)
             .await?;
         self.wake();
         Ok(group)
+    }
+
+    /// Changes what a group says, where it goes, and its plan. Two requests of one key have one effect and one answer.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Conflict`] when a post of it is past being changed, or when the idempotency key was
+    /// used for another body.
+    pub async fn edit_group(&self, reach: &Reach, group: GroupId, command: EditGroup) -> Result<Group, Error> {
+        let now = self.clock.now();
+        let mut log = plan_entry(reach, group, command.draft, command.planned_at, now);
+        for (name, is_changed) in [
+            ("text", command.text.is_some()),
+            ("settings", !command.settings.is_empty()),
+            ("targets", command.targets.is_some()),
+        ] {
+            if is_changed {
+                log = log.with(name, "changed");
+            }
+        }
+        let new_post = |target: Target| NewPost {
+            id: PostId::from_bytes(self.mint()),
+            platform: target.platform,
+            target: target.remote_id,
+        };
+        let edit = GroupEdit {
+            plan: PlanEdit {
+                draft: command.draft,
+                planned_at: command.planned_at,
+                now,
+            },
+            text: command.text,
+            settings: command.settings,
+            targets: command
+                .targets
+                .map(|targets| targets.into_iter().map(new_post).collect()),
+            log,
+        };
+        let request = command
+            .idempotency
+            .map(|key| request_key(reach.owner, key, String::new(), now));
+        let edited = self.store.edit_group(reach, group, edit, request).await?;
+        if !edited.replayed {
+            self.wake();
+        }
+        Ok(edited.group)
     }
 
     /// Deletes a group: it is hidden at once, what was not sent is cancelled, what was stays published.
@@ -187,6 +234,39 @@ fn first_entries(command: &CreateGroup, id: GroupId, posts: &[NewPost], now: Tim
         vec![entry(LogKind::StatusChanged, None).with("to", "draft")]
     } else {
         posts.iter().map(|post| entry(LogKind::Scheduled, Some(post))).collect()
+    }
+}
+
+/// The entry for a change of a group's plan.
+fn plan_entry(
+    reach: &Reach,
+    group: GroupId,
+    draft: Option<bool>,
+    planned_at: Option<Timestamp>,
+    now: Timestamp,
+) -> LogEntry {
+    let mut entry = LogEntry {
+        group: Some(group),
+        user: Some(reach.owner),
+        ..LogEntry::new(LogKind::StatusChanged, LogOutcome::Info, now)
+    };
+    if let Some(draft) = draft {
+        entry = entry.with("to", if draft { "draft" } else { "scheduled" });
+    }
+    if let Some(at) = planned_at {
+        entry = entry.with("planned_at", at.to_string());
+    }
+    entry
+}
+
+fn request_key(owner: UserId, key: IdempotencyKey, answer: String, now: Timestamp) -> RequestKey {
+    RequestKey {
+        owner,
+        operation: key.operation,
+        key: key.key,
+        body_hash: key.body_hash,
+        answer,
+        expires_at: now.saturating_add(KEY_REMEMBERED).unwrap_or(Timestamp::MAX),
     }
 }
 

@@ -6,6 +6,6 @@ mod users;
 mod workspaces;
 
 pub use crate::accounts::AddAccount;
-pub use groups::{CreateGroup, CreatedGroup, IdempotencyKey, Target};
+pub use groups::{CreateGroup, CreatedGroup, EditGroup, IdempotencyKey, Target};
 pub use users::{NewApiKey, PlanUsage};
 pub use workspaces::{AttachError, ManagedUser, Namesake, StandingPage, Whom};

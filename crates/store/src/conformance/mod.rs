@@ -7,6 +7,7 @@ mod bench;
 mod claims;
 mod connections;
 mod deliveries;
+mod edits;
 mod evidence;
 mod groups;
 mod intents;
@@ -99,6 +100,11 @@ scenarios! {
         only_failed_and_missed_posts_are_retried_by_hand,
         a_person_may_say_that_an_unconfirmed_post_is_live,
         a_person_may_have_an_unconfirmed_post_sent_again;
+    edits:
+        an_edit_changes_what_is_named_and_nothing_else,
+        targets_are_replaced_and_those_that_stay_keep_their_posts,
+        what_was_tried_can_be_moved_and_not_rewritten,
+        the_same_edit_again_is_answered_as_it_was;
     usage:
         nothing_is_counted_without_a_limit,
         posts_count_from_when_they_are_scheduled_until_they_are_taken_back,

@@ -25,20 +25,11 @@ impl State {
     pub(super) fn create_group(&mut self, new: NewGroup, request: Option<RequestKey>) -> Result<Created> {
         self.live_user(new.owner).ok_or(Error::NotFound)?;
         if let Some(request) = request {
+            if let Some(answer) = self.answered(&request, new.created_at)? {
+                return Ok(Created::Replayed { answer });
+            }
             let name = (request.owner, request.operation.clone(), request.key.clone());
-            match self
-                .requests
-                .get(&name)
-                .filter(|known| known.expires_at > new.created_at)
-            {
-                Some(known) if known.body_hash == request.body_hash => {
-                    return Ok(Created::Replayed {
-                        answer: known.answer.clone(),
-                    });
-                }
-                Some(_) => return Err(Conflict::IdempotencyKey.into()),
-                None => self.requests.insert(name, request),
-            };
+            self.requests.insert(name, request);
         }
         self.admit_group(&new)?;
         if self.groups.contains_key(&new.id) || new.posts.iter().any(|post| self.posts.contains_key(&post.id)) {
@@ -85,6 +76,16 @@ impl State {
         self.groups.insert(new.id, Arc::new(row));
         self.write_log(new.log, new.owner, Some(new.id));
         Ok(Created::New)
+    }
+
+    /// What the same request was answered before, if it was.
+    pub(super) fn answered(&self, request: &RequestKey, now: Timestamp) -> Result<Option<String>> {
+        let name = (request.owner, request.operation.clone(), request.key.clone());
+        match self.requests.get(&name).filter(|known| known.expires_at > now) {
+            Some(known) if known.body_hash == request.body_hash => Ok(Some(known.answer.clone())),
+            Some(_) => Err(Conflict::IdempotencyKey.into()),
+            None => Ok(None),
+        }
     }
 
     pub(super) fn group_within(&self, reach: &Reach, group: GroupId) -> Option<Group> {

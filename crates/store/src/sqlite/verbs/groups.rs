@@ -5,6 +5,7 @@ use domain::ids::{AccountId, GroupId, PostId};
 use domain::log::{LogEntry, LogRecord};
 use domain::plan::{Asked, Metric};
 use domain::post::PostState;
+use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 
 use super::usage;
@@ -39,9 +40,9 @@ pub(in crate::sqlite) fn create(tx: &mut Tx, group: Prepared, request: Option<&R
         return Err(Error::NotFound);
     }
     if let Some(request) = request
-        && let Some(created) = replay(tx, request, &new)?
+        && let Some(answer) = answered(tx, request, new.created_at)?
     {
-        return Ok(created);
+        return Ok(Created::Replayed { answer });
     }
     let meter = admit(tx, &new)?;
     if let Some(request) = request {
@@ -156,22 +157,19 @@ fn in_order(new: &NewGroup) -> Vec<(i64, LogEntry)> {
     (1..).zip(entries).collect()
 }
 
-fn replay(tx: &Tx, request: &RequestKey, new: &NewGroup) -> Result<Option<Created>> {
-    let name = params![
-        request.owner.as_bytes(),
-        request.operation,
-        request.key,
-        micros(new.created_at)
-    ];
+/// What the same request was answered before, if it was.
+pub(super) fn answered(tx: &Tx, request: &RequestKey, now: Timestamp) -> Result<Option<String>> {
+    let name = params![request.owner.as_bytes(), request.operation, request.key, micros(now)];
     let known: Option<([u8; 32], String)> = tx.one(sql::REQUEST, name, |row| Ok((row.get(0)?, row.get(1)?)))?;
     match known {
-        Some((hash, answer)) if hash == request.body_hash => Ok(Some(Created::Replayed { answer })),
+        Some((hash, answer)) if hash == request.body_hash => Ok(Some(answer)),
         Some(_) => Err(Conflict::IdempotencyKey.into()),
         None => Ok(None),
     }
 }
 
-fn remember(tx: &Tx, request: &RequestKey) -> Result<()> {
+/// Keeps what a request was answered.
+pub(super) fn remember(tx: &Tx, request: &RequestKey) -> Result<()> {
     let (owner, until) = (request.owner.as_bytes(), micros(request.expires_at));
     let row = params![
         owner,

@@ -3,6 +3,7 @@
 pub(super) mod accounts;
 pub(super) mod claims;
 pub(super) mod deliveries;
+mod edits;
 pub(super) mod groups;
 pub(super) mod intents;
 pub(super) mod operation;
