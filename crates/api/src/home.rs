@@ -8,7 +8,9 @@ use axum::http::header::{
 };
 use axum::response::{Html, IntoResponse, Response};
 
+use crate::dialects::postpost;
 use crate::health;
+use crate::openapi::page::Page;
 use crate::state::ApiState;
 
 const POLICY: &str =
@@ -49,16 +51,29 @@ pub(crate) async fn page(State(api): State<ApiState>) -> Response {
             .map(domain::platform::Platform::name)
             .collect(),
     };
+    shown(home.render())
+}
+
+/// `GET /docs`: what every dialect takes and answers.
+pub(crate) async fn docs(State(api): State<ApiState>) -> Response {
+    let page = Page {
+        version: api.version,
+        dialects: &[postpost::reference()],
+    };
+    shown(page.render())
+}
+
+fn shown(page: askama::Result<String>) -> Response {
     let headers = [
         (CONTENT_SECURITY_POLICY, POLICY),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (REFERRER_POLICY, "no-referrer"),
         (CACHE_CONTROL, "no-store"),
     ];
-    match home.render() {
+    match page {
         Ok(page) => (headers, Html(page)).into_response(),
         Err(error) => {
-            tracing::error!(%error, "the home page could not be rendered");
+            tracing::error!(%error, "a page could not be rendered");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }

@@ -12,6 +12,7 @@ mod health;
 mod home;
 mod media;
 mod metrics;
+mod openapi;
 mod origin;
 mod range;
 mod request_id;
@@ -56,6 +57,7 @@ pub fn router(state: ApiState) -> Router {
     Router::new()
         .route("/", get(home::page))
         .route("/style.css", get(home::style))
+        .route("/docs", get(home::docs))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::metrics))

@@ -239,15 +239,41 @@ impl Door {
 
 /// What platforms answer next; without a word they publish.
 #[derive(Default)]
-pub(crate) struct Scripts(Mutex<BTreeMap<Platform, VecDeque<PlatformError>>>);
+pub(crate) struct Scripts {
+    answers: Mutex<BTreeMap<Platform, VecDeque<Option<PlatformError>>>>,
+    live: Mutex<Vec<(Platform, String)>>,
+}
 
 impl Scripts {
     pub(crate) fn answer(&self, platform: Platform, error: PlatformError) {
-        self.0.lock().unwrap().entry(platform).or_default().push_back(error);
+        self.push(platform, Some(error));
+    }
+
+    /// Has the next part go through.
+    pub(crate) fn publish(&self, platform: Platform) {
+        self.push(platform, None);
+    }
+
+    /// The texts that went out there, in order.
+    pub(crate) fn live(&self, platform: Platform) -> Vec<String> {
+        let live = self.live.lock().unwrap();
+        live.iter()
+            .filter(|(on, _)| *on == platform)
+            .map(|(_, text)| text.clone())
+            .collect()
+    }
+
+    fn push(&self, platform: Platform, answer: Option<PlatformError>) {
+        self.answers
+            .lock()
+            .unwrap()
+            .entry(platform)
+            .or_default()
+            .push_back(answer);
     }
 
     fn next(&self, platform: Platform) -> Option<PlatformError> {
-        self.0.lock().unwrap().get_mut(&platform)?.pop_front()
+        self.answers.lock().unwrap().get_mut(&platform)?.pop_front()?
     }
 }
 
@@ -269,14 +295,14 @@ impl Connector for Scripted {
         &'a self,
         _: &'a SendCtx<'a>,
         draft: &'a Draft,
-        _: Part,
+        part: Part,
         _: &'a [(Part, RemotePost)],
         _: Option<&'a SecretBytes>,
     ) -> BoxFut<'a, Result<Preparation, PlatformError>> {
         Box::pin(async move {
             Ok(Preparation::Ready(Prepared {
                 version: 1,
-                bytes: SecretBytes::new(draft.content.head.text.clone().into_bytes()),
+                bytes: SecretBytes::new(draft.part(part).unwrap().text.into_bytes()),
                 dedupe: vec![Dedupe::exact(DedupeMeans::ClientMintedId)],
                 fingerprint: Fingerprint([0; 32]),
                 budget: SignedDuration::from_secs(10),
@@ -288,10 +314,15 @@ impl Connector for Scripted {
         Box::pin(async move {
             match self.scripts.next(self.platform) {
                 Some(error) => Err(error),
-                None => Ok(Sent::Live(RemotePost::visible(
-                    format!("live-{}", armed.claim().post),
-                    None,
-                ))),
+                None => {
+                    let text = String::from_utf8(armed.prepared().bytes.expose().to_vec()).unwrap();
+                    self.scripts.live.lock().unwrap().push((self.platform, text));
+                    let id = match armed.part() {
+                        Part::Head => format!("live-{}", armed.claim().post),
+                        part => format!("live-{}-{part:?}", armed.claim().post),
+                    };
+                    Ok(Sent::Live(RemotePost::visible(id, None)))
+                }
             }
         })
     }

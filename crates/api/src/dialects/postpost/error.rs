@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use domain::plan::LimitReached;
 use engine::Conflict;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::media_urls::MediaResult;
@@ -51,6 +52,17 @@ pub enum Error {
     /// There is no such receiver within reach, or its id is no id.
     #[error("Webhook not found")]
     WebhookNotFound,
+    /// There is no such thing of another kind within reach.
+    #[error("{0}")]
+    Missing(&'static str),
+    /// The account may not do this.
+    #[error("{words}")]
+    Forbidden {
+        /// For machines.
+        code: &'static str,
+        /// For people.
+        words: &'static str,
+    },
     /// The operation failed here, or its id is no id.
     #[error("{}", .0.failure())]
     Failed(Operation),
@@ -88,6 +100,8 @@ pub enum Operation {
     DeleteWebhook,
     /// `POST webhooks/…/regenerate-secret`.
     RegenerateSecret,
+    /// `test-connection`.
+    TestConnection,
 }
 
 impl Operation {
@@ -107,6 +121,7 @@ impl Operation {
             Self::UpdateWebhook => "Failed to update webhook",
             Self::DeleteWebhook => "Failed to delete webhook",
             Self::RegenerateSecret => "Failed to regenerate secret",
+            Self::TestConnection => "Failed to test connection",
         }
     }
 
@@ -163,7 +178,8 @@ impl Error {
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyMissing => StatusCode::REQUEST_TIMEOUT,
             Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::NotFound | Self::WebhookNotFound => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::Missing(_) | Self::WebhookNotFound => StatusCode::NOT_FOUND,
+            Self::Forbidden { .. } => StatusCode::FORBIDDEN,
             Self::Limit(_) => StatusCode::FORBIDDEN,
             Self::Workspace(refused) => refused.status(),
             Self::Failed(_) | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -175,6 +191,7 @@ impl Error {
             Self::KeyReused => Some("IDEMPOTENCY_KEY_CONFLICT"),
             Self::BodyTooDeep => Some("IDEMPOTENCY_BODY_TOO_COMPLEX"),
             Self::Workspace(refused) => refused.code(),
+            Self::Forbidden { code, .. } => Some(code),
             _ => None,
         }
     }
@@ -195,25 +212,31 @@ impl From<crate::body::Error> for Error {
     }
 }
 
+/// What is answered instead of a result.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Refused<'a> {
+    /// What went wrong, in words that do not change.
+    error: &'a str,
+    /// A code for machines, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
+    /// What became of each URL of mediaUrls.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    media_results: Option<&'a [MediaResult]>,
+    #[serde(flatten)]
+    namesake: Option<&'a workspace::EmailExists>,
+}
+
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        #[derive(Serialize)]
-        struct Wire<'a> {
-            error: &'a str,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            code: Option<&'static str>,
-            #[serde(rename = "mediaResults", skip_serializing_if = "Option::is_none")]
-            media_results: Option<&'a [MediaResult]>,
-            #[serde(flatten)]
-            namesake: Option<&'a workspace::EmailExists>,
-        }
         if let Self::Limit(reached) = &self {
             let mut response = wire::json(&limits::Exceeded::of(reached));
             *response.status_mut() = self.status();
             return response;
         }
         let text = self.to_string();
-        let mut response = wire::json(&Wire {
+        let mut response = wire::json(&Refused {
             error: &text,
             code: self.code(),
             media_results: match &self {

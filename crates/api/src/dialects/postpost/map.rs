@@ -3,15 +3,15 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use domain::account::Account;
+use axum::http::HeaderMap;
 use domain::content::{Content, PartContent};
 use domain::error::{ErrorKind, ErrorSummary};
 use domain::group::StateMask;
 use domain::platform::Platform;
 use domain::post::PostState;
-use engine::commands::Target;
+use engine::commands::{IdempotencyKey, Target};
 use engine::{Group, Post};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::error::Error;
@@ -25,8 +25,6 @@ use crate::media::MediaLinks;
 const TARGETS_MAX: usize = 100;
 /// The longest entry of `platforms`.
 const COMPOUND_CHARS_MAX: usize = 300;
-/// A token with this much left or more is valid; with less it expires soon.
-const EXPIRING_BELOW: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// What a `create-post` asks for.
 #[derive(Debug, PartialEq)]
@@ -49,7 +47,12 @@ pub(super) fn create(wire: wire::CreatePost<'_>) -> Result<NewPost, Error> {
         targets.iter().map(|it| it.platform),
     );
     let media_urls = media_urls::parse(wire.media_urls)?;
+    let (first_comment, first_comment_on) = first_comment(wire.first_comment)?;
     let content = Content {
+        first_comment,
+        first_comment_on,
+        // The original splits what is too long for X by itself.
+        auto_thread: true,
         head: PartContent {
             text,
             media: Vec::new(),
@@ -65,7 +68,7 @@ pub(super) fn create(wire: wire::CreatePost<'_>) -> Result<NewPost, Error> {
     })
 }
 
-fn content(content: Js<'_>) -> Result<String, Error> {
+pub(super) fn content(content: Js<'_>) -> Result<String, Error> {
     match content {
         Js::Text(text) if !js::trim(&text).is_empty() => Ok(text.into_owned()),
         Js::Text(_) => Err(Error::bad("Content is required")),
@@ -74,7 +77,7 @@ fn content(content: Js<'_>) -> Result<String, Error> {
     }
 }
 
-fn targets(platforms: &Js<'_>) -> Result<Vec<Target>, Error> {
+pub(super) fn targets(platforms: &Js<'_>) -> Result<Vec<Target>, Error> {
     if !platforms.is_truthy() {
         return Err(Error::bad("Platforms are required"));
     }
@@ -129,7 +132,7 @@ fn target(entry: &Js<'_>) -> Result<Target, Error> {
 }
 
 /// The time that is asked for; `None` when none is.
-fn scheduled_time(given: &Js<'_>) -> Result<Option<Timestamp>, Error> {
+pub(super) fn scheduled_time(given: &Js<'_>) -> Result<Option<Timestamp>, Error> {
     match given {
         given if !given.is_truthy() => Ok(None),
         Js::Text(text) => time::scheduled(text)
@@ -139,7 +142,7 @@ fn scheduled_time(given: &Js<'_>) -> Result<Option<Timestamp>, Error> {
     }
 }
 
-fn platform_settings(given: Js<'_>) -> Result<Object, Error> {
+pub(super) fn platform_settings(given: Js<'_>) -> Result<Object, Error> {
     let value = match given {
         Js::Missing => return Ok(Object::new()),
         Js::Text(text) => serde_json::from_str::<serde_json::Value>(&text).map(|value| match value {
@@ -155,34 +158,78 @@ fn platform_settings(given: Js<'_>) -> Result<Object, Error> {
     }
 }
 
-/// What an `update-post` asks for.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct PlanChange {
-    /// To a draft, to scheduled, or as it is.
-    pub(super) draft: Option<bool>,
-    /// To this time, or as it is.
-    pub(super) at: Option<Timestamp>,
+/// The text of `firstComment`, and the platforms that it is for; no platforms for all that have comments.
+fn first_comment(given: Js<'_>) -> Result<(Option<String>, Vec<Platform>), Error> {
+    if !given.is_truthy() {
+        return Ok((None, Vec::new()));
+    }
+    let malformed = Error::bad("firstComment must be an object with a text");
+    let Js::Object(object) = given else {
+        return Err(malformed);
+    };
+    let text = object
+        .get("text")
+        .and_then(serde_json::Value::as_str)
+        .unwrap_or_default();
+    if js::trim(text).is_empty() {
+        return Err(malformed);
+    }
+    let entries = match object.get("platforms") {
+        None | Some(serde_json::Value::Null) => return Ok((Some(text.to_owned()), Vec::new())),
+        Some(serde_json::Value::Array(entries)) => entries,
+        Some(_) => return Err(Error::bad("firstComment.platforms must be an array")),
+    };
+    // A platform by its name, or an account by its whole id.
+    let word = |entry: &serde_json::Value| {
+        let entry = entry.as_str()?;
+        words::platform(entry.split_once('-').map_or(entry, |(word, _)| word))
+    };
+    let mut on: Vec<Platform> = entries.iter().filter_map(word).collect();
+    on.sort_unstable();
+    on.dedup();
+    // Nobody that is named can be meant by a list that names nobody.
+    let text = (!on.is_empty()).then(|| text.to_owned());
+    Ok((text, on))
 }
 
-/// Judges an `update-post`.
-pub(super) fn update(wire: &wire::UpdatePost<'_>) -> Result<PlanChange, Error> {
-    let draft = match &wire.status {
-        status if !status.is_truthy() => None,
-        Js::Text(status) if status == "draft" => Some(true),
-        Js::Text(status) if status == "scheduled" => Some(false),
-        _ => return Err(Error::bad("Status must be either 'draft' or 'scheduled'")),
+/// The warning that a time in the past was taken for now.
+pub(super) fn coerced(requested: Option<Timestamp>, effective: Option<Timestamp>) -> Vec<wire::Warning> {
+    let (Some(requested), Some(effective)) = (requested, effective) else {
+        return Vec::new();
     };
-    if draft.is_none() && !wire.scheduled_time.is_truthy() {
-        return Err(Error::bad("Either status or scheduledTime must be provided"));
+    let (requested, effective) = (Iso(requested), Iso(effective));
+    if requested.to_string() >= effective.to_string() {
+        return Vec::new();
     }
-    Ok(PlanChange {
-        draft,
-        at: scheduled_time(&wire.scheduled_time)?,
-    })
+    vec![wire::Warning {
+        code: "SCHEDULED_TIME_COERCED",
+        message: format!(
+            "Requested scheduled time {requested} was in the past and was changed to server time {effective}."
+        ),
+        requested,
+        effective,
+    }]
+}
+
+/// The identity that the caller gave this request, if it gave one.
+pub(super) fn idempotency(
+    headers: &HeaderMap,
+    operation: String,
+    body: &[u8],
+) -> Result<Option<IdempotencyKey>, Error> {
+    let Some(key) = wire::idempotency_key(headers)? else {
+        return Ok(None);
+    };
+    let body_hash = body_hash(body)?;
+    Ok(Some(IdempotencyKey {
+        operation,
+        key,
+        body_hash,
+    }))
 }
 
 /// SHA-256 of a body with its keys in order and its blanks gone: equal for bodies that mean the same.
-pub(super) fn body_hash(body: &[u8]) -> Result<[u8; 32], Error> {
+fn body_hash(body: &[u8]) -> Result<[u8; 32], Error> {
     // The body is known to be JSON or empty, so what fails here is its depth.
     let value: serde_json::Value = if body.is_empty() {
         serde_json::Value::Null
@@ -242,8 +289,32 @@ fn fetched_post<'a>(group: &'a Group, post: &'a Post) -> Option<wire::Post<'a>> 
         content: &group.content.head.text,
         status: words::post_word(&post.state),
         posted_id: posted_id(&post.state),
-        error: post_error(&post.state),
+        error: post_error(&post.state).map(|error| of_thread(error, post)),
     })
+}
+
+/// The same error, but for a thread that stopped on its way: it tells how far it came, and is not to be tried again blindly.
+fn of_thread<'a>(error: wire::PostError<'a>, post: &Post) -> wire::PostError<'a> {
+    let PostState::Failed { parts, .. } = &post.state else {
+        return error;
+    };
+    if parts.live == 0 || parts.head.is_none() {
+        return error;
+    }
+    let name = match post.platform {
+        Platform::X => "Twitter",
+        other => other.name(),
+    };
+    wire::PostError {
+        code: Code::PARTIAL.word,
+        message: format!(
+            "{name} thread partially published ({}/{}): {}",
+            parts.live, parts.of, error.message
+        )
+        .into(),
+        retryable: Code::PARTIAL.retryable,
+        ..error
+    }
 }
 
 fn posted_id(state: &PostState) -> Option<&str> {
@@ -251,6 +322,8 @@ fn posted_id(state: &PostState) -> Option<&str> {
         PostState::Published { remote, .. } | PostState::Removed { remote, .. } => {
             Some(remote.id.as_str()).filter(|id| !id.is_empty())
         }
+        // A thread that stopped on its way has a head all the same.
+        PostState::Failed { parts, .. } => parts.head.as_ref().map(|head| head.id.as_str()),
         _ => None,
     }
 }
@@ -259,7 +332,7 @@ fn posted_id(state: &PostState) -> Option<&str> {
 pub(super) fn post_error(state: &PostState) -> Option<wire::PostError<'_>> {
     let own = |code: Code, message, at| wire::PostError {
         code: code.word,
-        message,
+        message: Cow::Borrowed(message),
         platform_status_code: None,
         platform_error: None,
         failed_at: Iso(at),
@@ -289,7 +362,7 @@ fn platform_error(error: &ErrorSummary, code: Code) -> wire::PostError<'_> {
     };
     wire::PostError {
         code: code.word,
-        message: &error.message,
+        message: Cow::Borrowed(&error.message),
         platform_status_code: status,
         platform_error: error.raw.as_deref(),
         failed_at: Iso(error.at),
@@ -316,8 +389,8 @@ fn shown_word(group: &Group) -> &'static str {
     ))
 }
 
-/// A group as `update-post` answers it.
-pub(super) fn updated(group: &Group) -> wire::Updated<'_> {
+/// A group as `update-post` answers it to somebody who asked for this time.
+pub(super) fn updated(group: &Group, requested: Option<Timestamp>) -> wire::Updated<'_> {
     let scheduled_time = group.planned_at.map(Iso);
     wire::Updated {
         success: wire::True,
@@ -330,6 +403,7 @@ pub(super) fn updated(group: &Group) -> wire::Updated<'_> {
             platforms: compounds(group).map(|(compound, _)| compound).collect(),
         },
         scheduled_time,
+        warnings: coerced(requested, group.planned_at),
     }
 }
 
@@ -356,63 +430,6 @@ pub(super) fn listed<'a>(group: &'a Group, links: &dyn MediaLinks) -> wire::List
             .filter_map(|media| links.link(media))
             .collect(),
     }
-}
-
-/// An account as `platform-connections` shows it at `now`; `None` when this dialect cannot name its platform.
-pub(super) fn connection(account: &Account, now: Timestamp) -> Option<wire::Connection<'_>> {
-    let word = words::platform_word(account.platform)?;
-    let expires_at = token_end(account);
-    let (token_status, token_expires_in) = token_state(expires_at, now);
-    Some(wire::Connection {
-        platform_id: wire::Compound {
-            word,
-            id: &account.identity.remote_id,
-        },
-        username: &account.identity.username,
-        display_name: account.identity.display_name.as_deref(),
-        profile_image_url: account.identity.avatar_url.as_deref(),
-        profile_url: account.identity.profile_url.as_deref(),
-        access_token_expires_at: expires_at.map(Iso),
-        token_status,
-        token_expires_in: token_expires_in.map(Cow::into_owned),
-        last_successful_post: account.last_success_at.map(Iso),
-        last_error: account.last_error.as_ref().map(|error| wire::LastError {
-            message: &error.message,
-            occurred_at: Iso(error.at),
-        }),
-    })
-}
-
-/// When a connection ends as its owner sees it. On these platforms the access token lives for hours and is refreshed
-/// without anybody's doing; the original shows them as connections without an end.
-fn token_end(account: &Account) -> Option<Timestamp> {
-    match account.platform {
-        Platform::X | Platform::Bluesky => None,
-        _ => account.token_expires_at,
-    }
-}
-
-/// The words for a token that ends then.
-pub(super) fn token_state(expires_at: Option<Timestamp>, now: Timestamp) -> (&'static str, Option<Cow<'static, str>>) {
-    let Some(expires_at) = expires_at else {
-        return ("unknown", None);
-    };
-    let left = expires_at.duration_since(now);
-    if left <= SignedDuration::ZERO {
-        return ("expired", Some(Cow::Borrowed("expired")));
-    }
-    let status = if left < EXPIRING_BELOW {
-        "expiring_soon"
-    } else {
-        "valid"
-    };
-    let (days, hours) = (left.as_hours() / 24, left.as_hours() % 24);
-    let text = match (days, hours) {
-        (0, 0) => Cow::Borrowed("< 1h"),
-        (0, hours) => Cow::Owned(format!("{hours}h")),
-        (days, hours) => Cow::Owned(format!("{days}d {hours}h")),
-    };
-    (status, Some(text))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use ::media::{Allowance, FetchError};
 use domain::content::Media;
 use domain::ids::UserId;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::error::Error;
@@ -13,7 +14,7 @@ use crate::state::ApiState;
 const URLS_MAX: usize = 10;
 
 /// What became of one URL, as the answer lists it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct MediaResult {
     url: String,
     success: bool,

@@ -1,5 +1,7 @@
 //! The PostPost API: posts, their logs, and connections. See README.md, and `docs/dialects/postpost.md` for its quirks.
 
+mod bookmarks;
+mod connections;
 mod error;
 mod js;
 mod limits;
@@ -7,10 +9,14 @@ mod logs;
 mod map;
 mod media_urls;
 mod not_found;
+mod operations;
+mod platform_limits;
 mod query;
+mod reference;
 mod routes;
 mod settings;
 mod time;
+mod update;
 mod webhooks;
 mod wire;
 mod words;
@@ -25,6 +31,9 @@ use domain::platform::Platform;
 use crate::dialect::{ActingFor, Client, Dialect};
 
 pub(crate) use error::Error;
+pub(crate) use reference::reference;
+#[cfg(test)]
+pub(crate) use routes::endpoints;
 pub(crate) use routes::router;
 pub use webhooks::PostpostWebhooks;
 

@@ -4,38 +4,47 @@ use axum::Router;
 use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, delete, get, post, put};
 use domain::platform::Platform;
-use engine::commands::{CreateGroup, IdempotencyKey};
+use engine::commands::CreateGroup;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::error::{Error, Operation};
 use super::time::Iso;
 use super::wire::{self, Body, GroupRef, json};
-use super::{Postpost, logs, map, media_urls, not_found, query, webhooks, words, workspace};
+use super::{
+    Postpost, bookmarks, connections, logs, map, media_urls, not_found, operations, platform_limits, query,
+    reference, update, webhooks, words, workspace,
+};
 use crate::dialect::Caller;
+use crate::openapi::{Endpoint, mount};
 use crate::request_id::RequestId;
 use crate::state::ApiState;
 
-type Answer = Result<Response, Error>;
+pub(super) type Answer = Result<Response, Error>;
 
-/// The routes, without a prefix. A trailing slash makes no difference, as in Express.
-pub(crate) fn router(api: &ApiState) -> Router {
-    let routes: [(&str, MethodRouter<ApiState>); 7] = [
-        ("/create-post", post(create_post)),
-        ("/get-post/{id}", get(get_post)),
-        ("/update-post/{id}", put(update_post)),
-        ("/delete-post/{id}", delete(delete_post)),
-        ("/list-posts", get(list_posts)),
-        ("/post-logs/{id}", get(post_logs)),
-        ("/platform-connections", get(platform_connections)),
+/// Every operation: one line makes a route, and puts it into the OpenAPI document and on the reference page.
+pub(crate) fn endpoints() -> Vec<Endpoint> {
+    let mut endpoints = vec![
+        Endpoint::post("/create-post", create_post, &operations::CREATE_POST),
+        Endpoint::get("/get-post/{id}", get_post, &operations::GET_POST),
+        Endpoint::put("/update-post/{id}", update::update_post, &operations::UPDATE_POST),
+        Endpoint::delete("/delete-post/{id}", delete_post, &operations::DELETE_POST),
+        Endpoint::get("/list-posts", list_posts, &operations::LIST_POSTS),
+        Endpoint::get("/post-logs/{id}", post_logs, &operations::POST_LOGS),
+        Endpoint::get("/platform-connections", connections::list, &connections::LIST),
+        Endpoint::post("/test-connection/{platformId}", connections::test, &connections::TEST),
+        Endpoint::get("/platform-limits", platform_limits::list, &platform_limits::LIST),
+        Endpoint::get("/openapi.json", reference::openapi, &reference::OPENAPI),
     ];
-    let mut router = Router::new();
-    let rooms = workspace::routes().into_iter().chain(webhooks::routes());
-    for (path, method) in routes.into_iter().chain(rooms) {
-        router = router.route(path, method.clone()).route(&format!("{path}/"), method);
-    }
-    router
+    endpoints.extend(workspace::endpoints());
+    endpoints.extend(webhooks::endpoints());
+    endpoints.extend(bookmarks::endpoints());
+    endpoints
+}
+
+/// The routes, without a prefix.
+pub(crate) fn router(api: &ApiState) -> Router {
+    mount(endpoints())
         .fallback(not_found::not_found)
         .method_not_allowed_fallback(not_found::not_found)
         .layer(CatchPanicLayer::custom(|_| {
@@ -53,17 +62,7 @@ async fn create_post(
     Body(body): Body,
 ) -> Answer {
     let new = map::create(wire::CreatePost::parse(&body)?)?;
-    let idempotency = match wire::idempotency_key(&headers)? {
-        None => None,
-        Some(key) => {
-            let operation = "postpost/create-post".to_owned();
-            Some(IdempotencyKey {
-                operation,
-                key,
-                body_hash: map::body_hash(&body)?,
-            })
-        }
-    };
+    let idempotency = map::idempotency(&headers, "postpost/create-post".to_owned(), &body)?;
     let owner = caller.reach.owner;
     let mut content = new.content;
     content.head.media = media_urls::import(&api, owner, new.media_urls).await?;
@@ -83,11 +82,11 @@ async fn create_post(
         media_urls::discard(&api, &imported).await;
     }
     let created = created.map_err(Operation::CreatePost.failed())?;
-    let scheduled_time = created.planned_at.map(Iso);
     Ok(json(&wire::Created {
         success: wire::True,
         post_group_id: created.id,
-        scheduled_time,
+        scheduled_time: created.planned_at.map(Iso),
+        warnings: map::coerced(new.at, created.planned_at),
     }))
 }
 
@@ -99,17 +98,6 @@ async fn get_post(State(api): State<ApiState>, caller: Caller<Postpost>, id: Gro
         .await
         .map_err(Operation::GetPost.failed())?;
     Ok(json(&map::fetched(&group).ok_or(Error::NotFound)?))
-}
-
-async fn update_post(State(api): State<ApiState>, caller: Caller<Postpost>, id: GroupRef, Body(body): Body) -> Answer {
-    let change = map::update(&wire::UpdatePost::parse(&body)?)?;
-    let id = id.of(Operation::UpdatePost)?;
-    let group = api
-        .engine
-        .edit_plan(&caller.reach, id, change.draft, change.at)
-        .await
-        .map_err(Operation::UpdatePost.failed())?;
-    Ok(json(&map::updated(&group)))
 }
 
 async fn delete_post(State(api): State<ApiState>, caller: Caller<Postpost>, id: GroupRef) -> Answer {
@@ -162,22 +150,5 @@ async fn post_logs(State(api): State<ApiState>, caller: Caller<Postpost>, id: Gr
     Ok(json(&wire::Logs {
         success: wire::True,
         logs: logs::shown(id, &records),
-    }))
-}
-
-async fn platform_connections(State(api): State<ApiState>, caller: Caller<Postpost>) -> Answer {
-    let accounts = api
-        .engine
-        .accounts(&caller.reach)
-        .await
-        .map_err(Operation::PlatformConnections.failed())?;
-    let now = api.engine.clock().now();
-    let connections = accounts
-        .iter()
-        .filter_map(|account| map::connection(account, now))
-        .collect();
-    Ok(json(&wire::Connections {
-        success: wire::True,
-        connections,
     }))
 }

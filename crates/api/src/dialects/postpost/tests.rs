@@ -11,6 +11,9 @@ use crate::testing::{Answer, Door};
 mod files;
 mod golden;
 mod plans;
+mod properties;
+mod threads;
+mod updates;
 mod workspace;
 
 const POST: &str = r#"{"content":"hello","platforms":["twitter-123456789"]}"#;

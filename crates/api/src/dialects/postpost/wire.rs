@@ -1,5 +1,8 @@
 //! The bodies of this dialect, in and out, with its names and its order of keys.
 
+use std::borrow::Cow;
+use std::fmt;
+
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
@@ -7,6 +10,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 use bytes::Bytes;
 use domain::ids::{GroupId, LogId, PostId};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 
 use super::Error;
@@ -14,6 +18,7 @@ use super::error::Operation;
 use super::js::{self, Js};
 use super::time::Iso;
 use crate::body;
+use crate::openapi::{Id, Instant};
 
 /// The longest body.
 const BODY_BYTES_MAX: usize = 1_024 * 1_024;
@@ -74,20 +79,35 @@ pub(super) struct CreatePost<'a> {
     pub(super) scheduled_time: Js<'a>,
     pub(super) platform_settings: Js<'a>,
     pub(super) media_urls: Js<'a>,
+    pub(super) first_comment: Js<'a>,
 }
 
 impl<'a> CreatePost<'a> {
     /// The fields in a body.
     pub(super) fn parse(body: &'a [u8]) -> Result<Self, Error> {
-        let names = ["content", "platforms", "scheduledTime", "platformSettings", "mediaUrls"];
-        let [content, platforms, scheduled_time, platform_settings, media_urls] =
-            js::fields(body, &names).map_err(|_| Error::Json)?;
+        let names = [
+            "content",
+            "platforms",
+            "scheduledTime",
+            "platformSettings",
+            "mediaUrls",
+            "firstComment",
+        ];
+        let [
+            content,
+            platforms,
+            scheduled_time,
+            platform_settings,
+            media_urls,
+            first_comment,
+        ] = js::fields(body, &names).map_err(|_| Error::Json)?;
         Ok(Self {
             content,
             platforms,
             scheduled_time,
             platform_settings,
             media_urls,
+            first_comment,
         })
     }
 }
@@ -97,13 +117,24 @@ impl<'a> CreatePost<'a> {
 pub(super) struct UpdatePost<'a> {
     pub(super) status: Js<'a>,
     pub(super) scheduled_time: Js<'a>,
+    pub(super) content: Js<'a>,
+    pub(super) platforms: Js<'a>,
+    pub(super) platform_settings: Js<'a>,
 }
 
 impl<'a> UpdatePost<'a> {
     /// The fields in a body.
     pub(super) fn parse(body: &'a [u8]) -> Result<Self, Error> {
-        let [status, scheduled_time] = js::fields(body, &["status", "scheduledTime"]).map_err(|_| Error::Json)?;
-        Ok(Self { status, scheduled_time })
+        let names = ["status", "scheduledTime", "content", "platforms", "platformSettings"];
+        let [status, scheduled_time, content, platforms, platform_settings] =
+            js::fields(body, &names).map_err(|_| Error::Json)?;
+        Ok(Self {
+            status,
+            scheduled_time,
+            content,
+            platforms,
+            platform_settings,
+        })
     }
 }
 
@@ -118,7 +149,7 @@ pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Err
 }
 
 /// `{"success":true}` and nothing else.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Done {
     pub(super) success: True,
 }
@@ -127,6 +158,20 @@ pub(super) struct Done {
 #[derive(Debug)]
 pub(super) struct True;
 
+impl JsonSchema for True {
+    fn schema_name() -> Cow<'static, str> {
+        "True".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "boolean", "const": true })
+    }
+}
+
 impl Serialize for True {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_bool(true)
@@ -134,28 +179,46 @@ impl Serialize for True {
 }
 
 /// The answer of `create-post`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Created {
     pub(super) success: True,
+    #[schemars(with = "Id")]
     pub(super) post_group_id: GroupId,
+    #[schemars(with = "Option<Instant>")]
     pub(super) scheduled_time: Option<Iso>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) warnings: Vec<Warning>,
+}
+
+/// Something that was done otherwise than it was asked for.
+#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub(super) struct Warning {
+    /// SCHEDULED_TIME_COERCED.
+    pub(super) code: &'static str,
+    pub(super) message: String,
+    #[schemars(with = "Instant")]
+    pub(super) requested: Iso,
+    #[schemars(with = "Instant")]
+    pub(super) effective: Iso,
 }
 
 /// The answer of `get-post`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Fetched<'a> {
     pub(super) success: True,
+    #[schemars(with = "Id")]
     pub(super) post_group_id: GroupId,
     pub(super) posts: Vec<Post<'a>>,
 }
 
 /// A target in `get-post`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Post<'a> {
     #[serde(rename = "_id")]
+    #[schemars(with = "Id")]
     pub(super) id: PostId,
     pub(super) platform: &'static str,
     /// Without the platform's name.
@@ -169,44 +232,50 @@ pub(super) struct Post<'a> {
 }
 
 /// Why a target failed.
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct PostError<'a> {
     pub(super) code: &'static str,
-    pub(super) message: &'a str,
+    pub(super) message: Cow<'a, str>,
     /// Absent when there was no answer; null when it was this server that looked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) platform_status_code: Option<Option<u16>>,
     pub(super) platform_error: Option<&'a str>,
+    #[schemars(with = "Instant")]
     pub(super) failed_at: Iso,
     pub(super) retryable: bool,
 }
 
 /// The answer of `update-post`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Updated<'a> {
     pub(super) success: True,
     pub(super) message: &'static str,
     pub(super) post_group: UpdatedGroup<'a>,
+    #[schemars(with = "Option<Instant>")]
     pub(super) scheduled_time: Option<Iso>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) warnings: Vec<Warning>,
 }
 
 /// The group after an update.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct UpdatedGroup<'a> {
     #[serde(rename = "_id")]
+    #[schemars(with = "Id")]
     pub(super) id: GroupId,
     pub(super) status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Instant>")]
     pub(super) scheduled_time: Option<Iso>,
     pub(super) content: &'a str,
     pub(super) platforms: Vec<Compound<'a>>,
 }
 
 /// The answer of `list-posts`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Listed<'a> {
     pub(super) success: True,
     pub(super) posts: Vec<ListedGroup<'a>>,
@@ -214,21 +283,25 @@ pub(super) struct Listed<'a> {
 }
 
 /// A group in a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ListedGroup<'a> {
+    #[schemars(with = "Id")]
     pub(super) post_group_id: GroupId,
     pub(super) content: &'a str,
     pub(super) status: &'static str,
+    #[schemars(with = "Option<Instant>")]
     pub(super) scheduled_time: Option<Iso>,
+    #[schemars(with = "Instant")]
     pub(super) created_at: Iso,
+    #[schemars(with = "Instant")]
     pub(super) updated_at: Iso,
     pub(super) platforms: Vec<ListedTarget<'a>>,
     pub(super) media_urls: Vec<String>,
 }
 
 /// A target in a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ListedTarget<'a> {
     /// With the platform's name.
@@ -238,7 +311,7 @@ pub(super) struct ListedTarget<'a> {
 }
 
 /// Where a page stands among all.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Pagination {
     pub(super) page: u64,
@@ -256,27 +329,50 @@ pub(super) struct Compound<'a> {
     pub(super) id: &'a str,
 }
 
+impl fmt::Display for Compound<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.word, self.id)
+    }
+}
+
 impl Serialize for Compound<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{}-{}", self.word, self.id))
+        serializer.collect_str(self)
+    }
+}
+
+impl JsonSchema for Compound<'_> {
+    fn schema_name() -> Cow<'static, str> {
+        "PlatformId".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "pattern": "^[a-z]+-.+$",
+            "description": "A platform's name, a dash, and the platform's own id of the account.",
+        })
     }
 }
 
 /// The answer of `post-logs`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Logs<'a> {
     pub(super) success: True,
     pub(super) logs: Vec<Log<'a>>,
 }
 
 /// An entry of a group's history.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Log<'a> {
     #[serde(rename = "_id")]
+    #[schemars(with = "Id")]
     pub(super) id: LogId,
+    #[schemars(with = "Id")]
     pub(super) post_group_id: GroupId,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Id>")]
     pub(super) post_id: Option<PostId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) platform: Option<&'static str>,
@@ -289,47 +385,18 @@ pub(super) struct Log<'a> {
     pub(super) retry_count: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) metadata: Option<LogMetadata>,
+    #[schemars(with = "Instant")]
     pub(super) created_at: Iso,
+    #[schemars(with = "Instant")]
     pub(super) updated_at: Iso,
     #[serde(rename = "__v")]
     pub(super) version: u8,
 }
 
 /// What a failure's entry adds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct LogMetadata {
     pub(super) error_code: &'static str,
     pub(super) retryable: bool,
-}
-
-/// The answer of `platform-connections`.
-#[derive(Debug, Serialize)]
-pub(super) struct Connections<'a> {
-    pub(super) success: True,
-    pub(super) connections: Vec<Connection<'a>>,
-}
-
-/// A connected account. Every key is always there.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Connection<'a> {
-    pub(super) platform_id: Compound<'a>,
-    pub(super) username: &'a str,
-    pub(super) display_name: Option<&'a str>,
-    pub(super) profile_image_url: Option<&'a str>,
-    pub(super) profile_url: Option<&'a str>,
-    pub(super) access_token_expires_at: Option<Iso>,
-    pub(super) token_status: &'static str,
-    pub(super) token_expires_in: Option<String>,
-    pub(super) last_successful_post: Option<Iso>,
-    pub(super) last_error: Option<LastError<'a>>,
-}
-
-/// The last failure of an account.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct LastError<'a> {
-    pub(super) message: &'a str,
-    pub(super) occurred_at: Iso,
 }

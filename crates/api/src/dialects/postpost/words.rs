@@ -38,6 +38,14 @@ pub(super) const fn platform_word(platform: Platform) -> Option<&'static str> {
     }
 }
 
+/// The name that people read.
+pub(super) const fn display_name(platform: Platform) -> &'static str {
+    match platform {
+        Platform::X => "Twitter/X",
+        other => other.name(),
+    }
+}
+
 /// The platform of a word.
 pub(super) fn platform(word: &str) -> Option<Platform> {
     PLATFORMS
@@ -124,6 +132,8 @@ impl Code {
     pub(super) const MISSED: Self = Self::again("PUBLISH_MISSED");
     /// Taken back before it was sent.
     pub(super) const CANCELLED: Self = Self::once("PUBLISH_CANCELLED");
+    /// The first parts of a thread are live and the others are not.
+    pub(super) const PARTIAL: Self = Self::once("THREAD_PARTIALLY_PUBLISHED");
     /// Our own check before sending.
     pub(super) const VALIDATION: Self = Self::once("PLATFORM_VALIDATION_ERROR");
 

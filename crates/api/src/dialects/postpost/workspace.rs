@@ -1,15 +1,17 @@
 //! Managed users: the endpoints under `/workspace`.
 
+mod operations;
+
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use axum::routing::{MethodRouter, delete, get, post};
 use domain::account::User;
 use domain::ids::UserId;
 use engine::Conflict;
 use engine::commands::{AttachError, ManagedUser, Namesake, StandingPage, Whom};
 use jiff::SignedDuration;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::error::{Error, Operation};
@@ -18,6 +20,7 @@ use super::time::Iso;
 use super::wire::{Body, Done, True, json};
 use super::{Postpost, USER_TOKEN_HEADERS, first_given};
 use crate::dialect::Caller;
+use crate::openapi::{Endpoint, Id, Instant};
 use crate::state::ApiState;
 
 /// What the original stores of every managed user and never looks at.
@@ -25,14 +28,15 @@ const DAILY_POSTS_LEFT: u32 = 100;
 
 type Answer = Result<Response, Error>;
 
-/// The routes below the dialect's prefix.
-pub(super) fn routes() -> [(&'static str, MethodRouter<ApiState>); 5] {
+/// What is under `/workspace`.
+pub(super) fn endpoints() -> [Endpoint; 6] {
     [
-        ("/workspace/users", get(list).post(create)),
-        ("/workspace/users/attach", post(attach)),
-        ("/workspace/users/{id}", delete(detach)),
-        ("/workspace/users/{id}/api-key", post(api_key)),
-        ("/workspace/users/{id}/connection-url", post(connection_url)),
+        Endpoint::get("/workspace/users", list, &operations::LIST),
+        Endpoint::post("/workspace/users", create, &operations::CREATE),
+        Endpoint::post("/workspace/users/attach", attach, &operations::ATTACH),
+        Endpoint::delete("/workspace/users/{id}", detach, &operations::DETACH),
+        Endpoint::post("/workspace/users/{id}/api-key", api_key, &operations::API_KEY),
+        Endpoint::post("/workspace/users/{id}/connection-url", connection_url, &operations::CONNECTION_URL),
     ]
 }
 
@@ -126,9 +130,10 @@ impl Attach {
 }
 
 /// What is said of the user who has a name already.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EmailExists {
+    #[schemars(with = "Id")]
     user_id: UserId,
     attachable: bool,
     requires_consent: bool,
@@ -214,10 +219,11 @@ impl<S: Sync> FromRequestParts<S> for UserRef {
 }
 
 /// A managed user.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct UserWire {
     #[serde(rename = "_id")]
+    #[schemars(with = "Id")]
     id: UserId,
     username: String,
     display_name: String,
@@ -228,6 +234,7 @@ struct UserWire {
     #[serde(skip_serializing_if = "Option::is_none")]
     connections_page_url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Instant>")]
     connections_page_token_expires_at: Option<Iso>,
 }
 
@@ -248,10 +255,11 @@ impl UserWire {
 }
 
 /// A connection page.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Page {
     url: String,
+    #[schemars(with = "Instant")]
     token_expires_at: Iso,
 }
 
@@ -264,11 +272,13 @@ impl Page {
     }
 }
 
+/// The managed users.
+#[derive(Serialize, JsonSchema)]
+struct Users {
+    users: Vec<UserWire>,
+}
+
 async fn list(State(api): State<ApiState>, Manager(manager): Manager) -> Answer {
-    #[derive(Serialize)]
-    struct Users {
-        users: Vec<UserWire>,
-    }
     let found = api.engine.managed_users(manager).await.map_err(failed)?;
     let shown = |ManagedUser { user, page }| UserWire::of(user, page.map(|page| Page::of(&api, &page)));
     Ok(json(&Users {
@@ -276,7 +286,8 @@ async fn list(State(api): State<ApiState>, Manager(manager): Manager) -> Answer 
     }))
 }
 
-#[derive(Serialize)]
+/// One managed user.
+#[derive(Serialize, JsonSchema)]
 struct OneUser {
     user: UserWire,
 }
@@ -300,18 +311,20 @@ async fn create(State(api): State<ApiState>, Manager(manager): Manager, Body(bod
     Ok(response)
 }
 
+/// The user that was attached.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Attached {
+    user: UserWire,
+    already_in_workspace: bool,
+}
+
 async fn attach(
     State(api): State<ApiState>,
     Manager(manager): Manager,
     headers: HeaderMap,
     Body(body): Body,
 ) -> Answer {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Attached {
-        user: UserWire,
-        already_in_workspace: bool,
-    }
     let (whom, in_body) = attach_fields(&body)?;
     let in_header = first_given(&headers, USER_TOKEN_HEADERS).and_then(|(_, value)| std::str::from_utf8(value).ok());
     let consent = in_header.or(in_body.as_deref());
@@ -358,14 +371,17 @@ async fn detach(State(api): State<ApiState>, Manager(manager): Manager, user: Us
     Ok(json(&Done { success: True }))
 }
 
+/// A key for a managed user; shown here and never again.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Key<'a> {
+    message: &'static str,
+    api_key: &'a str,
+    #[schemars(with = "Id")]
+    user_id: UserId,
+}
+
 async fn api_key(State(api): State<ApiState>, Manager(manager): Manager, user: UserRef) -> Answer {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Key<'a> {
-        message: &'static str,
-        api_key: &'a str,
-        user_id: UserId,
-    }
     let user = user.id()?;
     let made = api.engine.replace_managed_key(manager, user).await.map_err(failed)?;
     Ok(json(&Key {

@@ -1,6 +1,7 @@
 //! Webhooks: the endpoints that manage receivers, and the messages that receivers get.
 
 mod address;
+mod operations;
 mod outgoing;
 mod routes;
 
@@ -9,4 +10,4 @@ mod tests;
 
 pub use outgoing::PostpostWebhooks;
 
-pub(super) use routes::routes;
+pub(super) use routes::endpoints;

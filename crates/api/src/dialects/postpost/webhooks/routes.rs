@@ -4,14 +4,14 @@ use axum::extract::{FromRequestParts, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
-use axum::routing::{MethodRouter, get, patch, post};
 use domain::ids::WebhookId;
 use domain::webhook::Webhook;
 use engine::Conflict;
 use engine::webhooks::{EditWebhook, MakeWebhook};
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::address;
+use super::{address, operations};
 use super::outgoing::{EVENTS, PostpostWebhooks};
 use crate::dialect::{Caller, Dialect};
 use crate::dialects::postpost::Postpost;
@@ -19,18 +19,21 @@ use crate::dialects::postpost::error::{Error, Operation};
 use crate::dialects::postpost::js::{self, Js};
 use crate::dialects::postpost::time::Iso;
 use crate::dialects::postpost::wire::{Body, Done, True, json};
+use crate::openapi::{Endpoint, Id, Instant};
 use crate::state::ApiState;
 
 type Answer = Result<Response, Error>;
 
 const DIALECT: &PostpostWebhooks = &PostpostWebhooks;
 
-/// The routes, without a prefix.
-pub(in crate::dialects::postpost) fn routes() -> [(&'static str, MethodRouter<ApiState>); 3] {
+/// What is under `/webhooks`.
+pub(in crate::dialects::postpost) fn endpoints() -> [Endpoint; 5] {
     [
-        ("/webhooks", get(list).post(create)),
-        ("/webhooks/{id}", patch(update).delete(remove)),
-        ("/webhooks/{id}/regenerate-secret", post(regenerate)),
+        Endpoint::get("/webhooks", list, &operations::LIST),
+        Endpoint::post("/webhooks", create, &operations::CREATE),
+        Endpoint::patch("/webhooks/{id}", update, &operations::UPDATE),
+        Endpoint::delete("/webhooks/{id}", remove, &operations::REMOVE),
+        Endpoint::post("/webhooks/{id}/regenerate-secret", regenerate, &operations::REGENERATE),
     ]
 }
 
@@ -48,10 +51,13 @@ impl<S: Sync> FromRequestParts<S> for WebhookRef {
     }
 }
 
-#[derive(Debug, Serialize)]
+/// A receiver.
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "Webhook")]
 struct Shown<'a> {
     #[serde(rename = "_id")]
+    #[schemars(with = "Id")]
     id: WebhookId,
     name: &'a str,
     url: &'a str,
@@ -63,10 +69,13 @@ struct Shown<'a> {
     failure_count: Option<u32>,
     /// Null as long as nothing was sent; absent where it is not shown.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Instant>")]
     last_triggered_at: Option<Option<Iso>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Instant>")]
     created_at: Option<Iso>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Instant>")]
     updated_at: Option<Iso>,
     #[serde(rename = "__v", skip_serializing_if = "Option::is_none")]
     version: Option<u8>,
@@ -91,20 +100,26 @@ impl<'a> Shown<'a> {
     }
 }
 
-#[derive(Debug, Serialize)]
-struct Listed<'a> {
+/// All receivers.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Webhooks")]
+pub(super) struct Listed<'a> {
     success: True,
     webhooks: Vec<Shown<'a>>,
 }
 
-#[derive(Debug, Serialize)]
-struct One<'a> {
+/// A receiver that was made or changed.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "OneWebhook")]
+pub(super) struct One<'a> {
     success: True,
     webhook: Shown<'a>,
 }
 
-#[derive(Debug, Serialize)]
-struct Renewed<'a> {
+/// A new secret, shown here and never again.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "WebhookSecret")]
+pub(super) struct Renewed<'a> {
     success: True,
     secret: &'a str,
 }

@@ -1,0 +1,116 @@
+//! `update-post`: what is asked for, judged, and how the changed post is shown.
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use engine::Group;
+use engine::commands::{EditGroup, IdempotencyKey, Target};
+use jiff::Timestamp;
+
+use super::error::{Error, Operation};
+use super::js::{Js, Object};
+use super::routes::Answer;
+use super::wire::{self, Body, GroupRef, json};
+use super::{Postpost, map, settings};
+use crate::dialect::Caller;
+use crate::state::ApiState;
+
+/// What an `update-post` asks for.
+#[derive(Debug, PartialEq)]
+pub(super) struct Change {
+    /// To a draft, to scheduled, or as it is.
+    pub(super) draft: Option<bool>,
+    /// To this time, or as it is.
+    pub(super) at: Option<Timestamp>,
+    text: Option<String>,
+    targets: Option<Vec<Target>>,
+    settings: Option<Object>,
+}
+
+/// `PUT /update-post/{id}`.
+pub(super) async fn update_post(
+    State(api): State<ApiState>,
+    caller: Caller<Postpost>,
+    headers: HeaderMap,
+    id: GroupRef,
+    Body(body): Body,
+) -> Answer {
+    let change = judge(wire::UpdatePost::parse(&body)?)?;
+    let id = id.of(Operation::UpdatePost)?;
+    let failed = Operation::UpdatePost.failed();
+    // The key stands for the change of this post: the same words for another post are another request.
+    let operation = format!("postpost/update-post/{id}");
+    let idempotency = map::idempotency(&headers, operation, &body)?;
+    let requested = change.at;
+    let reach = &caller.reach;
+    let group = if change.changes_more() || idempotency.is_some() {
+        let before = api.engine.group(reach, id).await.map_err(&failed)?;
+        let command = change.command(&before, idempotency);
+        api.engine.edit_group(reach, id, command).await
+    } else {
+        api.engine.edit_plan(reach, id, change.draft, change.at).await
+    };
+    Ok(json(&map::updated(&group.map_err(failed)?, requested)))
+}
+
+/// Judges an `update-post`. The two fields of the early documents come first, and in their words.
+pub(super) fn judge(wire: wire::UpdatePost<'_>) -> Result<Change, Error> {
+    let draft = match &wire.status {
+        status if !status.is_truthy() => None,
+        Js::Text(status) if status == "draft" => Some(true),
+        Js::Text(status) if status == "scheduled" => Some(false),
+        _ => return Err(Error::bad("Status must be either 'draft' or 'scheduled'")),
+    };
+    let given = [
+        &wire.scheduled_time,
+        &wire.content,
+        &wire.platforms,
+        &wire.platform_settings,
+    ];
+    if draft.is_none() && !given.iter().any(|field| field.is_truthy()) {
+        return Err(Error::bad("Either status or scheduledTime must be provided"));
+    }
+    let at = map::scheduled_time(&wire.scheduled_time)?;
+    let text = wire
+        .content
+        .is_truthy()
+        .then(|| map::content(wire.content))
+        .transpose()?;
+    let targets = &wire.platforms;
+    let targets = targets.is_truthy().then(|| map::targets(targets)).transpose()?;
+    let settings = wire.platform_settings;
+    let settings = settings
+        .is_truthy()
+        .then(|| map::platform_settings(settings))
+        .transpose()?;
+    Ok(Change {
+        draft,
+        at,
+        text,
+        targets,
+        settings,
+    })
+}
+
+impl Change {
+    fn changes_more(&self) -> bool {
+        self.text.is_some() || self.targets.is_some() || self.settings.is_some()
+    }
+
+    /// The command for a post that is like this before.
+    fn command(self, before: &Group, idempotency: Option<IdempotencyKey>) -> EditGroup {
+        let stored = &before.content.settings;
+        let given = self.settings.unwrap_or_default();
+        let settings = match &self.targets {
+            Some(targets) => settings::edited(given, stored, targets.iter().map(|target| target.platform)),
+            None => settings::edited(given, stored, before.posts.iter().map(|post| post.platform)),
+        };
+        EditGroup {
+            draft: self.draft,
+            planned_at: self.at,
+            text: self.text,
+            settings,
+            targets: self.targets,
+            idempotency,
+        }
+    }
+}
