@@ -2,8 +2,8 @@
 //!
 //! Only in builds with debug assertions or the feature `chaos`, and only when `serve --sabotage` asks for one.
 
-mod workspaces;
 mod webhooks;
+mod workspaces;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::capability::Capability;
 use crate::ids::MediaId;
 use crate::part::Part;
 use crate::platform::Platform;
@@ -82,7 +81,7 @@ pub struct Content {
     /// The comment to be put under the post where the platform has comments.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_comment: Option<String>,
-    /// The platforms that get the comment; empty for all that have comments.
+    /// The platforms that get the comment; empty for all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub first_comment_on: Vec<Platform>,
     /// Whether a text that is too long for one post becomes a thread where [`crate::thread`] knows how.
@@ -103,8 +102,8 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// What this content sends to this platform: split into a thread where that was asked for, and without a comment
-    /// where there are none or another platform was meant. The same content always gives the same parts.
+    /// What this content sends to this platform: split into a thread where that was asked for, and without the comment
+    /// when it was meant for others. The same content always gives the same parts.
     #[must_use]
     pub fn of(platform: Platform, mut content: Content) -> Self {
         if content.auto_thread && content.replies.is_empty() {
@@ -116,7 +115,7 @@ impl Draft {
             }));
         }
         let is_meant = content.first_comment_on.is_empty() || content.first_comment_on.contains(&platform);
-        if !is_meant || !Capability::of(platform).first_comment {
+        if !is_meant {
             content.first_comment = None;
         }
         Self { platform, content }

@@ -165,6 +165,9 @@ fn flatten(schema: &Value, document: &Value, prefix: &str, depth: usize, rows: &
     if let Some(items) = schema.get("items") {
         flatten(items, document, &format!("{prefix}[]"), depth, rows);
     }
+    if let Some(others) = schema.get("additionalProperties").filter(|others| others.is_object()) {
+        flatten(others, document, &format!("{prefix}.*"), depth, rows);
+    }
     let Some(properties) = schema.get("properties").and_then(Value::as_object) else {
         return;
     };

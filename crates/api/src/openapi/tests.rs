@@ -176,6 +176,7 @@ async fn the_reference_page_shows_every_operation_and_needs_nothing_from_elsewhe
         "<title>",
         "href=\"#main\"",
         "posts[].error.code",
+        "platforms.*.videos.maxCount",
         "Idempotency-Key",
         "color-scheme",
     ] {

@@ -189,6 +189,7 @@ async fn create_post(engine: &Engine, post: NewPost) -> Answer {
             .collect(),
         first_comment: post.first_comment,
         settings: post.settings,
+        ..Content::default()
     };
     let command = CreateGroup {
         owner: reach.owner,

@@ -88,10 +88,7 @@ impl Engine {
     pub async fn create_group(&self, command: CreateGroup) -> Result<CreatedGroup, Error> {
         let now = self.clock.now();
         let id = GroupId::from_bytes(self.mint());
-        let planned_at = match (command.draft, command.planned_at) {
-            (true, planned) => planned,
-            (false, planned) => Some(planned.unwrap_or(now).max(now)),
-        };
+        let planned_at = planned(command.draft, command.planned_at, now);
         let posts: Vec<_> = command
             .targets
             .iter()
@@ -130,6 +127,16 @@ impl Engine {
                 })
             }
             Created::Replayed { answer } => replayed(&answer),
+        }
+    }
+
+    /// Answers for a group that goes nowhere: it gets an id and a time as if it were made, and nothing of it is kept.
+    #[must_use]
+    pub fn discard_group(&self, draft: bool, planned_at: Option<Timestamp>) -> CreatedGroup {
+        CreatedGroup {
+            id: GroupId::from_bytes(self.mint()),
+            planned_at: planned(draft, planned_at, self.clock.now()),
+            replayed: false,
         }
     }
 
@@ -234,6 +241,15 @@ fn first_entries(command: &CreateGroup, id: GroupId, posts: &[NewPost], now: Tim
         vec![entry(LogKind::StatusChanged, None).with("to", "draft")]
     } else {
         posts.iter().map(|post| entry(LogKind::Scheduled, Some(post))).collect()
+    }
+}
+
+/// When a new group goes out: what is to be sent goes out now at the earliest.
+fn planned(draft: bool, planned_at: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+    if draft {
+        planned_at
+    } else {
+        Some(planned_at.unwrap_or(now).max(now))
     }
 }
 

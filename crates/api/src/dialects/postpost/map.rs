@@ -4,12 +4,13 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use axum::http::HeaderMap;
+use domain::capability::Capability;
 use domain::content::{Content, PartContent};
 use domain::error::{ErrorKind, ErrorSummary};
 use domain::group::StateMask;
 use domain::platform::Platform;
 use domain::post::PostState;
-use engine::commands::{IdempotencyKey, Target};
+use engine::commands::{CreatedGroup, IdempotencyKey, Target};
 use engine::{Group, Post};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -23,6 +24,8 @@ use crate::media::MediaLinks;
 
 /// The most targets of one group.
 const TARGETS_MAX: usize = 100;
+/// The target that takes everything and keeps nothing; it stands alone.
+const PLAYGROUND: &str = "publora-playground";
 /// The longest entry of `platforms`.
 const COMPOUND_CHARS_MAX: usize = 300;
 
@@ -30,6 +33,7 @@ const COMPOUND_CHARS_MAX: usize = 300;
 #[derive(Debug, PartialEq)]
 pub(super) struct NewPost {
     pub(super) content: Content,
+    /// None for the playground.
     pub(super) targets: Vec<Target>,
     /// `None` for a draft.
     pub(super) at: Option<Timestamp>,
@@ -77,6 +81,7 @@ pub(super) fn content(content: Js<'_>) -> Result<String, Error> {
     }
 }
 
+/// The accounts that are named; none when it is the playground.
 pub(super) fn targets(platforms: &Js<'_>) -> Result<Vec<Target>, Error> {
     if !platforms.is_truthy() {
         return Err(Error::bad("Platforms are required"));
@@ -101,6 +106,9 @@ pub(super) fn targets(platforms: &Js<'_>) -> Result<Vec<Target>, Error> {
                 format!("At most {TARGETS_MAX} platforms are allowed").into(),
             ));
         }
+    }
+    if matches!(entries.as_slice(), [Js::Text(only)] if only == PLAYGROUND) {
+        return Ok(Vec::new());
     }
     let targets = entries.iter().map(target).collect::<Result<Vec<_>, _>>()?;
     let mut seen = HashSet::with_capacity(targets.len());
@@ -158,7 +166,7 @@ pub(super) fn platform_settings(given: Js<'_>) -> Result<Object, Error> {
     }
 }
 
-/// The text of `firstComment`, and the platforms that it is for; no platforms for all that have comments.
+/// The text of `firstComment`, and the platforms that it is for: only such as have comments.
 fn first_comment(given: Js<'_>) -> Result<(Option<String>, Vec<Platform>), Error> {
     if !given.is_truthy() {
         return Ok((None, Vec::new()));
@@ -174,22 +182,32 @@ fn first_comment(given: Js<'_>) -> Result<(Option<String>, Vec<Platform>), Error
     if js::trim(text).is_empty() {
         return Err(malformed);
     }
-    let entries = match object.get("platforms") {
-        None | Some(serde_json::Value::Null) => return Ok((Some(text.to_owned()), Vec::new())),
-        Some(serde_json::Value::Array(entries)) => entries,
-        Some(_) => return Err(Error::bad("firstComment.platforms must be an array")),
-    };
     // A platform by its name, or an account by its whole id.
     let word = |entry: &serde_json::Value| {
         let entry = entry.as_str()?;
         words::platform(entry.split_once('-').map_or(entry, |(word, _)| word))
     };
-    let mut on: Vec<Platform> = entries.iter().filter_map(word).collect();
+    let mut on: Vec<Platform> = match object.get("platforms") {
+        None | Some(serde_json::Value::Null) => words::PLATFORMS.to_vec(),
+        Some(serde_json::Value::Array(entries)) => entries.iter().filter_map(word).collect(),
+        Some(_) => return Err(Error::bad("firstComment.platforms must be an array")),
+    };
+    on.retain(|platform| Capability::of(*platform).first_comment);
     on.sort_unstable();
     on.dedup();
-    // Nobody that is named can be meant by a list that names nobody.
+    // An empty list would stand for everybody.
     let text = (!on.is_empty()).then(|| text.to_owned());
     Ok((text, on))
+}
+
+/// A new group as `create-post` answers it to somebody who asked for this time.
+pub(super) fn created(created: &CreatedGroup, requested: Option<Timestamp>) -> wire::Created {
+    wire::Created {
+        success: wire::True,
+        post_group_id: created.id,
+        scheduled_time: created.planned_at.map(Iso),
+        warnings: coerced(requested, created.planned_at),
+    }
 }
 
 /// The warning that a time in the past was taken for now.

@@ -105,6 +105,11 @@ pub(super) static CREATE_POST: Doc = Doc::new(
     TIME,
     SETTINGS,
     Field::new(
+        "firstComment",
+        Kind::Object(COMMENT),
+        "A comment under the post where the platform has comments.",
+    ),
+    Field::new(
         "mediaUrls",
         Kind::Texts(1, 10),
         "Public https URLs of files to publish with the text.",
@@ -124,6 +129,8 @@ pub(super) static CREATE_POST: Doc = Doc::new(
             "Invalid scheduled time format",
             "Invalid platformSettings JSON",
             "platformSettings must be an object",
+            "firstComment must be an object with a text",
+            "firstComment.platforms must be an array",
             "Media ingestion failed",
         ],
     ),
@@ -145,7 +152,9 @@ pub(super) static UPDATE_POST: Doc = Doc::new(
     "Changes a draft or a scheduled post",
     &[(200, answer::<Updated<'static>>)],
 )
+.words("status or scheduledTime is needed. What is not given stays as it is; platforms takes the place of all targets.")
 .path(GROUP)
+.headers(IDEMPOTENCY)
 .body(&[
     Field::new(
         "status",
@@ -153,6 +162,9 @@ pub(super) static UPDATE_POST: Doc = Doc::new(
         "Makes it a draft, or schedules it.",
     ),
     TIME,
+    CONTENT,
+    PLATFORMS,
+    SETTINGS,
 ])
 .errors(&[
     (
@@ -161,10 +173,17 @@ pub(super) static UPDATE_POST: Doc = Doc::new(
             "Either status or scheduledTime must be provided",
             "Status must be either 'draft' or 'scheduled'",
             "Invalid scheduled time format",
+            "Content must be a string",
+            "Invalid platforms JSON format",
+            "At least one platform is required",
+            "Invalid platform ID format: …",
+            "Platforms must not contain duplicates",
+            "platformSettings must be an object",
             "Cannot update post: post is currently in … status",
         ],
     ),
     (404, &[NO_GROUP]),
+    (422, &[KEY_CONFLICT]),
     (500, &["Failed to update post"]),
 ]);
 

@@ -9,11 +9,10 @@ use engine::commands::CreateGroup;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::error::{Error, Operation};
-use super::time::Iso;
 use super::wire::{self, Body, GroupRef, json};
 use super::{
-    Postpost, bookmarks, connections, logs, map, media_urls, not_found, operations, platform_limits, query,
-    reference, update, webhooks, words, workspace,
+    Postpost, bookmarks, connections, logs, map, media_urls, not_found, operations, platform_limits, query, reference,
+    update, webhooks, words, workspace,
 };
 use crate::dialect::Caller;
 use crate::openapi::{Endpoint, mount};
@@ -62,6 +61,10 @@ async fn create_post(
     Body(body): Body,
 ) -> Answer {
     let new = map::create(wire::CreatePost::parse(&body)?)?;
+    if new.targets.is_empty() {
+        let discarded = api.engine.discard_group(new.at.is_none(), new.at);
+        return Ok(json(&map::created(&discarded, new.at)));
+    }
     let idempotency = map::idempotency(&headers, "postpost/create-post".to_owned(), &body)?;
     let owner = caller.reach.owner;
     let mut content = new.content;
@@ -82,12 +85,7 @@ async fn create_post(
         media_urls::discard(&api, &imported).await;
     }
     let created = created.map_err(Operation::CreatePost.failed())?;
-    Ok(json(&wire::Created {
-        success: wire::True,
-        post_group_id: created.id,
-        scheduled_time: created.planned_at.map(Iso),
-        warnings: map::coerced(new.at, created.planned_at),
-    }))
+    Ok(json(&map::created(&created, new.at)))
 }
 
 async fn get_post(State(api): State<ApiState>, caller: Caller<Postpost>, id: GroupRef) -> Answer {

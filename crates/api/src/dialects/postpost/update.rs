@@ -52,7 +52,7 @@ pub(super) async fn update_post(
     Ok(json(&map::updated(&group.map_err(failed)?, requested)))
 }
 
-/// Judges an `update-post`. The two fields of the early documents come first, and in their words.
+/// Judges an `update-post`. One of the two fields of the early documents must be there, also beside later ones.
 pub(super) fn judge(wire: wire::UpdatePost<'_>) -> Result<Change, Error> {
     let draft = match &wire.status {
         status if !status.is_truthy() => None,
@@ -60,13 +60,7 @@ pub(super) fn judge(wire: wire::UpdatePost<'_>) -> Result<Change, Error> {
         Js::Text(status) if status == "scheduled" => Some(false),
         _ => return Err(Error::bad("Status must be either 'draft' or 'scheduled'")),
     };
-    let given = [
-        &wire.scheduled_time,
-        &wire.content,
-        &wire.platforms,
-        &wire.platform_settings,
-    ];
-    if draft.is_none() && !given.iter().any(|field| field.is_truthy()) {
+    if draft.is_none() && !wire.scheduled_time.is_truthy() {
         return Err(Error::bad("Either status or scheduledTime must be provided"));
     }
     let at = map::scheduled_time(&wire.scheduled_time)?;
@@ -77,6 +71,9 @@ pub(super) fn judge(wire: wire::UpdatePost<'_>) -> Result<Change, Error> {
         .transpose()?;
     let targets = &wire.platforms;
     let targets = targets.is_truthy().then(|| map::targets(targets)).transpose()?;
+    if targets.as_ref().is_some_and(Vec::is_empty) {
+        return Err(Error::bad("Invalid platform ID format: publora-playground"));
+    }
     let settings = wire.platform_settings;
     let settings = settings
         .is_truthy()

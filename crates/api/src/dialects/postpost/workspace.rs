@@ -36,7 +36,11 @@ pub(super) fn endpoints() -> [Endpoint; 6] {
         Endpoint::post("/workspace/users/attach", attach, &operations::ATTACH),
         Endpoint::delete("/workspace/users/{id}", detach, &operations::DETACH),
         Endpoint::post("/workspace/users/{id}/api-key", api_key, &operations::API_KEY),
-        Endpoint::post("/workspace/users/{id}/connection-url", connection_url, &operations::CONNECTION_URL),
+        Endpoint::post(
+            "/workspace/users/{id}/connection-url",
+            connection_url,
+            &operations::CONNECTION_URL,
+        ),
     ]
 }
 

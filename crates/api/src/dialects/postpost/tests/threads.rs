@@ -166,3 +166,40 @@ async fn the_disabled_linkedin_routes_are_no_routes() {
         assert!(answer.body.contains(&format!("Cannot POST {path}")), "{}", answer.body);
     }
 }
+
+/// Q50.
+#[tokio::test]
+async fn the_playground_takes_everything_and_keeps_nothing() {
+    let door = Door::open().await;
+    for platforms in [json!(["publora-playground"]), json!("[\"publora-playground\"]")] {
+        let body = json!({ "content": "x", "platforms": platforms, "scheduledTime": "2026-03-16T09:00:00Z" });
+        let answer = door.postpost("POST", "/create-post", body.to_string()).await;
+        let shown = answer.json();
+        assert_eq!(
+            (answer.status, &shown["scheduledTime"]),
+            (200, &json!("2026-03-16T09:00:00.000Z"))
+        );
+        let id = shown["postGroupId"].as_str().unwrap().to_owned();
+        assert_eq!(door.postpost("GET", &format!("/get-post/{id}"), "").await.status, 404);
+    }
+    let listed = door.postpost("GET", "/list-posts", "").await.json();
+    assert_eq!(listed["pagination"]["totalItems"], 0);
+    let words = "Invalid platform ID format: publora-playground";
+    let both = json!({ "content": "x", "platforms": ["twitter-1", "publora-playground"] });
+    assert_eq!(
+        door.postpost("POST", "/create-post", both.to_string()).await.error(),
+        words
+    );
+    let id = create(&door, super::POST).await;
+    let moved = json!({ "status": "draft", "platforms": ["publora-playground"] }).to_string();
+    assert_eq!(
+        door.postpost("PUT", &format!("/update-post/{id}"), moved).await.error(),
+        words
+    );
+    // What is wrong is told there too.
+    let blank = json!({ "content": " ", "platforms": ["publora-playground"] });
+    assert_eq!(
+        door.postpost("POST", "/create-post", blank.to_string()).await.error(),
+        "Content is required"
+    );
+}

@@ -21,6 +21,7 @@ async fn an_update_changes_text_targets_and_settings_and_leaves_the_rest() {
     let door = Door::open().await;
     let id = create(&door, SCHEDULED).await;
     let body = json!({
+        "status": "scheduled",
         "content": "second",
         "platforms": ["linkedin-ABC123", "twitter-123456789"],
         "platformSettings": { "linkedin": { "visibility": "CONNECTIONS", "colour": "red" } },
@@ -69,11 +70,20 @@ async fn what_cannot_be_updated_is_refused_and_nothing_changes() {
             json!({ "content": "", "platforms": 0 }),
             "Either status or scheduledTime must be provided",
         ),
-        (json!({ "content": 7 }), "Content must be a string"),
-        (json!({ "content": "  " }), "Content is required"),
-        (json!({ "platforms": [] }), "At least one platform is required"),
-        (json!({ "platforms": ["x"] }), "Invalid platform ID format: x"),
-        (json!({ "platformSettings": [] }), "platformSettings must be an object"),
+        (json!({ "status": "draft", "content": 7 }), "Content must be a string"),
+        (json!({ "status": "draft", "content": "  " }), "Content is required"),
+        (
+            json!({ "status": "draft", "platforms": [] }),
+            "At least one platform is required",
+        ),
+        (
+            json!({ "status": "draft", "platforms": ["x"] }),
+            "Invalid platform ID format: x",
+        ),
+        (
+            json!({ "status": "draft", "platformSettings": [] }),
+            "platformSettings must be an object",
+        ),
         (
             json!({ "content": "new", "scheduledTime": "soon" }),
             "Invalid scheduled time format",
@@ -90,7 +100,7 @@ async fn what_cannot_be_updated_is_refused_and_nothing_changes() {
     )
     .await;
     door.publish().await;
-    let answer = update(&door, &now, None, json!({ "content": "new" })).await;
+    let answer = update(&door, &now, None, json!({ "status": "draft", "content": "new" })).await;
     assert_eq!(
         answer.error(),
         "Cannot update post: post is currently in published status"

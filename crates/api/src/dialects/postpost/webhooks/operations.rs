@@ -55,7 +55,11 @@ pub(super) static REMOVE: Doc = Doc::new(TAG, "Removes a webhook", &[(200, answe
     .path(WEBHOOK)
     .errors(&[NOT_FOUND, (500, &["Failed to delete webhook"])]);
 
-pub(super) static REGENERATE: Doc = Doc::new(TAG, "Gives a webhook a new secret", &[(200, answer::<Renewed<'static>>)])
-    .words("The old one is worth nothing from then on.")
-    .path(WEBHOOK)
-    .errors(&[NOT_FOUND, (500, &["Failed to regenerate secret"])]);
+pub(super) static REGENERATE: Doc = Doc::new(
+    TAG,
+    "Gives a webhook a new secret",
+    &[(200, answer::<Renewed<'static>>)],
+)
+.words("The old one is worth nothing from then on.")
+.path(WEBHOOK)
+.errors(&[NOT_FOUND, (500, &["Failed to regenerate secret"])]);

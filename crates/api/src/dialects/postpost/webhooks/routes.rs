@@ -11,8 +11,8 @@ use engine::webhooks::{EditWebhook, MakeWebhook};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{address, operations};
 use super::outgoing::{EVENTS, PostpostWebhooks};
+use super::{address, operations};
 use crate::dialect::{Caller, Dialect};
 use crate::dialects::postpost::Postpost;
 use crate::dialects::postpost::error::{Error, Operation};
