@@ -231,9 +231,9 @@ fn told<'a>(post: Post<'a>, state: &'a PostState) -> Option<Post<'a>> {
 
 /// Typographic signs as ASCII has them. Verifiers in the wild that write the message anew escape what is not ASCII, and
 /// then find that the signature does not fit.
-fn plain(text: &str) -> Cow<'_, str> {
+fn plain(text: Cow<'_, str>) -> Cow<'_, str> {
     if text.is_ascii() {
-        return Cow::Borrowed(text);
+        return text;
     }
     let mut plain = String::with_capacity(text.len());
     for character in text.chars() {
