@@ -3,6 +3,8 @@
 //! A handler calls [`open`], does its work with the [`Turn`] it gets, and ends with [`Turn::close`]. Everything that
 //! a fault does happens in these two, so that no emulator knows about faults beyond processing and read lag.
 
+mod quota;
+
 use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
@@ -14,8 +16,10 @@ use crate::answer::Answer;
 use crate::call::Call;
 use crate::fault::{Class, Fault, Picked};
 use crate::journal::{Author, Ledger, NewPost, Published, RequestLine};
-use crate::limits::{Window, WindowView};
+use crate::limits::WindowView;
 use crate::world::{Shared, World};
+
+pub use quota::OVER_QUOTA;
 
 /// How a platform words what the sandbox decides for it.
 pub(crate) trait Dialect: Copy + Send + Sync {
@@ -94,6 +98,8 @@ pub(crate) struct Turn<D> {
     /// What the presented token was granted for; none for tokens that came with the account, which may do everything.
     pub(crate) grant: Option<Arc<Grant>>,
     pub(crate) picked: Picked,
+    /// What accounts of its app share, for the documented limits.
+    app: String,
     window: WindowView,
     line: RequestLine,
 }
@@ -171,10 +177,8 @@ pub(crate) async fn open_in_part<D: Dialect>(
     };
     world.pause(picked.latency_ms).await;
     let now = world.now();
-    let (window, granted) = match holder.account() {
-        Some(account) if world.rate_limits => account.take(class, now),
-        _ => (Window::untouched(now), true),
-    };
+    let app = quota::app_of(platform, credential);
+    let (window, granted) = quota::count(world, &holder, app, class, now);
     let mut turn = Turn {
         world: Arc::clone(world),
         dialect,
@@ -183,12 +187,14 @@ pub(crate) async fn open_in_part<D: Dialect>(
         holder,
         grant,
         picked,
+        app: app.to_owned(),
         window,
     };
     if let Some(refusal) = unproven {
         return Err(turn.finish(refusal).into());
     }
     if !granted {
+        turn.is_over_quota();
         let refusal = dialect.rate_limited(window.retry_after_s(now), now);
         return Err(turn.finish(refusal).into());
     }

@@ -19,6 +19,7 @@ mod account;
 mod answer;
 mod call;
 mod control;
+mod documented;
 mod exchange;
 mod fault;
 mod fetch;
@@ -51,6 +52,7 @@ use url::Url;
 
 pub use account::{AccountSeed, NewSandboxAccount};
 pub use control::RuleSet;
+pub use exchange::OVER_QUOTA;
 pub use fault::{Class, Fault, Match, Rule};
 pub use journal::{Filter, PAGE_MAX, Published, RequestLine};
 pub use limits::{POSTS_PER_HOUR, REQUESTS_PER_MINUTE};
@@ -108,6 +110,8 @@ pub struct Options {
     pub rate_limits: bool,
     /// Where every exchange is copied to, if anywhere: see [`tap::Exchange`].
     pub tap: Option<PathBuf>,
+    /// Whether, with limits on, they are those that the platforms document instead of generous ones.
+    pub documented_limits: bool,
 }
 
 impl Options {
@@ -121,6 +125,7 @@ impl Options {
             seed: 0,
             rate_limits: true,
             tap: None,
+            documented_limits: false,
         }
     }
 }

@@ -13,6 +13,7 @@ use rand::{Rng as _, SeedableRng as _};
 use url::Url;
 
 use crate::account::{Account, AccountSeed, Accounts, Grant, NewSandboxAccount, TokenUse};
+use crate::documented::Documented;
 use crate::fault::{Class, Picked, Rule, Script};
 use crate::journal::Ledger;
 use crate::{Error, Options, States, bluesky, facebook, instagram, linkedin, signin, standin, threads, x};
@@ -26,6 +27,8 @@ pub(crate) struct World {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) base: Url,
     pub(crate) rate_limits: bool,
+    /// What was counted of the documented limits, when they are enforced.
+    pub(crate) documented: Option<Mutex<Documented>>,
     seed: u64,
     rng: Mutex<StdRng>,
     accounts: Mutex<Accounts>,
@@ -69,6 +72,7 @@ impl World {
             clock: Arc::clone(&options.clock),
             base: Url::parse(&format!("http://{addr}/")).map_err(|_| Error::Address(addr))?,
             rate_limits: options.rate_limits,
+            documented: (options.rate_limits && options.documented_limits).then(Mutex::default),
             seed: options.seed,
             rng: Mutex::new(StdRng::seed_from_u64(options.seed)),
             accounts: Mutex::default(),
@@ -339,6 +343,9 @@ impl World {
         self.accounts().clear();
         lock(&self.global).clear();
         *lock(&self.rng) = StdRng::seed_from_u64(self.seed);
+        if let Some(documented) = &self.documented {
+            lock(documented).clear();
+        }
         self.signin.clear();
         self.states.clear();
         Ok(())

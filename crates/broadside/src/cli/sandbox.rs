@@ -32,6 +32,9 @@ pub(super) struct Sandbox {
     /// Does not enforce rate limits; their headers are sent all the same
     #[arg(long)]
     no_rate_limits: bool,
+    /// Enforces the limits that the platforms document, instead of generous ones
+    #[arg(long, conflicts_with = "no_rate_limits")]
+    documented_limits: bool,
     /// Repeats the same ids and tokens
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
@@ -101,10 +104,10 @@ impl Sandbox {
         let sandbox = sandbox::start(sandbox::Options {
             listen: self.listen,
             journal: self.journal,
-            clock: Arc::clone(&context.clock),
             seed,
             rate_limits: !self.no_rate_limits,
-            tap: None,
+            documented_limits: self.documented_limits,
+            ..sandbox::Options::new(Arc::clone(&context.clock))
         })
         .await?;
         let endpoints: serde_json::Map<_, _> = Platform::ALL

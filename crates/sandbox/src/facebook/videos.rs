@@ -291,6 +291,7 @@ pub(super) fn publish(turn: &mut Turn<Facebook>, account: &Account, id: &str) ->
     };
     let full = purpose == Purpose::Reel && reels_today(turn, account) >= REELS_MAX;
     if full && turn.world.rate_limits {
+        turn.is_over_quota();
         let message = "(#9) The page is posting too fast. Try again later.";
         return Err(refusal(9, 1_390_008, message));
     }

@@ -77,6 +77,7 @@ fn publish_container(turn: &mut Turn<Instagram>, account: &Account, id: &str) ->
         }
     }
     if world.rate_limits && published_today(turn, &ledger, account) >= PUBLISHES_MAX {
+        turn.is_over_quota();
         return Err(graph::error(
             403,
             9,

@@ -265,7 +265,7 @@ async fn open_rest(
     text: &str,
 ) -> Result<Turn<LinkedIn>, Finished> {
     let mut turn = open(world, LinkedIn, call, Credential::Access(call.bearer()), class, text).await?;
-    let checked = check_preconditions(&mut turn, call).and_then(|()| check_quota(&turn, class, resource));
+    let checked = check_preconditions(&mut turn, call).and_then(|()| check_quota(&mut turn, class, resource));
     match checked {
         Ok(()) => Ok(turn),
         Err(refusal) => Err(turn.close(Err(refusal)).await.into()),
@@ -291,7 +291,7 @@ fn check_preconditions(turn: &mut Turn<LinkedIn>, call: &Call) -> Result<(), Ans
 }
 
 /// Counts what makes something against the day's quota; the numbers for other requests are in no documentation.
-fn check_quota(turn: &Turn<LinkedIn>, class: Class, resource: &'static str) -> Result<(), Answer> {
+fn check_quota(turn: &mut Turn<LinkedIn>, class: Class, resource: &'static str) -> Result<(), Answer> {
     if class != Class::Create {
         return Ok(());
     }
@@ -302,6 +302,7 @@ fn check_quota(turn: &Turn<LinkedIn>, class: Class, resource: &'static str) -> R
         MEMBER_DAY_MAX
     };
     if !account.take_of_day(resource, max, turn.now) && turn.world.rate_limits {
+        turn.is_over_quota();
         return Err(turn.dialect.rate_limited(0, turn.now));
     }
     Ok(())

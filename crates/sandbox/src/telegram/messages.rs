@@ -98,6 +98,8 @@ pub(super) async fn send_album(turn: &mut Turn<Telegram>, fields: &Fields) -> Re
             file: Some((kind, file)),
         });
     }
+    let others = u64::try_from(outgoing.len()).unwrap_or(u64::MAX).saturating_sub(1);
+    turn.count_more(others)?;
     let group = turn.world.random_digits(17);
     let messages = send(turn, fields, &account, &outgoing, Some(&group))?;
     Ok(success(&Value::Array(messages)))

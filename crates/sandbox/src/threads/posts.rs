@@ -74,6 +74,7 @@ fn publish_container(turn: &mut Turn<Threads>, account: &Account, id: &str) -> R
         (false, POSTS_MAX)
     };
     if world.rate_limits && used(turn, &ledger, account, replies) >= max {
+        turn.is_over_quota();
         return Err(full());
     }
     let media_id = new_id(turn);
@@ -279,6 +280,7 @@ fn share_again(turn: &mut Turn<Threads>, account: &Account, id: &str) -> Result<
     let shown = ledger.by_remote(Platform::Threads, id).filter(|post| turn.shows(post));
     shown.ok_or_else(|| not_everywhere(id))?;
     if world.rate_limits && used(turn, &ledger, account, false) >= POSTS_MAX {
+        turn.is_over_quota();
         return Err(full());
     }
     let media_id = new_id(turn);
