@@ -21,6 +21,7 @@ use hyper::body::{Body as _, Frame, SizeHint};
 use jiff::{SignedDuration, Timestamp};
 use reqwest::header::HeaderMap;
 
+use crate::quota::{Meter, Seen};
 use crate::signin::dpop::Nonces;
 
 /// The longest answer that is read, in bytes.
@@ -38,6 +39,8 @@ pub struct Http {
     /// What servers gave for the next proof of possession, by origin.
     pub(crate) nonces: Nonces,
     clock: Arc<dyn Clock>,
+    /// Keeps what answers say, for who wants to learn from it.
+    meter: Option<Arc<Meter>>,
 }
 
 /// A whole answer.
@@ -155,7 +158,17 @@ impl Http {
                 .build()?,
             nonces: Nonces::default(),
             clock,
+            meter: None,
         })
+    }
+
+    /// The same clients, whose answers are kept in the meter too.
+    #[must_use]
+    pub fn metered(&self, meter: Arc<Meter>) -> Self {
+        Self {
+            meter: Some(meter),
+            ..self.clone()
+        }
     }
 
     /// A builder for a call that may create a post; to be given to [`Self::create`] alone.
@@ -216,7 +229,7 @@ impl Http {
                 progress.set(BEGUN);
             }
         }
-        let outcome = self.exchange(client, request, send_by).await;
+        let outcome = self.exchange(client, request, send_by, true).await;
         outcome.map_err(|failure| match (failure, progress.get()) {
             (_, LATE) => Failure::NotWritten { late: true },
             (Failure::NoAnswer { timed_out }, UNTOUCHED) => Failure::NotWritten { late: timed_out },
@@ -230,7 +243,7 @@ impl Http {
     /// A [`Failure`]; nothing was created by it either way.
     pub async fn read(&self, request: reqwest::RequestBuilder, budget: SignedDuration) -> Result<Answer, Failure> {
         let request = request.build().map_err(|_| Failure::NotWritten { late: false })?;
-        self.exchange(&self.reading, request, self.clock.boot().plus(budget))
+        self.exchange(&self.reading, request, self.clock.boot().plus(budget), false)
             .await
     }
 
@@ -258,9 +271,11 @@ impl Http {
         client: &reqwest::Client,
         request: reqwest::Request,
         until: BootInstant,
+        creating: bool,
     ) -> Result<Answer, Failure> {
+        let path = self.meter.as_ref().map(|_| request.url().path().to_owned());
         let left = self.clock.boot().until(until).unsigned_abs();
-        tokio::select! {
+        let outcome = tokio::select! {
             biased;
             // The runtime's own timer bounds the exchange when the wall clock is set back while the clock sleeps.
             answer = tokio::time::timeout(left, whole_answer(client, request)) => {
@@ -268,7 +283,12 @@ impl Http {
             }
             // Cancelling drops the connection. What was written by then may have arrived.
             () = self.passed(until) => Err(Failure::NoAnswer { timed_out: true }),
+        };
+        if let (Some(meter), Some(path), Ok(answer)) = (&self.meter, path, &outcome) {
+            let answer = answer.clone();
+            meter.note(Seen { creating, path, answer });
         }
+        outcome
     }
 
     /// Ends when the monotonic clock has reached `until`, also when the wall clock was set on in the meantime.

@@ -9,6 +9,7 @@ pub mod files;
 pub mod frozen;
 mod graph;
 pub mod http;
+pub mod quota;
 pub mod rules;
 pub mod settings;
 pub mod signin;
@@ -20,7 +21,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::account::Tokens;
-use domain::capability::Capability;
+use domain::capability::{Capability, Quota};
 use domain::clock::BoxFut;
 use domain::content::{Draft, Media};
 use domain::error::PlatformError;
@@ -33,6 +34,7 @@ use jiff::{SignedDuration, Timestamp};
 use url::Url;
 
 use crate::http::Http;
+use crate::quota::{Hint, Seen};
 use crate::rules::Row;
 use crate::signin::SignIn;
 
@@ -66,6 +68,37 @@ pub trait Connector: Send + Sync {
     /// The refusals that the platform documents and what they mean, as data.
     fn error_rows(&self) -> Vec<Row> {
         Vec::new()
+    }
+
+    /// What an answer tells of the platform's limits; `now` by our clock.
+    fn hints(&self, _seen: &Seen, _now: Timestamp) -> Vec<Hint> {
+        Vec::new()
+    }
+
+    /// Whether the platform can be asked what is left of a quota, with [`Connector::ask_limits`].
+    fn tells_limits(&self) -> bool {
+        false
+    }
+
+    /// Asks the platform what is left of its quotas. The answer is in the hints of what was seen; repeatable.
+    fn ask_limits<'a>(&'a self, _ctx: &'a SendCtx<'a>) -> BoxFut<'a, Result<Vec<Hint>, PlatformError>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    /// How much of a quota a part takes.
+    fn weight(&self, quota: &Quota, draft: &Draft, part: Part) -> u32 {
+        quota.counts.weight(draft, part)
+    }
+
+    /// What accounts share beyond their platform that [`Scope::App`](domain::capability::Scope::App) quotas are counted
+    /// by; empty for this server's one app. Nothing secret.
+    fn app_of<'a>(&self, _tokens: &'a Tokens) -> &'a str {
+        ""
+    }
+
+    /// Whether a refusal for too many calls holds for all accounts of the app.
+    fn is_about_app(&self, _error: &PlatformError) -> bool {
+        false
     }
 
     /// Whether this server can read `version` of the connector's prepared bytes, and so send them again.

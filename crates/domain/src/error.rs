@@ -77,6 +77,12 @@ impl ErrorKind {
         Self::Unknown,
     ];
 
+    /// Whether there were too many calls, whatever was in them.
+    #[must_use]
+    pub const fn is_limit(self) -> bool {
+        matches!(self, Self::RateLimited | Self::QuotaExhausted)
+    }
+
     /// Whether trying again later may help without anybody changing anything.
     #[must_use]
     pub const fn is_transient(self) -> bool {

@@ -3,6 +3,7 @@
 //! Nothing here asks for the time or for randomness: both come in as arguments.
 
 pub mod account;
+pub mod budget;
 pub mod capability;
 pub mod clock;
 pub mod content;

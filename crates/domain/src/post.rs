@@ -179,6 +179,11 @@ impl PostState {
                 at: *at,
                 error: None,
             },
+            (S::Publishing { due, .. }, E::Paused { at, error }) => S::Waiting {
+                due: *due,
+                at: *at,
+                error: Some(error.clone()),
+            },
             (
                 S::Publishing { due, .. } | S::Processing { due, .. },
                 E::Parked {
@@ -403,6 +408,13 @@ impl PostState {
                 | Self::Cancelled { .. }
                 | Self::Removed { .. }
         )
+    }
+
+    /// Whether it waits because its platform takes no more just now: then it has a place in a queue, and that it is late
+    /// is not its own doing.
+    #[must_use]
+    pub fn waits_for_limit(&self) -> bool {
+        matches!(self, Self::Waiting { error: Some(error), .. } if error.kind.is_limit())
     }
 
     /// Whether content and time may still be changed.

@@ -24,7 +24,7 @@ use crate::scrub::scrub;
 use crate::settle::{
     Step, end_unsent, fail_unsent, settle_error, settle_live, settle_processing, to_reconciling, unsent,
 };
-use crate::{Engine, reconcile, record};
+use crate::{Engine, budgets, reconcile, record};
 
 /// A repeatable step may say "go on at once" this often before it has to wait for its next turn.
 const STEPS_PER_TURN_MAX: u32 = 200;
@@ -52,7 +52,11 @@ pub(crate) async fn run(engine: &Engine, claim: Claim, asker: Asker) -> Result<P
         return fail_unsent(engine, claim, &missing(ErrorKind::OperatorConfig, message)).await;
     };
     let tokens = work.tokens.clone().unwrap_or_default();
+    let meter = budgets::meter(engine);
+    let http = meter.as_ref().map(|meter| engine.http.metered(Arc::clone(meter)));
     let mut desk = Desk {
+        http: http.unwrap_or_else(|| engine.http.clone()),
+        meter,
         connector,
         account,
         tokens,
@@ -76,7 +80,11 @@ pub(crate) async fn run(engine: &Engine, claim: Claim, asker: Asker) -> Result<P
 async fn publish(engine: &Engine, mut claim: Claim, desk: &mut Desk) -> Result<PostState, Halt> {
     let now = engine.clock.now();
     let late = now.duration_since(claim.due);
-    if late > engine.settings.late_after && claim.attempt_no <= 1 && desk.work.intents.is_empty() {
+    if late > engine.settings.late_after
+        && claim.attempt_no <= 1
+        && desk.work.intents.is_empty()
+        && !claim.found.waits_for_limit()
+    {
         engine.stats.attempt(claim.platform, "missed");
         let entry = record::missed(&claim, late, now);
         return Ok(engine
@@ -119,6 +127,9 @@ async fn publish(engine: &Engine, mut claim: Claim, desk: &mut Desk) -> Result<P
 }
 
 async fn publish_part(engine: &Engine, claim: Claim, desk: &mut Desk, part: Part) -> Result<Step, Halt> {
+    if let Some(wait) = budgets::wait(engine, &claim, desk, part).await? {
+        return budgets::pause(engine, claim, wait).await.map(Step::Ended);
+    }
     let prepared = match prepare(engine, claim, desk, part).await? {
         Ok((claim, prepared)) => (claim, prepared),
         Err(state) => return Ok(Step::Ended(state)),
@@ -141,6 +152,7 @@ async fn publish_part(engine: &Engine, claim: Claim, desk: &mut Desk, part: Part
     let now = engine.clock.now();
     engine.points.reach(CrashPoint::AnswerRead, armed.claim().platform)?;
     let took = now.duration_since(started);
+    budgets::after_send(engine, desk, part, sent.as_ref().err()).await;
     match sent {
         Ok(Sent::Live(remote)) => settle_live(engine, armed, desk, remote, now, took).await,
         Ok(Sent::Processing { handle, again_at }) => settle_processing(engine, armed, handle, again_at, now).await,
@@ -163,6 +175,11 @@ async fn prepare(
 ) -> Result<Result<(Claim, Prepared), PostState>, Halt> {
     if let Some(prepared) = sent_before(desk, part) {
         return Ok(Ok((claim, prepared)));
+    }
+    if desk.work.resume.is_none()
+        && let Some(wait) = budgets::begin(engine, &claim, desk, part).await?
+    {
+        return budgets::pause(engine, claim, wait).await.map(Err);
     }
     for _ in 0..STEPS_PER_TURN_MAX {
         let prior = desk.prior(part);
@@ -258,6 +275,7 @@ async fn arm(
         lease_until: send_by_wall
             .saturating_add(engine.settings.lease)
             .unwrap_or(Timestamp::MAX),
+        budgets: budgets::ask(engine, &claim, desk, part, budgets::Step::Sending),
         log,
     };
     match engine.store.record_intent(claim, intent, send_by).await {
@@ -268,6 +286,9 @@ async fn arm(
                 .store
                 .release(claim, unsent(Event::Returned { at }, now, Vec::new()))
                 .await?))
+        }
+        Err((Some(claim), store::Error::Conflict(Conflict::BudgetSpent(wait)))) => {
+            budgets::pause(engine, claim, wait).await.map(Err)
         }
         Err((Some(claim), store::Error::Conflict(Conflict::EarlierIntentOpen))) => {
             to_reconciling(engine, claim, now).await.map(Err)

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use connectors::http::Http;
+use connectors::quota::Meter;
 use connectors::{AccountRef, Connector, Seed, SendCtx, Taken};
 use domain::account::{Account, Tokens};
 use domain::clock::BoxFut;
@@ -52,6 +54,10 @@ pub(crate) struct Desk {
     pub(crate) tokens: Tokens,
     pub(crate) draft: Draft,
     pub(crate) work: Work,
+    /// The clients, which keep what answers say of limits.
+    pub(crate) http: Http,
+    /// What they keep; `None` when nobody wants to know.
+    pub(crate) meter: Option<Arc<Meter>>,
 }
 
 impl Desk {
@@ -114,7 +120,7 @@ impl Desk {
             },
             tokens: &self.tokens,
             endpoints: &engine.endpoints,
-            http: &engine.http,
+            http: &self.http,
             media: engine.media.as_ref(),
             seed: engine.seed(claim.post, self.work.revision, part),
             now: engine.clock.now(),

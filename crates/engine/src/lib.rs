@@ -6,6 +6,7 @@
 pub mod accounts;
 mod attempt;
 mod backlog;
+mod budgets;
 pub mod commands;
 mod context;
 pub mod error;

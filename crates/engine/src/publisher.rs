@@ -192,7 +192,7 @@ impl Publisher {
         let room = claim.account.map(|account| (account, claim.job.lane()));
         if let Some((account, lane)) = room {
             *self.busy.entry((account, lane)).or_default() += 1;
-            let behind = now.duration_since(claim.due) > engine.settings.behind_after;
+            let behind = now.duration_since(claim.due) > engine.settings.behind_after && !claim.found.waits_for_limit();
             if engine.settings.pacing && claim.job == Job::Publish && behind {
                 let gap = Capability::of(claim.platform).pace.catch_up_gap;
                 self.resting

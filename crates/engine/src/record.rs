@@ -79,6 +79,13 @@ pub(crate) fn retrying(claim: &Claim, error: &PlatformError, at: Timestamp, next
         .with("next_attempt_at", next.to_string())
 }
 
+/// A budget of the platform is spent; it goes on at `until`.
+pub(crate) fn paused(claim: &Claim, budget: &str, error: &PlatformError, at: Timestamp, until: Timestamp) -> LogEntry {
+    with_error(of(claim, LogKind::RateLimitPause, LogOutcome::Info, at), error)
+        .with("budget", budget)
+        .with("next_attempt_at", until.to_string())
+}
+
 /// The outcome is not known.
 pub(crate) fn unknown(claim: &Claim, error: &PlatformError, at: Timestamp) -> LogEntry {
     with_error(of(claim, LogKind::OutcomeUnknown, LogOutcome::Unknown, at), error)

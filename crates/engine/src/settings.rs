@@ -2,11 +2,26 @@
 
 use std::collections::BTreeMap;
 
+use domain::budget::Window;
 use domain::plan::{Plan, SELF_HOSTED};
+use domain::platform::Platform;
 use domain::retry::RetryPolicy;
 use jiff::SignedDuration;
 use media::AddressPolicy;
 use url::Url;
+
+/// A quota as the operator states it, in place of the documented one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatedQuota {
+    /// Of which platform.
+    pub platform: Platform,
+    /// Its name in [`domain::capability::quotas`].
+    pub name: String,
+    /// How much; `None` when only the platform's answers are to limit it.
+    pub most: Option<u32>,
+    /// In which window; `None` for the documented one.
+    pub window: Option<Window>,
+}
 
 /// Bounds and policies.
 #[derive(Debug, Clone)]
@@ -37,6 +52,10 @@ pub struct Settings {
     pub retry: RetryPolicy,
     /// Whether accounts that are behind keep to their platform's pace.
     pub pacing: bool,
+    /// Whether posts keep to their platforms' quotas. Without it nothing is counted, read or written.
+    pub rate_budgets: bool,
+    /// Quotas that the operator knows better than the platforms' documents.
+    pub quotas: Vec<StatedQuota>,
     /// A due post that is not finished by then makes the watchdog speak.
     pub watchdog_after: SignedDuration,
     /// How long a shutdown waits for sends under way.
@@ -69,6 +88,8 @@ impl Default for Settings {
             look_for: SignedDuration::from_hours(24 * 7),
             retry: RetryPolicy::default(),
             pacing: true,
+            rate_budgets: true,
+            quotas: Vec::new(),
             watchdog_after: SignedDuration::from_mins(5),
             drain: SignedDuration::from_secs(90),
             reconnect_grace: SignedDuration::ZERO,

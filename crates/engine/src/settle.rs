@@ -16,7 +16,7 @@ use store::{AccountNote, Release, Resume, Settled, Settlement};
 
 use crate::context::{Desk, Halt};
 use crate::points::CrashPoint;
-use crate::{Engine, record};
+use crate::{Engine, budgets, record};
 
 /// What the end of a part means for its post.
 pub(crate) enum Step {
@@ -244,6 +244,7 @@ pub(crate) async fn end_unsent(
     error: &PlatformError,
 ) -> Result<PostState, Halt> {
     let now = engine.clock.now();
+    budgets::after_preparation(engine, desk, error).await;
     let mut release = unsent(Event::Returned { at: now }, now, Vec::new());
     release.counts_as_attempt = true;
     // A preparation that finds its post live (a container that says "published") is evidence for an earlier send that
@@ -307,7 +308,9 @@ fn decide_refusal(
     let is_over = matches!(event, Event::Failed { .. });
     let outcome = if is_over { "failed" } else { "retry" };
     engine.stats.attempt(claim.platform, outcome);
-    if error.kind == ErrorKind::RateLimited
+    // A budget that is closed in the store does the same for all who share it.
+    if !engine.settings.rate_budgets
+        && error.kind == ErrorKind::RateLimited
         && let Event::RetryAt { at, .. } = event
     {
         engine.rest(claim.account, at);

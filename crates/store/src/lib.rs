@@ -4,6 +4,7 @@
 //! with. Nothing outside this crate writes SQL. To add a verb: put it into [`Store`] with its race, write it for each
 //! back end, and exercise it in `conformance`.
 
+mod budgets;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 pub mod edits;
@@ -32,6 +33,7 @@ use domain::secret::SecretBytes;
 use jiff::Timestamp;
 
 pub use edits::{EditedGroup, Edits, GroupEdit};
+pub use budgets::{BudgetAsk, BudgetNote, BudgetWait, Budgets};
 pub use rules::ORPHAN_GIVE_UP;
 pub use types::*;
 pub use usage::{Usage, UsageRow};
@@ -141,6 +143,9 @@ pub enum Conflict {
     /// Another open intent of the account would look the same; it must end first.
     #[error("an identical post of this account is still in flight")]
     FingerprintBusy,
+    /// A budget of the platform is spent: the post waits.
+    #[error("the budget {} is spent until {}", .0.key, .0.until)]
+    BudgetSpent(BudgetWait),
     /// An earlier intent of this part may have made a post.
     #[error("an earlier attempt of this part may have been published")]
     EarlierIntentOpen,
@@ -160,7 +165,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// All that is durable. Implementations: SQLite, and a small in-memory model that keeps the suite honest.
 #[async_trait]
-pub trait Store: Edits + Usage + Webhooks + Workspaces {
+pub trait Store: Budgets + Edits + Usage + Webhooks + Workspaces {
     // ── Installation ────────────────────────────────────────────────────────────────────────────────────────────
 
     /// The installation's identity, made at first start.
@@ -403,8 +408,9 @@ pub trait Store: Edits + Usage + Webhooks + Workspaces {
 
     /// Makes an intent durable. Refused with [`Error::LeaseLost`] when the claim has ended or its group is deleted,
     /// [`Conflict::EarlierIntentOpen`] when an earlier intent of this part is not known unpublished,
-    /// [`Conflict::FingerprintBusy`] when a confusable intent of the account that would look the same is open. A refused
-    /// claim that is still current is given back to be released.
+    /// [`Conflict::FingerprintBusy`] when a confusable intent of the account that would look the same is open,
+    /// [`Conflict::BudgetSpent`] when a budget does not allow it now; else the budgets are charged in the same
+    /// transaction. A refused claim that is still current is given back to be released.
     async fn record_intent(
         &self,
         claim: Claim,
@@ -458,7 +464,7 @@ pub trait Store: Edits + Usage + Webhooks + Workspaces {
     }
 
     /// Deletes groups of removed users; removes rows and media references of deleted groups whose posts are all terminal,
-    /// at most `limit` groups; and old request records, tokens of removed accounts, and sign-ins and connection pages that
+    /// at most `limit` groups; and old request records, tokens of removed accounts, budgets of which nothing counts, and sign-ins and connection pages that
     /// expired a day ago. Returns the media keys that no group refers to any more.
     async fn prune(&self, now: Timestamp, limit: u32) -> Result<Vec<String>>;
 

@@ -205,7 +205,9 @@ pub(crate) fn lane(state: &PostState) -> Lane {
 /// Whether the claim would send this post late.
 pub(crate) fn is_late(state: &PostState, ask: &ClaimAsk) -> bool {
     let sends = job(state).is_some_and(|job| !only_asks(state, job));
-    sends && ask.slots.late_before.is_some_and(|before| due(state) < before)
+    // What waited for its platform's limit has a place of its own already.
+    let is_behind = |before| due(state) < before && !state.waits_for_limit();
+    sends && ask.slots.late_before.is_some_and(is_behind)
 }
 
 /// What a claim does with the candidates, by their index.

@@ -18,6 +18,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
+use crate::BudgetAsk;
+
 /// The installation's identity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Installation {
@@ -287,6 +289,8 @@ pub struct NewIntent {
     pub send_by: Timestamp,
     /// The lease that covers it.
     pub lease_until: Timestamp,
+    /// What it takes of its platform's budgets.
+    pub budgets: BudgetAsk,
     /// Its log entries.
     pub log: Vec<LogEntry>,
 }

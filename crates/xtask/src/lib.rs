@@ -17,6 +17,7 @@ pub mod facts;
 pub mod new_platform;
 pub mod platforms;
 pub mod product;
+pub mod quotas;
 pub mod real_servers;
 pub mod specs;
 pub mod tidy;
@@ -56,6 +57,8 @@ enum Task {
     Chaos(chaos::Options),
     /// Connects an account of every platform of the sandbox, lets its tokens end, and connects it again.
     Connect(connect::Options),
+    /// Simulates a day at nine tenths of every platform's quota, and counts what is refused.
+    Quotas(quotas::Options),
     /// Signs in at real servers that run on this machine, publishes to them, and reads back what arrived.
     RealServers(real_servers::Options),
     /// Delivers webhooks to receivers that stall, redirect, fail and behave, and kills the server meanwhile.
@@ -85,6 +88,7 @@ async fn dispatch(task: Task) -> anyhow::Result<bool> {
         Task::Docs(options) => docs::run(&options, &mut out).await,
         Task::Bench(options) => bench::run(&options, &mut out).await,
         Task::Connect(options) => connect::run(&options, &mut out).await,
+        Task::Quotas(options) => quotas::run(&options),
         Task::RealServers(options) => real_servers::run(&options, &mut out).await,
         Task::Webhooks(options) => webhooks::run(&options, &mut out).await,
         Task::Chaos(options) => Ok(chaos::run(&options, &mut out).await?.is_success()),

@@ -7,6 +7,8 @@ use domain::platform::Platform;
 pub(super) enum Kind {
     /// A text.
     Text,
+    /// True or false.
+    Flag,
     /// A whole number.
     Number,
     /// `true` or `false`.
@@ -28,6 +30,7 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("publisher.behind_after", Kind::Text),
     ("publisher.poll", Kind::Text),
     ("publisher.processing_max", Kind::Text),
+    ("publisher.rate_budgets", Kind::Flag),
     ("publisher.watchdog_after", Kind::Text),
     ("publisher.drain", Kind::Text),
     ("accounts.reconnect_grace", Kind::Text),
@@ -52,6 +55,7 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("platforms.*.client_secret", Kind::Text),
     ("platforms.*.client_secret_file", Kind::Text),
     ("platforms.*.scopes", Kind::List),
+    ("platforms.*.quotas", Kind::List),
 ];
 
 /// The kind of the setting at this path; `None` when there is no such setting.

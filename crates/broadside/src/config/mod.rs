@@ -1,6 +1,7 @@
 //! Settings: embedded defaults, a TOML file, environment variables, flags; the later wins.
 
 mod keys;
+mod quotas;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -10,6 +11,7 @@ use anyhow::{Context, bail, ensure};
 use domain::plan::Plan;
 use domain::platform::Platform;
 use domain::secret::SecretText;
+use engine::settings::StatedQuota;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize, Serializer};
 use toml::{Table, Value};
@@ -106,6 +108,8 @@ pub struct Publisher {
     pub poll: SignedDuration,
     /// How long a platform may work on something.
     pub processing_max: SignedDuration,
+    /// Whether posts keep to their platforms' quotas.
+    pub rate_budgets: bool,
     /// When the watchdog speaks.
     pub watchdog_after: SignedDuration,
     /// How long a shutdown waits.
@@ -172,6 +176,9 @@ pub struct PlatformConfig {
     /// Scopes to ask for beyond the usual ones: what the platform approved the app for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scopes: Vec<String>,
+    /// Quotas that differ from those that the platform documents.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quotas: Vec<String>,
 }
 
 fn hidden<S: Serializer>(_: &Option<SecretText>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -248,8 +255,23 @@ impl Config {
         })
     }
 
+    /// The quotas that the operator states.
+    ///
+    /// # Errors
+    /// When one makes no sense; the text names its setting.
+    pub fn stated_quotas(&self) -> anyhow::Result<Vec<StatedQuota>> {
+        let stated = self.platforms.iter().flat_map(|(platform, settings)| {
+            let parse = move |text: &String| {
+                quotas::parse(*platform, text).with_context(|| format!("platforms.{platform}.quotas"))
+            };
+            settings.quotas.iter().map(parse)
+        });
+        stated.collect()
+    }
+
     fn validate(&self) -> anyhow::Result<()> {
         self.plans()?;
+        self.stated_quotas()?;
         let positive = [
             ("publisher.sends_max", self.publisher.sends_max),
             ("publisher.claimed_max", self.publisher.claimed_max),
@@ -324,6 +346,7 @@ fn env_table(env: impl Iterator<Item = (String, String)>) -> anyhow::Result<Tabl
 fn parse(kind: Kind, text: &str) -> anyhow::Result<Value> {
     Ok(match kind {
         Kind::Text => Value::String(text.to_owned()),
+        Kind::Flag => Value::Boolean(text.trim().parse().context("true or false is needed")?),
         Kind::Number => Value::Integer(text.trim().parse().context("a whole number is needed")?),
         Kind::Truth => Value::Boolean(text.trim().parse().context("true or false is needed")?),
         Kind::List => {

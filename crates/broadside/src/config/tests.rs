@@ -32,6 +32,8 @@ fn the_defaults_are_a_whole_configuration_and_agree_with_the_engines() {
     assert_eq!(config.publisher.processing_max, engine.processing_max);
     assert_eq!(config.publisher.watchdog_after, engine.watchdog_after);
     assert_eq!(config.publisher.drain, engine.drain);
+    assert_eq!(config.publisher.rate_budgets, engine.rate_budgets);
+    assert_eq!(config.stated_quotas().unwrap(), engine.quotas);
     assert_eq!(config.accounts.reconnect_grace, engine.reconnect_grace);
 }
 

@@ -304,6 +304,8 @@ pub fn plain_extras() -> anyhow::Result<Extras> {
 fn engine_settings(config: &Config, public_url: Option<Url>) -> anyhow::Result<engine::Settings> {
     let set = &config.publisher;
     Ok(engine::Settings {
+        rate_budgets: set.rate_budgets,
+        quotas: config.stated_quotas()?,
         sends_max: set.sends_max,
         claimed_max: set.claimed_max,
         late_after: set.late_after,

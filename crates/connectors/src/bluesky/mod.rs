@@ -8,6 +8,7 @@ mod client;
 mod error;
 mod facets;
 mod identity;
+mod limits;
 mod oauth;
 mod pds;
 mod prepare;
@@ -27,6 +28,7 @@ use domain::intent::Armed;
 use domain::part::{Part, RemotePost};
 use domain::platform::Platform;
 use domain::secret::SecretBytes;
+use jiff::Timestamp;
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::Value;
@@ -37,6 +39,7 @@ use self::prepare::Frozen;
 use self::wire::{PutRecord, StrongRef};
 use crate::frozen::thaw;
 use crate::http::Answer;
+use crate::quota::{Hint, Seen};
 use crate::{Connector, Finding, Preparation, Probe, SendCtx, Sent};
 
 /// The method that writes a record.
@@ -72,6 +75,10 @@ impl Connector for Bluesky {
 
     fn error_rows(&self) -> Vec<crate::rules::Row> {
         error::ROWS.to_vec()
+    }
+
+    fn hints(&self, seen: &Seen, now: Timestamp) -> Vec<Hint> {
+        limits::hints(seen, now)
     }
 
     fn reads_prepared(&self, version: u16) -> bool {

@@ -14,6 +14,7 @@ pub mod signin;
 mod tests;
 mod upload;
 
+use domain::capability::{Counted, Quota};
 use domain::clock::BoxFut;
 use domain::content::Draft;
 use domain::error::{ErrorKind, Fate, PlatformError, Retry, Stage, When};
@@ -29,8 +30,11 @@ use serde_json::Value;
 use self::api::Api;
 use self::error::classify;
 use self::prepare::Frozen;
+use self::settings::{Kind, Wishes};
 use crate::frozen::{freeze, thaw};
+use crate::graph::limits;
 use crate::http::Answer;
+use crate::quota::{Hint, Seen};
 use crate::{Connector, Finding, Preparation, Probe, SendCtx, Sent};
 
 /// How long the address of a post that was just published may take to read.
@@ -69,6 +73,24 @@ impl Connector for Facebook {
 
     fn error_rows(&self) -> Vec<crate::rules::Row> {
         error::ALL.clone()
+    }
+
+    fn hints(&self, seen: &Seen, now: Timestamp) -> Vec<Hint> {
+        limits::hints(seen, now)
+    }
+
+    fn weight(&self, quota: &Quota, draft: &Draft, part: Part) -> u32 {
+        match quota.counts {
+            Counted::Reels if part == Part::Head => {
+                u32::from(Wishes::read(draft).is_ok_and(|wishes| wishes.kind == Kind::Reel))
+            }
+            counts => counts.weight(draft, part),
+        }
+    }
+
+    /// Code 4 is the app's, the others are the account's (Graph API, "Rate limits").
+    fn is_about_app(&self, error: &PlatformError) -> bool {
+        error.code.as_deref() == Some("4")
     }
 
     fn reads_prepared(&self, version: u16) -> bool {

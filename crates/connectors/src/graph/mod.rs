@@ -5,6 +5,7 @@
 //! and [`FAMILY`] for what all of them answer.
 
 mod container;
+pub(crate) mod limits;
 
 use domain::error::{ErrorKind, Fate, PlatformError, Stage, When};
 use domain::platform::Platform;
@@ -165,10 +166,7 @@ pub(crate) fn classify(
 fn regained_after(answer: &Answer) -> Option<SignedDuration> {
     let usage: Value = serde_json::from_str(answer.header("x-business-use-case-usage")?).ok()?;
     let rows = usage.as_object()?.values().filter_map(Value::as_array).flatten();
-    let minutes = rows
-        .filter_map(|row| row.get("estimated_time_to_regain_access")?.as_i64())
-        .max()?;
-    (minutes > 0).then(|| SignedDuration::from_mins(minutes.min(7 * 24 * 60)))
+    rows.filter_map(limits::regained).max()
 }
 
 /// The address of an API, and the same with its version: the operator's address may name one.

@@ -18,16 +18,18 @@ use domain::intent::{Armed, Dedupe, DedupeMeans, Prepared};
 use domain::part::{Part, RemotePost};
 use domain::platform::Platform;
 use domain::secret::SecretBytes;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use reqwest::{Method, RequestBuilder};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use self::wire::{ContainerStatus, Fields, Kind, ListedMedia, PostSettings};
 use crate::files;
 use crate::frozen::{fingerprint, freeze, thaw};
-use crate::graph::{self, Container, Created};
+use crate::graph::{self, Container, Created, limits};
 use crate::http::{Answer, Http, READ_BUDGET};
+use crate::quota::{Hint, Seen};
 use crate::{Connector, Endpoints, Finding, Preparation, Probe, SendCtx, Sent, parent_of};
 
 const PLATFORM: Platform = Platform::Instagram;
@@ -104,6 +106,30 @@ impl Connector for Instagram {
 
     fn error_rows(&self) -> Vec<crate::rules::Row> {
         error::ROWS.to_vec()
+    }
+
+    fn hints(&self, seen: &Seen, now: Timestamp) -> Vec<Hint> {
+        limits::hints(seen, now)
+    }
+
+    fn tells_limits(&self) -> bool {
+        true
+    }
+
+    fn ask_limits<'a>(&'a self, ctx: &'a SendCtx<'a>) -> BoxFut<'a, Result<Vec<Hint>, PlatformError>> {
+        Box::pin(async move {
+            let path = format!("{}/content_publishing_limit", ctx.account.remote_id);
+            let request = call(ctx, Method::GET, &path).query(&[("fields", "quota_usage,config")]);
+            let (_, body): (_, Value) = read(ctx.http, request, READ_BUDGET, Stage::Check).await?;
+            Ok(limits::publishing_limit(&body, "", "posts", ctx.now)
+                .into_iter()
+                .collect())
+        })
+    }
+
+    /// Code 4 is the app's, the others are the account's (Graph API, "Rate limits").
+    fn is_about_app(&self, error: &PlatformError) -> bool {
+        error.code.as_deref() == Some("4")
     }
 
     fn reads_prepared(&self, version: u16) -> bool {

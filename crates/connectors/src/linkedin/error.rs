@@ -154,7 +154,7 @@ fn refusal(answer: &Answer) -> Refusal {
 }
 
 /// Daily quotas begin anew at 00:00 UTC. A minute later, for the clocks' sake.
-fn next_midnight(date: Timestamp) -> Option<Timestamp> {
+pub(super) fn next_midnight(date: Timestamp) -> Option<Timestamp> {
     let tomorrow = date.to_zoned(TimeZone::UTC).date().tomorrow().ok()?;
     let midnight = tomorrow.to_zoned(TimeZone::UTC).ok()?.timestamp();
     midnight.checked_add(SignedDuration::from_mins(1)).ok()

@@ -11,6 +11,7 @@
 mod api;
 mod error;
 mod find;
+mod limits;
 mod prepare;
 mod settings;
 pub mod signin;
@@ -25,7 +26,7 @@ use domain::intent::{Armed, IntentRecord, IntentState};
 use domain::part::{Part, RemotePost};
 use domain::platform::Platform;
 use domain::secret::SecretBytes;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use reqwest::header::CONTENT_TYPE;
 
 use self::api::{Api, encoded};
@@ -33,6 +34,7 @@ use self::error::classify;
 use self::prepare::Frozen;
 use crate::frozen::thaw;
 use crate::http::Answer;
+use crate::quota::{Hint, Seen};
 use crate::{Connector, Finding, Preparation, Probe, SendCtx, Sent};
 
 /// How long LinkedIn refuses the same body again (learn.microsoft.com, "Posts API": wait ten minutes).
@@ -77,6 +79,10 @@ impl Connector for LinkedIn {
 
     fn error_rows(&self) -> Vec<crate::rules::Row> {
         error::ROWS.to_vec()
+    }
+
+    fn hints(&self, seen: &Seen, now: Timestamp) -> Vec<Hint> {
+        limits::hints(seen, now)
     }
 
     fn reads_prepared(&self, version: u16) -> bool {

@@ -149,14 +149,16 @@ fn words(answer: &Answer) -> String {
     }
 }
 
-/// When the limit ends, by `X-RateLimit-Reset`: an ISO 8601 time, though some servers write seconds since 1970. It is
-/// a time of the server's clock, so the wait is counted from the answer's own `Date`.
-fn limit_ends(answer: &Answer) -> Option<When> {
+/// `X-RateLimit-Reset`: an ISO 8601 time of the server's clock, though some servers write seconds since 1970.
+pub(super) fn reset(answer: &Answer) -> Option<Timestamp> {
     let text = answer.header("x-ratelimit-reset")?;
-    let reset: Timestamp = text
-        .parse()
-        .ok()
-        .or_else(|| Timestamp::from_second(text.parse().ok()?).ok())?;
+    let seconds = || Timestamp::from_second(text.parse().ok()?).ok();
+    text.parse().ok().or_else(seconds)
+}
+
+/// When the limit ends. It is a time of the server's clock, so the wait is counted from the answer's own `Date`.
+fn limit_ends(answer: &Answer) -> Option<When> {
+    let reset = reset(answer)?;
     Some(match answer.date() {
         Some(date) => When::After(reset.duration_since(date).max(SignedDuration::from_secs(1))),
         None => When::NotBefore(reset),

@@ -5,6 +5,7 @@
 
 mod error;
 mod find;
+mod limits;
 pub mod signin;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use self::wire::{Attachment, Instance, NewStatus, PostSettings, Status, Visibility};
 use crate::frozen::{fingerprint, freeze, thaw};
 use crate::http::{Answer, Http, READ_BUDGET};
+use crate::quota::{Hint, Seen};
 use crate::{Connector, Endpoints, Finding, Preparation, Probe, SendCtx, Sent, files};
 
 const PLATFORM: Platform = Platform::Mastodon;
@@ -95,6 +97,10 @@ impl Connector for Mastodon {
 
     fn error_rows(&self) -> Vec<crate::rules::Row> {
         error::ROWS.to_vec()
+    }
+
+    fn hints(&self, seen: &Seen, now: Timestamp) -> Vec<Hint> {
+        limits::hints(seen, now)
     }
 
     fn reads_prepared(&self, version: u16) -> bool {

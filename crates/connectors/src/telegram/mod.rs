@@ -9,6 +9,7 @@ pub mod signin;
 mod tests;
 mod wire;
 
+use domain::account::Tokens;
 use domain::capability::Capability;
 use domain::clock::BoxFut;
 use domain::content::Draft;
@@ -62,6 +63,11 @@ impl Connector for Telegram {
 
     fn error_rows(&self) -> Vec<crate::rules::Row> {
         error::ROWS.to_vec()
+    }
+
+    /// Of the bot: its id, which is the token's first half and no secret.
+    fn app_of<'a>(&self, tokens: &'a Tokens) -> &'a str {
+        tokens.access.expose().split(':').next().unwrap_or_default()
     }
 
     fn reads_prepared(&self, version: u16) -> bool {

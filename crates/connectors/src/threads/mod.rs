@@ -19,15 +19,17 @@ use domain::intent::Armed;
 use domain::part::{Part, RemotePost};
 use domain::platform::Platform;
 use domain::secret::SecretBytes;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use reqwest::{Method, RequestBuilder};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use self::prepare::Frozen;
 use self::wire::{ContainerStatus, ListedPost};
 use crate::frozen::thaw;
-use crate::graph::{Created, bases};
+use crate::graph::{Created, bases, limits};
 use crate::http::{Answer, Http, READ_BUDGET};
+use crate::quota::{Hint, Seen};
 use crate::{Connector, Finding, Preparation, Probe, SendCtx, Sent};
 
 /// Where the API is.
@@ -69,6 +71,31 @@ impl Connector for Threads {
 
     fn error_rows(&self) -> Vec<crate::rules::Row> {
         [error::ALL.as_slice(), error::CONTAINER_ROWS].concat()
+    }
+
+    fn hints(&self, seen: &Seen, now: Timestamp) -> Vec<Hint> {
+        limits::hints(seen, now)
+    }
+
+    fn tells_limits(&self) -> bool {
+        true
+    }
+
+    fn ask_limits<'a>(&'a self, ctx: &'a SendCtx<'a>) -> BoxFut<'a, Result<Vec<Hint>, PlatformError>> {
+        Box::pin(async move {
+            let path = format!("{}/threads_publishing_limit", ctx.account.remote_id);
+            let fields = "quota_usage,config,reply_quota_usage,reply_config";
+            let request = call(ctx, Method::GET, &path).query(&[("fields", fields)]);
+            let (_, body): (_, Value) = read(ctx.http, request, READ_BUDGET, Stage::Check).await?;
+            let posts = limits::publishing_limit(&body, "", "posts", ctx.now);
+            let replies = limits::publishing_limit(&body, "reply_", "replies", ctx.now);
+            Ok(posts.into_iter().chain(replies).collect())
+        })
+    }
+
+    /// Code 4 is the app's, the others are the account's (Graph API, "Rate limits").
+    fn is_about_app(&self, error: &PlatformError) -> bool {
+        error.code.as_deref() == Some("4")
     }
 
     fn reads_prepared(&self, version: u16) -> bool {

@@ -6,6 +6,7 @@
 mod api;
 mod compare;
 mod error;
+mod limits;
 mod lookup;
 mod prepare;
 pub mod signin;
@@ -21,6 +22,7 @@ use domain::intent::{Armed, IntentRecord, IntentState};
 use domain::part::{Part, RemotePost};
 use domain::platform::Platform;
 use domain::secret::SecretBytes;
+use jiff::Timestamp;
 use reqwest::header::CONTENT_TYPE;
 
 use self::api::Api;
@@ -28,6 +30,7 @@ use self::error::{Call, MEDIA_IDS_INVALID, classify};
 use self::prepare::Frozen;
 use self::wire::{CreatedPost, Envelope};
 use crate::frozen::thaw;
+use crate::quota::{Hint, Seen};
 use crate::{Connector, Finding, Preparation, Probe, SendCtx, Sent};
 
 /// The connector. It has no state.
@@ -60,6 +63,10 @@ impl Connector for X {
 
     fn error_rows(&self) -> Vec<crate::rules::Row> {
         [error::ROWS, error::UPLOAD_ROWS, error::TOKEN_ROWS].concat()
+    }
+
+    fn hints(&self, seen: &Seen, now: Timestamp) -> Vec<Hint> {
+        limits::hints(seen, now)
     }
 
     fn reads_prepared(&self, version: u16) -> bool {

@@ -8,8 +8,10 @@ use crate::text::TextUnit;
 
 mod others;
 mod post_type;
+mod quotas;
 
 pub use self::post_type::PostType;
+pub use self::quotas::{Counted, Quota, Scope, quotas};
 
 /// The rule for a text.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -86,3 +86,56 @@ fn durations_are_written_in_seconds() {
     assert_eq!(json["ask"]["settle_for"], 60.0);
     assert_eq!(json["text"]["unit"], "mastodon");
 }
+
+#[test]
+fn quotas_have_names_of_their_own_and_allow_something() {
+    for platform in Platform::ALL {
+        let quotas = quotas(*platform);
+        let names: std::collections::BTreeSet<_> = quotas.iter().map(|quota| quota.name).collect();
+        assert_eq!(names.len(), quotas.len(), "{platform}");
+        for quota in quotas {
+            assert!(
+                quota.most != Some(0) && quota.window.length() >= SignedDuration::from_secs(1),
+                "{platform}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_quota_counts_what_it_is_about() {
+    let media = crate::content::Media {
+        id: crate::ids::MediaId::default(),
+        kind: crate::content::MediaKind::Image,
+        mime: "image/jpeg".to_owned(),
+        bytes: 1,
+        sha256: String::new(),
+        key: "1".to_owned(),
+        name: None,
+        alt: None,
+        width: None,
+        height: None,
+        duration_ms: None,
+        frame_rate: None,
+    };
+    let mut draft = crate::content::Draft {
+        platform: Platform::X,
+        content: crate::content::Content::default(),
+    };
+    draft.content.head.media = vec![media.clone(), media];
+    draft.content.replies.push(crate::content::PartContent::default());
+    use crate::part::Part::{FirstComment, Head, Reply};
+    for (counted, weights) in [
+        (Counted::Parts(3), [3, 3, 3]),
+        (Counted::Posts, [1, 1, 0]),
+        (Counted::Heads, [1, 0, 0]),
+        (Counted::Replies, [0, 1, 1]),
+        (Counted::Comments, [0, 0, 1]),
+        (Counted::Items, [2, 1, 1]),
+        (Counted::Uploads, [2, 0, 0]),
+        (Counted::Containers, [3, 1, 1]),
+    ] {
+        let found = [Head, Reply(1), FirstComment].map(|part| counted.weight(&draft, part));
+        assert_eq!(found, weights, "{counted:?}");
+    }
+}

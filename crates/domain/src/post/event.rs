@@ -32,6 +32,13 @@ pub enum Event {
         /// When to take it again.
         at: Timestamp,
     },
+    /// The worker gave it back because a budget of its platform is spent, or will be by those that wait already.
+    Paused {
+        /// When its turn comes.
+        at: Timestamp,
+        /// Which budget, and until when.
+        error: ErrorSummary,
+    },
     /// The platform works on something.
     Parked {
         /// Before or after the irreversible call.
@@ -139,6 +146,7 @@ impl Event {
             Self::Claimed { .. } => "claimed",
             Self::Armed { .. } => "armed",
             Self::Returned { .. } => "returned",
+            Self::Paused { .. } => "paused",
             Self::Parked { .. } => "parked",
             Self::OutcomeUnknown { .. } => "outcome_unknown",
             Self::StillUnknown { .. } => "still_unknown",

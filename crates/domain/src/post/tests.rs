@@ -53,7 +53,7 @@ fn the_samples_have_every_state_and_the_words_are_complete() {
     assert_eq!(words, PostState::WORDS.iter().copied().collect());
     assert_eq!(words.len(), PostState::WORDS.len());
     let words: BTreeSet<&str> = events().iter().map(Event::word).collect();
-    assert_eq!(words.len(), 18);
+    assert_eq!(words.len(), 19);
 }
 
 #[test]

@@ -5,11 +5,15 @@ mod accounts;
 #[cfg(test)]
 mod browser;
 #[cfg(test)]
+mod budgets;
+#[cfg(test)]
 mod care;
 #[cfg(test)]
 mod connections;
 #[cfg(test)]
 mod crash_matrix;
+#[cfg(test)]
+mod quota_day;
 #[cfg(test)]
 mod readme;
 #[cfg(test)]

@@ -44,9 +44,14 @@ pub(crate) struct Outside {
 
 impl Outside {
     pub(crate) async fn new() -> Self {
+        Self::with(|options| options.rate_limits = false).await
+    }
+
+    /// The same with a sandbox that behaves otherwise.
+    pub(crate) async fn with(change: impl FnOnce(&mut sandbox::Options)) -> Self {
         let clock = ManualClock::new(start_of_time());
         let mut options = sandbox::Options::new(Arc::new(clock.clone()));
-        options.rate_limits = false;
+        change(&mut options);
         let sandbox = sandbox::start(options).await.unwrap();
         let media = Arc::new(SandboxMedia {
             url: sandbox.sample_url("image.jpg").parse().unwrap(),
@@ -84,8 +89,8 @@ impl Outside {
         for platform in EMULATED {
             endpoints.overrides.insert(*platform, self.sandbox.endpoint(*platform));
         }
-        use Platform::{Facebook, GoogleBusiness, Instagram, LinkedIn, X};
-        for platform in [X, Facebook, LinkedIn, Instagram, GoogleBusiness] {
+        use Platform::{Facebook, GoogleBusiness, Instagram, LinkedIn, Threads, X};
+        for platform in [X, Facebook, LinkedIn, Instagram, Threads, GoogleBusiness] {
             let app = sandbox::app(platform);
             let secret = SecretText::new(app.secret);
             endpoints.apps.insert(platform, App { id: app.id, secret });

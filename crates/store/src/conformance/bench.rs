@@ -19,8 +19,8 @@ use domain::secret::{SecretBytes, SecretText};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    ClaimAsk, Error, Group, NewAccount, NewGroup, NewIntent, NewPost, Post, Reach, Release, Resume, Settlement, Slots,
-    Store,
+    BudgetAsk, ClaimAsk, Error, Group, NewAccount, NewGroup, NewIntent, NewPost, Post, Reach, Release, Resume,
+    Settlement, Slots, Store,
 };
 
 /// A store under test.
@@ -332,6 +332,7 @@ impl Bench {
             at: at(seconds),
             send_by: at(seconds + 15),
             lease_until: at(seconds + 600),
+            budgets: BudgetAsk::default(),
             log: vec![entry(LogKind::PublishAttempted, seconds)],
         }
     }

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod bench;
+mod budgets;
 mod claims;
 mod connections;
 mod deliveries;
@@ -148,6 +149,13 @@ scenarios! {
         parts_are_settled_one_after_the_other,
         a_refused_send_is_tried_again_under_a_new_intent,
         a_remote_post_belongs_to_one_part_of_one_post;
+    budgets:
+        an_intent_spends_of_all_its_budgets_or_is_not_recorded,
+        who_waits_for_a_budget_has_a_place_of_his_own,
+        two_callers_cannot_both_spend_the_last_of_a_budget,
+        a_pause_that_a_platform_asks_for_holds_for_all,
+        what_was_never_sent_is_given_back,
+        budgets_of_which_nothing_counts_are_forgotten;
     evidence:
         a_late_answer_of_a_fenced_sender_is_kept,
         a_late_refusal_closes_the_intent_and_no_more,

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod edits;
+mod budgets;
 mod groups;
 mod publishing;
 mod sign_ins;
@@ -341,7 +342,8 @@ impl Store for MemoryStore {
     ) -> std::result::Result<Armed, (Option<Claim>, Error)> {
         let (id, part, prepared) = (intent.id, intent.part, intent.prepared.clone());
         match self.write(|state| state.record_intent(&claim, intent)) {
-            Ok(()) => Ok(crate::armed(claim, id, part, prepared, send_by)),
+            Ok(Ok(())) => Ok(crate::armed(claim, id, part, prepared, send_by)),
+            Ok(Err(refusal)) => Err((Some(claim), refusal)),
             Err(error) => {
                 let is_current = self.read(|state| state.claimed_row(&claim).is_ok());
                 Err((is_current.then_some(claim), error))

@@ -144,7 +144,8 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn record_intent(&mut self, claim: &Claim, new: NewIntent) -> Result<()> {
+    /// `Ok(Err)` is a refusal that leaves a trace: a place in a budget's queue.
+    pub(super) fn record_intent(&mut self, claim: &Claim, new: NewIntent) -> Result<Result<()>> {
         let row = self.claimed_row(claim)?;
         let account = row.post.account.ok_or(Error::NotFound)?;
         if self.groups.get(&row.group).is_none_or(|group| group.deleted) || self.live_account(account).is_none() {
@@ -164,6 +165,9 @@ impl State {
         };
         if new.prepared.is_confusable() && self.intents.iter().any(alike) {
             return Err(Conflict::FingerprintBusy.into());
+        }
+        if let Some(wait) = self.spend(&new.budgets, new.at) {
+            return Ok(Err(Conflict::BudgetSpent(wait).into()));
         }
         let row = self.row_mut(claim.post)?;
         if !rules::is_armed(&row.post.state) {
@@ -188,7 +192,7 @@ impl State {
         }));
         self.touch(group, new.at)?;
         self.write_log(new.log, owner, Some(group));
-        Ok(())
+        Ok(Ok(()))
     }
 
     /// Notes what became of an intent of this post.
@@ -377,6 +381,7 @@ impl State {
     }
 
     pub(super) fn prune(&mut self, now: Timestamp, limit: u32) -> Result<Vec<String>> {
+        self.prune_budgets(now);
         let left_behind = |group: &&Arc<GroupRow>| !group.deleted && self.live_user(group.owner).is_none();
         let left_behind = self.groups.values().filter(left_behind).map(|group| group.id);
         let left_behind: Vec<_> = left_behind.take(at_most(limit)).collect();

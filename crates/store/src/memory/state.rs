@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use domain::account::{Account, ApiKey, Tokens, User};
+use domain::budget::Budget;
 use domain::content::Content;
 use domain::group::StateMask;
 use domain::ids::{AccountId, ApiKeyId, AttemptId, GroupId, IdMint, IntentId, LogId, PostId, UserId};
@@ -51,6 +52,8 @@ pub(super) struct State {
     pub(super) deliveries: Vec<Arc<DeliveryRow>>,
     /// Messages made so far, the dropped ones included.
     pub(super) minted: u64,
+    /// What is spent of what, and from when on that may be forgotten.
+    pub(super) budgets: BTreeMap<String, (Budget, Timestamp)>,
     seed: u64,
 }
 
@@ -149,6 +152,7 @@ impl State {
             webhooks: Vec::new(),
             deliveries: Vec::new(),
             minted: 0,
+            budgets: BTreeMap::new(),
             seed,
         }
     }

@@ -38,6 +38,7 @@ const MAY_SCAN: &[&str] = &[
     "USERS",
     "DROP_UNUSED_TOKENS",
     "POST_COUNTS",
+    "PRUNE_BUDGETS",
     "WAKING_OF_ACCOUNT",
     "METERS",
     "FOLLOWERS",

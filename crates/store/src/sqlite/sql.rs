@@ -196,6 +196,11 @@ statements! {
     CHECKPOINT = "PRAGMA wal_checkpoint(PASSIVE)";
     CHECKPOINT_ALL = "PRAGMA wal_checkpoint(TRUNCATE)";
 
+    BUDGET = "SELECT state FROM budgets WHERE key = ?1";
+    PUT_BUDGET = "INSERT INTO budgets (key, state, idle_at) VALUES (?1, ?2, ?3)
+                  ON CONFLICT (key) DO UPDATE SET state = ?2, idle_at = ?3";
+    PRUNE_BUDGETS = "DELETE FROM budgets WHERE idle_at < ?1";
+
     INSTALLATION = "SELECT id, epoch, secret_sealed, canary_sealed FROM installation";
     ADD_INSTALLATION =
         "INSERT INTO installation (one, id, epoch, secret_sealed, canary_sealed) VALUES (1, ?1, ?2, ?3, ?4)";

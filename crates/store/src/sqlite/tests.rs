@@ -148,6 +148,7 @@ pub(super) fn ask(limit: usize) -> ClaimAsk {
 
 fn intent(bytes: &[u8]) -> NewIntent {
     NewIntent {
+        budgets: crate::BudgetAsk::default(),
         id: IntentId::from_bytes(id(77)),
         part: Part::Head,
         prepared: Prepared {

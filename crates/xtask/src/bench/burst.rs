@@ -130,6 +130,7 @@ pub(super) async fn measure(bench: &Bench, burst: Burst) -> anyhow::Result<Vec<L
         points: Arc::clone(&watch) as Arc<dyn FailPoints>,
         settings: Settings {
             pacing: false,
+            rate_budgets: false,
             ..Settings::default()
         },
         ..Setup::default()

@@ -112,6 +112,10 @@ pub(super) fn events() -> Vec<Event> {
             attempt: AttemptId::from_bytes([2; 12]),
         },
         E::Returned { at: at(5) },
+        E::Paused {
+            at: at(6),
+            error: error(),
+        },
         parked(Phase::BeforeSend),
         parked(Phase::AfterSend),
         E::OutcomeUnknown {

@@ -361,3 +361,12 @@ CREATE TABLE deliveries (
 CREATE INDEX deliveries_webhook ON deliveries (webhook_id, n);
 CREATE INDEX deliveries_pending ON deliveries (webhook_id, next_at, n) WHERE next_at IS NOT NULL;
 CREATE INDEX deliveries_done ON deliveries (done_at) WHERE done_at IS NOT NULL;
+
+-- What is spent of what a platform allows: one row a budget, made when something of it is spent or told.
+CREATE TABLE budgets (
+    -- platform/scope/subject/quota
+    key TEXT PRIMARY KEY CHECK (key <> ''),
+    state TEXT NOT NULL,
+    -- From when on it says nothing any more.
+    idle_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

@@ -7,7 +7,7 @@ use domain::post::{Event, PostState};
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, Row, params};
 
-use super::claims;
+use super::{budgets, claims};
 use crate::sqlite::reader::Db;
 use crate::sqlite::rows::{self, micros};
 use crate::sqlite::sql;
@@ -27,6 +27,11 @@ pub(in crate::sqlite) fn record(
         Ok(account) => account,
         Err(refusal) => return Ok(Err(refusal)),
     };
+    if !new.budgets.charges.is_empty()
+        && let Some(wait) = budgets::spend(tx, &new.budgets, new.at)?
+    {
+        return Ok(Err(Conflict::BudgetSpent(wait).into()));
+    }
     let state = if rules::is_armed(&row.state) {
         row.state.clone()
     } else {

@@ -46,6 +46,7 @@ pub(in crate::sqlite) fn post_counts(db: &Db) -> Result<Vec<PostCount>> {
 }
 
 pub(in crate::sqlite) fn prune(tx: &mut Tx, now: Timestamp, limit: u32) -> Result<Vec<String>> {
+    tx.exec(sql::PRUNE_BUDGETS, [micros(now)])?;
     let orphaned: Vec<GroupId> = tx.all(sql::GROUPS_OF_REMOVED, [limit], |row| rows::id(row, 0))?;
     for group in orphaned {
         let head = tx.head(group)?;
