@@ -80,7 +80,7 @@ pub trait Connector: Send + Sync {
         false
     }
 
-    /// Asks the platform what is left of its quotas. The answer is in the hints of what was seen; repeatable.
+    /// Asks the platform what is left of its quotas; repeatable.
     fn ask_limits<'a>(&'a self, _ctx: &'a SendCtx<'a>) -> BoxFut<'a, Result<Vec<Hint>, PlatformError>> {
         Box::pin(async { Ok(Vec::new()) })
     }

@@ -25,6 +25,24 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// An answer with these headers, to a call that creates.
+    #[cfg(test)]
+    pub(crate) fn created(path: &str, status: u16, headers: &[(&'static str, &str)], body: &str) -> Self {
+        let headers = headers.iter().map(|(name, value)| {
+            let name = reqwest::header::HeaderName::from_static(name);
+            (name, value.parse().unwrap())
+        });
+        Self {
+            creating: true,
+            path: path.to_owned(),
+            answer: Answer {
+                status,
+                headers: headers.collect(),
+                body: bytes::Bytes::copy_from_slice(body.as_bytes()),
+            },
+        }
+    }
+
     /// A header as a whole number.
     #[must_use]
     pub fn number(&self, name: &str) -> Option<i64> {
@@ -109,5 +127,41 @@ impl Meter {
     /// Hands over what was kept, oldest first.
     pub fn take(&self) -> Vec<Seen> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_of_a_platforms_clock_are_told_by_ours() {
+        let now: Timestamp = "2026-11-22T09:00:00Z".parse().unwrap();
+        let its: Timestamp = "2026-11-22T09:10:00Z".parse().unwrap();
+        let fast = [("date", "Sun, 22 Nov 2026 09:02:00 GMT")];
+        let seen = Seen::created("/", 200, &fast, "");
+        assert_eq!(seen.by_our_clock(its, now), its - SignedDuration::from_mins(2));
+        assert_eq!(Seen::created("/", 200, &[], "").by_our_clock(its, now), its);
+    }
+
+    #[test]
+    fn a_meter_keeps_the_newest_and_hands_them_over_once() {
+        let meter = Meter::default();
+        for n in 0..KEPT_MAX + 3 {
+            meter.note(Seen::created(&n.to_string(), 200, &[], ""));
+        }
+        let seen = meter.take();
+        assert_eq!(
+            (seen.len(), seen.first().map(|seen| seen.path.as_str())),
+            (KEPT_MAX, Some("3"))
+        );
+        assert!(meter.take().is_empty());
+        let asked = Seen::created("/", 429, &[("retry-after", "30")], "");
+        let now = Timestamp::UNIX_EPOCH;
+        assert_eq!(asked.retry_after(now), Some(now + SignedDuration::from_secs(30)));
+        assert_eq!(
+            Seen::created("/", 429, &[("retry-after", "0")], "").retry_after(now),
+            None
+        );
     }
 }

@@ -25,6 +25,9 @@ use crate::{Engine, record};
 /// How long a budget is closed by a refusal that names no time (Google and TikTok advise a minute, the others less).
 const UNTOLD_PAUSE: SignedDuration = SignedDuration::from_mins(1);
 
+/// Calls of different accounts that waited for their app's budget come this far apart.
+const APP_GAP: SignedDuration = SignedDuration::from_secs(1);
+
 /// Which of a platform's quotas are meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
@@ -80,7 +83,10 @@ fn charge(engine: &Engine, desk: &Desk, quota: &'static Quota, weight: u32) -> C
         is_stated: stated.is_some(),
         window: stated.and_then(|stated| stated.window).unwrap_or(quota.window),
         weight,
-        gap: Capability::of(platform).pace.catch_up_gap,
+        gap: match quota.scope {
+            Scope::Account => Capability::of(platform).pace.catch_up_gap,
+            Scope::App => APP_GAP,
+        },
         queues: quota.scope == Scope::Account,
     }
 }

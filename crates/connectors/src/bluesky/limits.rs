@@ -26,3 +26,32 @@ pub(super) fn hints(seen: &Seen, now: Timestamp) -> Vec<Hint> {
     };
     hint().into_iter().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_policy_says_which_window_is_meant() {
+        let now = Timestamp::from_second(1_000).unwrap();
+        let until = Timestamp::from_second(1_900).unwrap();
+        let told = |policy: &str, left: &str| {
+            let headers = [
+                ("ratelimit-limit", "1"),
+                ("ratelimit-remaining", left),
+                ("ratelimit-reset", "1900"),
+                ("ratelimit-policy", policy),
+            ];
+            hints(
+                &Seen::created("/xrpc/com.atproto.repo.putRecord", 200, &headers, ""),
+                now,
+            )
+        };
+        let hour = Hint::left(Scope::Account, "points", Some(5_000), 40, until);
+        assert_eq!(told("5000;w=3600", "40"), [hour]);
+        let day = Hint::left(Scope::Account, "points_day", Some(35_000), 40, until);
+        assert_eq!(told("35000;w=86400", "40"), [day]);
+        assert_eq!(told("3000;w=300", "40"), []);
+        assert_eq!(told("3000;w=300", "0"), [Hint::closed(Scope::Account, "points", until)]);
+    }
+}

@@ -19,3 +19,23 @@ pub(super) fn hints(seen: &Seen, now: Timestamp) -> Vec<Hint> {
         .into_iter()
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_applications_own_day_is_everybodys() {
+        let now: Timestamp = "2026-11-22T09:00:00Z".parse().unwrap();
+        let refused = |whose: &str| {
+            let body = format!(r#"{{"message":"Resource level throttle {whose} DAY limit for calls is reached."}}"#);
+            hints(&Seen::created("/rest/posts", 429, &[], &body), now)
+        };
+        let midnight: Timestamp = "2026-11-23T00:01:00Z".parse().unwrap();
+        assert_eq!(
+            refused("APPLICATION"),
+            [Hint::closed(Scope::App, "posts_day", midnight)]
+        );
+        assert_eq!(refused("MEMBER"), []);
+    }
+}

@@ -115,7 +115,7 @@ async fn run(day: Vec<Crowds>, rate_budgets: bool) -> (u64, u64) {
     let shelf = Shelf::sqlite();
     let engine = outside
         .engine_with(shelf.open(), go_on(), |_, settings| {
-            settings.rate_budgets = rate_budgets
+            settings.rate_budgets = rate_budgets;
         })
         .await;
     let mut posters = Vec::new();
