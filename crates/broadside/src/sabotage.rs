@@ -3,7 +3,6 @@
 //! Only in builds with debug assertions or the feature `chaos`, and only when `serve --sabotage` asks for one.
 
 mod budgets;
-mod workspaces;
 mod webhooks;
 mod workspaces;
 
