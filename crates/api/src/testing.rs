@@ -344,6 +344,8 @@ impl MediaSource for NoMedia {
     }
 }
 
+impl engine::Files for NoMedia {}
+
 /// One file, `a.txt`, of ten digits.
 struct TestMedia;
 

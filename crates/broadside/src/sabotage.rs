@@ -24,7 +24,7 @@ use domain::post::{Event, PostState};
 use domain::secret::SecretBytes;
 use jiff::{SignedDuration, Timestamp};
 use store::{
-    AccountLogQuery, AccountNote, Backlog, ClaimAsk, Claimed, CommitStats, ConnectLink, Created, Error, Evidence,
+    AccountLogQuery, AccountNote, Backlog, ClaimAsk, Claimed, CommitStats, ConnectLink, Created, Derivatives, Error, Evidence,
     Group, GroupPage, GroupQuery, Installation, InstanceApp, NewAccount, NewGroup, NewIntent, NewSignIn, Orphans,
     PostCount, Reach, Refreshed, Release, RequestKey, Resolution, Result, Settled, Settlement, SignInRow, Store,
     TakeRefused, UnfinishedRefresh, Verification, Work,
@@ -116,6 +116,9 @@ impl store::Edits for Saboteur {
         request: Option<RequestKey>,
     ) -> Result<store::EditedGroup> {
         self.inner.edit_group(reach, group, edit, request).await
+impl Derivatives for Saboteur {
+    async fn use_derivative(&self, group: GroupId, key: &str) -> Result<()> {
+        self.inner.use_derivative(group, key).await
     }
 }
 

@@ -7,6 +7,7 @@ pub mod budget;
 pub mod capability;
 pub mod clock;
 pub mod content;
+pub mod derive;
 pub mod error;
 pub mod group;
 pub mod ids;

@@ -39,6 +39,8 @@ kinds! {
     StatusChanged = "status_changed";
     /// A worker began with a post.
     Processing = "processing";
+    /// A picture was converted, because the platform takes it only so or because it told where it was taken.
+    MediaConverted = "media_converted";
     /// The irreversible call is about to be made: its intent is durable.
     PublishAttempted = "publish_attempted";
     /// A post is live.
@@ -111,6 +113,7 @@ impl LogKind {
             Self::Scheduled
             | Self::StatusChanged
             | Self::Processing
+            | Self::MediaConverted
             | Self::PublishAttempted
             | Self::PublishSucceeded
             | Self::PublishFailed

@@ -131,6 +131,14 @@ fn validate_image(media: &Media, rule: &ImageRule, found: &mut Vec<Violation>) {
             ),
         });
     }
+    if let (Some(width), Some(height)) = (media.width, media.height)
+        && !rule.takes_extent(width, height)
+    {
+        found.push(Violation {
+            kind: ErrorKind::TooLarge,
+            message: format!("An image of {width}x{height} has more pixels than are allowed"),
+        });
+    }
     if let (Some((low, high)), Some(width), Some(height)) = (rule.aspect, media.width, media.height)
         && height > 0
     {

@@ -24,7 +24,7 @@ use crate::scrub::scrub;
 use crate::settle::{
     Step, end_unsent, fail_unsent, settle_error, settle_live, settle_processing, to_reconciling, unsent,
 };
-use crate::{Engine, budgets, reconcile, record};
+use crate::{Engine, budgets, darkroom, reconcile, record};
 
 /// A repeatable step may say "go on at once" this often before it has to wait for its next turn.
 const STEPS_PER_TURN_MAX: u32 = 200;
@@ -62,6 +62,7 @@ pub(crate) async fn run(engine: &Engine, claim: Claim, asker: Asker) -> Result<P
         tokens,
         draft,
         work,
+        notes: Vec::new(),
     };
     match (claim.job, &claim.found) {
         (Job::Reconcile | Job::Look, _) => reconcile::ask(engine, claim, &mut desk, asker).await,
@@ -94,6 +95,9 @@ async fn publish(engine: &Engine, mut claim: Claim, desk: &mut Desk) -> Result<P
     }
     if desk.work.intents.iter().any(|intent| intent.state == IntentState::Open) {
         return to_reconciling(engine, claim, now).await;
+    }
+    if let Err(error) = darkroom::develop(engine, &claim, desk).await? {
+        return end_unsent(engine, claim, desk, &error).await;
     }
     if let Some(violation) = validate(&desk.draft, desk.connector.capability()).into_iter().next() {
         let error = violation.into_error(claim.platform);
@@ -248,7 +252,7 @@ async fn park(
 async fn arm(
     engine: &Engine,
     claim: Claim,
-    desk: &Desk,
+    desk: &mut Desk,
     part: Part,
     prepared: Prepared,
 ) -> Result<Result<Armed, PostState>, Halt> {
@@ -265,6 +269,7 @@ async fn arm(
     {
         log.push(record::processing(&claim));
     }
+    log.append(&mut desk.notes);
     log.push(record::attempted(&claim, part, now));
     let intent = NewIntent {
         id: IntentId::from_bytes(engine.mint()),

@@ -10,6 +10,7 @@ use domain::clock::BoxFut;
 use domain::content::Draft;
 use domain::ids::{AccountId, PostId};
 use domain::intent::{Claim, IntentRecord};
+use domain::log::LogEntry;
 use domain::part::{Part, PartsLive, RemotePost};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -58,6 +59,8 @@ pub(crate) struct Desk {
     pub(crate) http: Http,
     /// What they keep; `None` when nobody wants to know.
     pub(crate) meter: Option<Arc<Meter>>,
+    /// What is told with the next thing that is written down.
+    pub(crate) notes: Vec<LogEntry>,
 }
 
 impl Desk {

@@ -1,4 +1,4 @@
-//! Housekeeping: rows nobody can see any more, when keys were last used.
+//! Housekeeping: rows nobody can see any more and the files that only they needed, when keys were last used.
 
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
@@ -39,7 +39,11 @@ impl Engine {
         if !used.is_empty() {
             self.store.touch_keys(used).await?;
         }
-        let _unreferenced = self.store.prune(self.clock.now(), PRUNE_BATCH).await?;
+        for key in self.store.prune(self.clock.now(), PRUNE_BATCH).await? {
+            if let Err(error) = self.media.discard(&key).await {
+                tracing::warn!(%error, "a file that nothing refers to could not be deleted");
+            }
+        }
         let backlog = self.backlog().await?;
         if let Some(warning) = backlog.warning(self.clock.now(), self.settings.watchdog_after) {
             tracing::warn!("{warning}");

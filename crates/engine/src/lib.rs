@@ -9,6 +9,7 @@ mod backlog;
 mod budgets;
 pub mod commands;
 mod context;
+mod darkroom;
 pub mod error;
 mod gate;
 mod janitor;
@@ -30,7 +31,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use connectors::http::Http;
-use connectors::{Endpoints, MediaSource, Registry};
+use connectors::{Endpoints, Registry};
 use domain::clock::Clock;
 use domain::ids::{AccountId, IdMint};
 use domain::platform::Platform;
@@ -39,6 +40,7 @@ use rand::rngs::StdRng;
 use store::{Installation, Store};
 use tokio::sync::{Notify, Semaphore};
 
+pub use darkroom::Files;
 pub use error::Error;
 pub use keys::Caller;
 pub use publisher::Publisher;
@@ -64,7 +66,7 @@ pub struct Parts {
     /// Where the platforms are.
     pub endpoints: Endpoints,
     /// The files.
-    pub media: Arc<dyn MediaSource>,
+    pub media: Arc<dyn Files>,
     /// The HTTP clients.
     pub http: Http,
     /// Time.
@@ -87,7 +89,7 @@ pub struct Inner {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) connectors: Registry,
     pub(crate) endpoints: Endpoints,
-    pub(crate) media: Arc<dyn MediaSource>,
+    pub(crate) media: Arc<dyn Files>,
     pub(crate) http: Http,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: Settings,

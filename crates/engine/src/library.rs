@@ -21,7 +21,7 @@ const LINK_LIFE: SignedDuration = SignedDuration::from_hours(48);
 
 /// The files of this installation.
 pub struct Library {
-    store: MediaStore,
+    pub(crate) store: MediaStore,
     fetcher: Fetcher,
     signer: LinkSigner,
     clock: Arc<dyn Clock>,

@@ -1,5 +1,7 @@
 //! Log entries as the engine writes them: one function a kind, so that every entry of a kind has the same fields.
 
+use domain::content::Media;
+use domain::derive::Recipe;
 use domain::error::PlatformError;
 use domain::intent::Claim;
 use domain::log::{LogEntry, LogKind, LogOutcome};
@@ -26,6 +28,38 @@ pub(crate) fn processing(claim: &Claim) -> LogEntry {
         retries: None,
         ..of(claim, LogKind::Processing, LogOutcome::Info, claim.claimed_at)
     }
+}
+
+/// A picture was converted: what from, what to, and why in the recipe's words.
+pub(crate) fn converted(
+    claim: &Claim,
+    part: Part,
+    from: &Media,
+    to: &Media,
+    recipe: &Recipe,
+    at: Timestamp,
+) -> LogEntry {
+    let facts = |media: &Media| {
+        serde_json::json!({
+            "mime": media.mime,
+            "bytes": media.bytes,
+            "width": media.width,
+            "height": media.height,
+            "sha256": media.sha256,
+        })
+    };
+    let why = match recipe {
+        Recipe::Clean => "location",
+        Recipe::Jpeg { .. } => "platform",
+    };
+    LogEntry {
+        retries: None,
+        ..of(claim, LogKind::MediaConverted, LogOutcome::Info, at)
+    }
+    .with("part", part.number())
+    .with("from", facts(from))
+    .with("to", facts(to))
+    .with("why", why)
 }
 
 /// The call is about to be made.

@@ -256,6 +256,7 @@ pub(crate) async fn end_unsent(
         release.log.push(record::unknown(&claim, error, now));
         return Ok(engine.store.release(claim, release).await?);
     }
+    release.log.extend(desk.notes.iter().cloned());
     decide_refusal(engine, &claim, desk, error, &mut release, None);
     Ok(engine.store.release(claim, release).await?)
 }

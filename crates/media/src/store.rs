@@ -18,7 +18,7 @@ use object_store::path::Path;
 use object_store::{GetOptions, GetRange, MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload};
 use rand::{Rng, RngExt};
 use sha2::{Digest, Sha256};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::Error;
 use crate::probe::{self, Probe};
@@ -26,6 +26,8 @@ use crate::probe::{self, Probe};
 #[cfg(test)]
 mod tests;
 mod window;
+
+pub(crate) use window::Window;
 
 /// Object stores want parts of at least five mebibytes, and this is all of a file that is in memory at once.
 const PART_BYTES: usize = 5 * 1_024 * 1_024;
@@ -107,6 +109,16 @@ impl NewFile {
         }
     }
 
+    /// A file made from `media`, under a key of its own.
+    pub(crate) fn under(key: String, media: &Media) -> Self {
+        Self {
+            id: media.id,
+            name: None,
+            declared_mime: None,
+            key,
+        }
+    }
+
     /// The key under which it will be stored.
     #[must_use]
     pub fn key(&self) -> &str {
@@ -169,8 +181,10 @@ impl std::fmt::Debug for Opened {
 /// Where files are kept.
 #[derive(Debug, Clone)]
 pub struct MediaStore {
-    objects: Arc<dyn ObjectStore>,
+    pub(crate) objects: Arc<dyn ObjectStore>,
     probes: Arc<Semaphore>,
+    /// The budget for decoding.
+    pub(crate) darkroom: Arc<Semaphore>,
 }
 
 impl MediaStore {
@@ -180,6 +194,7 @@ impl MediaStore {
         Self {
             objects,
             probes: Arc::new(Semaphore::new(PROBES_MAX)),
+            darkroom: Arc::new(Semaphore::new(crate::derive::PERMITS)),
         }
     }
 
@@ -219,7 +234,7 @@ impl MediaStore {
         };
         upload.complete().await?;
         match self.look_at(&path, written.bytes).await {
-            Ok(found) => Ok(media(new, &found, &written)),
+            Ok(found) => Ok(media(new, &found, written.bytes, written.sha256)),
             Err(error) => {
                 let _ = self.objects.delete(&path).await;
                 Err(error)
@@ -238,16 +253,17 @@ impl MediaStore {
     }
 
     async fn look_at(&self, path: &Path, bytes: u64) -> Result<Probe, Error> {
-        let crashed = |why: &'static str| Error::from(io::Error::other(why));
-        let _permit = self
-            .probes
-            .acquire()
-            .await
-            .map_err(|_| crashed("the store is closed"))?;
+        let _permit = self.probe_permit().await?;
         let reader = window::Window::new(Arc::clone(&self.objects), path.clone(), bytes);
         tokio::task::spawn_blocking(move || probe::probe(reader, bytes))
             .await
-            .map_err(|_| crashed("looking at a file failed"))?
+            .map_err(|_| Error::from(io::Error::other("looking at a file failed")))?
+    }
+
+    /// Leave to read a file on a thread of the pool for blocking work.
+    pub(crate) async fn probe_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
+        let permit = Arc::clone(&self.probes).acquire_owned().await;
+        permit.map_err(|_| Error::from(io::Error::other("the store is closed")))
     }
 
     /// Opens a stored file, or the bytes of it in `range`.
@@ -285,7 +301,8 @@ impl MediaStore {
     }
 }
 
-fn path_of(key: &str) -> Result<Path, Error> {
+/// Where the file of this key lies.
+pub(crate) fn path_of(key: &str) -> Result<Path, Error> {
     if !is_key(key) {
         return Err(Error::BadKey);
     }
@@ -365,13 +382,14 @@ fn limit_for(head: &[u8], limits: &Limits) -> Result<u64, Error> {
     }
 }
 
-fn media(new: NewFile, found: &Probe, written: &Written) -> Media {
+/// A stored file as a post refers to it.
+pub(crate) fn media(new: NewFile, found: &Probe, bytes: u64, sha256: [u8; 32]) -> Media {
     Media {
         id: new.id,
         kind: found.kind,
         mime: found.mime.to_owned(),
-        bytes: written.bytes,
-        sha256: written.sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
+        bytes,
+        sha256: sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
         key: new.key,
         name: new.name,
         alt: None,

@@ -8,6 +8,7 @@ mod budgets;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 pub mod edits;
+mod derivatives;
 pub mod memory;
 mod outbox;
 mod rules;
@@ -34,6 +35,7 @@ use jiff::Timestamp;
 
 pub use edits::{EditedGroup, Edits, GroupEdit};
 pub use budgets::{BudgetAsk, BudgetNote, BudgetWait, Budgets};
+pub use derivatives::Derivatives;
 pub use rules::ORPHAN_GIVE_UP;
 pub use types::*;
 pub use usage::{Usage, UsageRow};
@@ -165,7 +167,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// All that is durable. Implementations: SQLite, and a small in-memory model that keeps the suite honest.
 #[async_trait]
-pub trait Store: Budgets + Edits + Usage + Webhooks + Workspaces {
+pub trait Store: Budgets + Derivatives + Edits + Usage + Webhooks + Workspaces {
     // ── Installation ────────────────────────────────────────────────────────────────────────────────────────────
 
     /// The installation's identity, made at first start.
@@ -466,6 +468,9 @@ pub trait Store: Budgets + Edits + Usage + Webhooks + Workspaces {
     /// Deletes groups of removed users; removes rows and media references of deleted groups whose posts are all terminal,
     /// at most `limit` groups; and old request records, tokens of removed accounts, budgets of which nothing counts, and sign-ins and connection pages that
     /// expired a day ago. Returns the media keys that no group refers to any more.
+    /// at most `limit` groups; and old request records, tokens of removed accounts, and sign-ins and connection pages that
+    /// expired a day ago. Returns the media keys, those of derivatives included, that
+    /// no group refers to any more.
     async fn prune(&self, now: Timestamp, limit: u32) -> Result<Vec<String>>;
 
     /// Seals every secret again under the newest master key, at most `limit` rows a call. Returns how many are left.

@@ -21,6 +21,8 @@ pub(super) static CAPABILITY: Capability = Capability {
         mimes: &["image/jpeg", "image/png", "image/webp", "image/gif"],
         alt_chars_max: Some(2_000),
         aspect: None,
+        pixels_max: None,
+        sides_sum_max: None,
     }),
     video: Some(VideoRule {
         count_max: 1,

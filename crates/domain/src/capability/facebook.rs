@@ -21,6 +21,8 @@ pub(super) static CAPABILITY: Capability = Capability {
         mimes: &["image/jpeg", "image/png", "image/gif", "image/bmp", "image/tiff"],
         alt_chars_max: None,
         aspect: None,
+        pixels_max: None,
+        sides_sum_max: None,
     }),
     // A film of the feed. Reels and stories are held to narrower rules by the connector.
     video: Some(VideoRule {

@@ -20,6 +20,8 @@ pub(super) static CAPABILITY: Capability = Capability {
         mimes: &["image/jpeg"],
         alt_chars_max: Some(1_000),
         aspect: Some((0.8, 1.91)),
+        pixels_max: None,
+        sides_sum_max: None,
     }),
     video: Some(VideoRule {
         count_max: 10,

@@ -21,6 +21,8 @@ pub(super) static CAPABILITY: Capability = Capability {
         mimes: &["image/jpeg", "image/png", "image/gif"],
         alt_chars_max: Some(4_086),
         aspect: None,
+        pixels_max: Some(36_152_319),
+        sides_sum_max: None,
     }),
     video: Some(VideoRule {
         count_max: 1,

@@ -28,6 +28,8 @@ pub(super) static CAPABILITY: Capability = Capability {
         ],
         alt_chars_max: Some(1_500),
         aspect: None,
+        pixels_max: Some(33_177_600),
+        sides_sum_max: None,
     }),
     video: Some(VideoRule {
         count_max: 1,

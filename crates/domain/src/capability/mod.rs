@@ -37,6 +37,20 @@ pub struct ImageRule {
     pub alt_chars_max: Option<u32>,
     /// The narrowest and widest shape, as width divided by height.
     pub aspect: Option<(f64, f64)>,
+    /// The most pixels in one, across times down.
+    pub pixels_max: Option<u64>,
+    /// The most pixels across and down, added up.
+    pub sides_sum_max: Option<u32>,
+}
+
+impl ImageRule {
+    /// Whether a picture of this extent has few enough pixels.
+    #[must_use]
+    pub fn takes_extent(&self, width: u32, height: u32) -> bool {
+        let pixels = u64::from(width) * u64::from(height);
+        let sum = u64::from(width) + u64::from(height);
+        self.pixels_max.is_none_or(|max| pixels <= max) && self.sides_sum_max.is_none_or(|max| sum <= u64::from(max))
+    }
 }
 
 /// The rule for films.

@@ -51,6 +51,8 @@ const fn images(count_max: u8, mib_max: u64) -> Option<ImageRule> {
         mimes: JPEG_PNG,
         alt_chars_max: None,
         aspect: None,
+        pixels_max: None,
+        sides_sum_max: None,
     })
 }
 

@@ -24,6 +24,8 @@ pub(super) static CAPABILITY: Capability = Capability {
         mimes: &["image/jpeg", "image/png", "image/webp"],
         alt_chars_max: None,
         aspect: Some((0.05, 20.0)),
+        pixels_max: None,
+        sides_sum_max: Some(10_000),
     }),
     video: Some(VideoRule {
         count_max: 10,

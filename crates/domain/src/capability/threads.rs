@@ -20,6 +20,8 @@ pub(super) static CAPABILITY: Capability = Capability {
         mimes: &["image/jpeg", "image/png"],
         alt_chars_max: Some(1_000),
         aspect: Some((0.1, 10.0)),
+        pixels_max: None,
+        sides_sum_max: None,
     }),
     video: Some(VideoRule {
         count_max: 20,

@@ -54,6 +54,8 @@ fn rules() -> Capability {
             mimes: &["image/jpeg", "image/gif"],
             alt_chars_max: Some(5),
             aspect: Some((0.5, 2.0)),
+            pixels_max: Some(1_000_000),
+            sides_sum_max: Some(2_000),
         }),
         video: Some(VideoRule {
             count_max: 1,
@@ -98,6 +100,21 @@ fn with_media(media: Vec<Media>) -> PartContent {
 
 fn kinds(head: PartContent, rules: &Capability) -> Vec<ErrorKind> {
     found(head, rules).into_iter().map(|(kind, _)| kind).collect()
+}
+
+#[test]
+fn a_picture_with_too_many_pixels_or_sides_that_are_too_long_is_found() {
+    let of = |width, height| Media {
+        width: Some(width),
+        height: Some(height),
+        ..image()
+    };
+    assert_eq!(
+        kinds(with_media(vec![of(1_001, 1_000)]), &rules()),
+        [ErrorKind::TooLarge]
+    );
+    assert_eq!(kinds(with_media(vec![of(1_300, 701)]), &rules()), [ErrorKind::TooLarge]);
+    assert_eq!(kinds(with_media(vec![of(1_250, 750)]), &rules()), []);
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod connections;
 mod crash_matrix;
 #[cfg(test)]
 mod quota_day;
+mod derivatives;
 #[cfg(test)]
 mod readme;
 #[cfg(test)]

@@ -17,7 +17,7 @@ use domain::post::PostState;
 use domain::secret::SecretText;
 use engine::commands::{AddAccount, CreateGroup, Target};
 use engine::points::{CrashPoint, FailPoints, GoOn, Stopped};
-use engine::{Engine, Parts, Publisher, Settings};
+use engine::{Engine, Files, Parts, Publisher, Settings};
 use futures_util::stream::{self, BoxStream, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use rand::SeedableRng;
@@ -78,6 +78,17 @@ impl Outside {
         points: Arc<dyn FailPoints>,
         change: impl FnOnce(&mut Registry, &mut Settings),
     ) -> Engine {
+        self.engine_with_files(store, points, Arc::clone(&self.media) as _, change).await
+    }
+
+    /// The same with other files than the sandbox's samples.
+    pub(crate) async fn engine_with_files(
+        &self,
+        store: Arc<dyn Store>,
+        points: Arc<dyn FailPoints>,
+        media: Arc<dyn Files>,
+        change: impl FnOnce(&mut Registry, &mut Settings),
+    ) -> Engine {
         let mut registry = Registry::all();
         let mut settings = Settings {
             public_url: Some("http://127.0.0.1:9/".parse().unwrap()),
@@ -110,7 +121,7 @@ impl Outside {
             store,
             connectors: registry,
             endpoints,
-            media: Arc::clone(&self.media) as Arc<dyn MediaSource>,
+            media,
             http: self.http.clone(),
             clock,
             // Each process has its own randomness: on a clock that stands still, ids would be the same otherwise.
@@ -467,6 +478,8 @@ pub(crate) fn go_on() -> Arc<dyn FailPoints> {
 pub(crate) fn memory() -> Arc<dyn Store> {
     Arc::new(MemoryStore::new(start_of_time(), 7))
 }
+
+impl Files for SandboxMedia {}
 
 struct SandboxMedia {
     url: Url,

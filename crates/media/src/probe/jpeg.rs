@@ -3,6 +3,7 @@
 use std::io::{BufRead, Seek};
 
 use crate::error::Error;
+use crate::exif;
 
 /// A JPEG's extent as it is to be seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +39,7 @@ pub(super) fn read<R: BufRead + Seek>(reader: &mut R) -> Result<Jpeg, Error> {
                 let mut segment = vec![0; usize::from(body)];
                 reader.read_exact(&mut segment)?;
                 if let Some(tiff) = segment.strip_prefix(b"Exif\0\0") {
-                    turned = is_on_its_side(orientation(tiff).unwrap_or(1));
+                    turned = is_on_its_side(exif::orientation(tiff).unwrap_or(1));
                 }
             }
             0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => {
@@ -63,7 +64,8 @@ pub(super) fn read<R: BufRead + Seek>(reader: &mut R) -> Result<Jpeg, Error> {
     })
 }
 
-fn next_marker<R: BufRead>(reader: &mut R) -> Result<u8, Error> {
+/// The next marker's code.
+pub(crate) fn next_marker<R: BufRead>(reader: &mut R) -> Result<u8, Error> {
     let mut byte = [0];
     reader.read_exact(&mut byte)?;
     if byte != [0xff] {
@@ -94,38 +96,6 @@ fn find_end<R: BufRead>(reader: &mut R) -> Result<(), Error> {
         let used = block.len();
         reader.consume(used);
     }
-}
-
-/// The orientation that the first directory of a TIFF structure names, from 1 to 8.
-fn orientation(tiff: &[u8]) -> Option<u16> {
-    let is_little = match tiff.get(..4)? {
-        b"II*\0" => true,
-        b"MM\0*" => false,
-        _ => return None,
-    };
-    let u16_at = |at: usize| {
-        let bytes = *tiff.get(at..)?.first_chunk()?;
-        Some(if is_little {
-            u16::from_le_bytes(bytes)
-        } else {
-            u16::from_be_bytes(bytes)
-        })
-    };
-    let u32_at = |at: usize| {
-        let bytes = *tiff.get(at..)?.first_chunk()?;
-        Some(if is_little {
-            u32::from_le_bytes(bytes)
-        } else {
-            u32::from_be_bytes(bytes)
-        })
-    };
-    let directory = usize::try_from(u32_at(4)?).ok()?;
-    let entries = usize::from(u16_at(directory)?);
-    (0..entries)
-        .map_while(|n| directory.checked_add(2 + n * 12))
-        .find(|entry| u16_at(*entry) == Some(0x0112))
-        .and_then(|entry| u16_at(entry.checked_add(8)?))
-        .filter(|value| (1..=8).contains(value))
 }
 
 /// The orientations 5 to 8 turn the picture by a quarter.

@@ -10,7 +10,7 @@ use domain::content::MediaKind;
 use crate::error::Error;
 
 mod gif;
-mod jpeg;
+pub(crate) mod jpeg;
 mod mp4;
 mod sniff;
 #[cfg(test)]

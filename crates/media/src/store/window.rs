@@ -16,7 +16,7 @@ const BLOCK_BYTES: u64 = 64 * 1_024;
 const READ_BYTES_MAX: u64 = 256 * 1_024 * 1_024;
 
 /// A bounded view of a stored file.
-pub(super) struct Window {
+pub(crate) struct Window {
     objects: Arc<dyn ObjectStore>,
     path: Path,
     len: u64,
@@ -31,7 +31,7 @@ pub(super) struct Window {
 
 impl Window {
     /// A view of the `len` bytes at `path`. Must be made within a Tokio runtime.
-    pub(super) fn new(objects: Arc<dyn ObjectStore>, path: Path, len: u64) -> Self {
+    pub(crate) fn new(objects: Arc<dyn ObjectStore>, path: Path, len: u64) -> Self {
         Self {
             objects,
             path,

@@ -9,6 +9,7 @@ mod claims;
 mod connections;
 mod deliveries;
 mod edits;
+mod derivatives;
 mod evidence;
 mod groups;
 mod intents;
@@ -165,6 +166,9 @@ scenarios! {
         orphans_with_an_open_intent_are_asked_for,
         orphans_that_only_asked_stay_as_they_are,
         only_ended_leases_are_recovered_while_others_work;
+    derivatives:
+        a_derivative_is_kept_while_a_group_uses_it,
+        a_derivative_needs_a_group;
     operation:
         the_backlog_counts_what_is_due_and_what_is_claimed,
         posts_are_counted_by_platform_and_state,

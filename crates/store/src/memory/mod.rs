@@ -3,6 +3,7 @@
 mod accounts;
 mod edits;
 mod budgets;
+mod derivatives;
 mod groups;
 mod publishing;
 mod sign_ins;

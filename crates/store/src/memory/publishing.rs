@@ -407,6 +407,11 @@ impl State {
             self.log
                 .retain(|record| record.entry.group != Some(group.id) || record.entry.kind.is_connection());
             dropped.extend(rules::media_keys(&group.content));
+            let derivatives = self.derivatives.extract_if(.., |(of, _)| *of == group.id);
+            dropped.extend(derivatives.map(|(_, key)| key));
+        }
+        for (_, key) in &self.derivatives {
+            dropped.remove(key);
         }
         for group in self.groups.values() {
             for key in rules::media_keys(&group.content) {

@@ -54,6 +54,8 @@ pub(super) struct State {
     pub(super) minted: u64,
     /// What is spent of what, and from when on that may be forgotten.
     pub(super) budgets: BTreeMap<String, (Budget, Timestamp)>,
+    /// Derivatives by the groups that use them.
+    pub(super) derivatives: BTreeSet<(GroupId, String)>,
     seed: u64,
 }
 
@@ -153,6 +155,7 @@ impl State {
             deliveries: Vec::new(),
             minted: 0,
             budgets: BTreeMap::new(),
+            derivatives: BTreeSet::new(),
             seed,
         }
     }

@@ -132,6 +132,7 @@ fn event(record: &LogRecord) -> Option<&'static str> {
             .contains_key("remote_id")
             .then_some("publish_succeeded"),
         LogKind::PublishRetry
+        | LogKind::MediaConverted
         | LogKind::OutcomeUnknown
         | LogKind::DuplicateDetected
         | LogKind::RateLimitPause

@@ -288,6 +288,14 @@ CREATE TABLE media_refs (
     PRIMARY KEY (key, group_id)
 ) STRICT, WITHOUT ROWID;
 
+-- Pictures that were converted for a platform, by the groups that use them.
+CREATE TABLE derivatives (
+    group_id BLOB NOT NULL CHECK (length(group_id) = 12),
+    key TEXT NOT NULL,
+    PRIMARY KEY (group_id, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX derivatives_by_key ON derivatives (key);
+
 -- Written once a commit from what the commit moved.
 CREATE TABLE post_counts (
     platform TEXT NOT NULL,

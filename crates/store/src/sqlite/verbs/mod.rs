@@ -5,6 +5,7 @@ pub(super) mod budgets;
 pub(super) mod claims;
 pub(super) mod deliveries;
 mod edits;
+mod derivatives;
 pub(super) mod groups;
 pub(super) mod intents;
 pub(super) mod operation;

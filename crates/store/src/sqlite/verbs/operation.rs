@@ -61,6 +61,7 @@ pub(in crate::sqlite) fn prune(tx: &mut Tx, now: Timestamp, limit: u32) -> Resul
             dropped.insert(key);
         }
         let id = [group.as_bytes()];
+        dropped.extend(tx.all(sql::PRUNE_DERIVATIVES, id, |row| Ok(row.get::<_, String>(0)?))?);
         tx.exec(sql::PRUNE_INTENTS, id)?;
         let states = tx.all(sql::PRUNE_POSTS, id, |row| {
             Ok((rows::platform(row, 0)?, row.get::<_, String>(1)?))
@@ -76,7 +77,7 @@ pub(in crate::sqlite) fn prune(tx: &mut Tx, now: Timestamp, limit: u32) -> Resul
     }
     let mut unused = Vec::new();
     for key in dropped {
-        if !tx.exists(sql::IS_MEDIA_USED, [&key])? {
+        if !tx.exists(sql::IS_MEDIA_USED, [&key])? && !tx.exists(sql::IS_DERIVATIVE_USED, [&key])? {
             unused.push(key);
         }
     }
