@@ -24,10 +24,10 @@ use domain::post::{Event, PostState};
 use domain::secret::SecretBytes;
 use jiff::{SignedDuration, Timestamp};
 use store::{
-    AccountLogQuery, AccountNote, Backlog, ClaimAsk, Claimed, CommitStats, ConnectLink, Created, Derivatives, Error, Evidence,
-    Group, GroupPage, GroupQuery, Installation, InstanceApp, NewAccount, NewGroup, NewIntent, NewSignIn, Orphans,
-    PostCount, Reach, Refreshed, Release, RequestKey, Resolution, Result, Settled, Settlement, SignInRow, Store,
-    TakeRefused, UnfinishedRefresh, Verification, Work,
+    AccountLogQuery, AccountNote, Backlog, ClaimAsk, Claimed, CommitStats, ConnectLink, Created, Derivatives, Error,
+    Evidence, Group, GroupPage, GroupQuery, Installation, InstanceApp, NewAccount, NewGroup, NewIntent, NewSignIn,
+    Orphans, PostCount, Reach, Refreshed, Release, RequestKey, Resolution, Result, Retractable, Retractions, Settled,
+    Settlement, SignInRow, Store, TakeRefused, UnfinishedRefresh, Verification, Work,
 };
 
 /// What is done wrong.
@@ -119,6 +119,21 @@ impl store::Edits for Saboteur {
 impl Derivatives for Saboteur {
     async fn use_derivative(&self, group: GroupId, key: &str) -> Result<()> {
         self.inner.use_derivative(group, key).await
+    }
+}
+
+#[async_trait]
+impl Retractions for Saboteur {
+    async fn retractable(&self, reach: &Reach, post: PostId) -> Result<Retractable> {
+        self.inner.retractable(reach, post).await
+    }
+
+    async fn log_retraction(&self, reach: &Reach, post: PostId, log: LogEntry) -> Result<()> {
+        self.inner.log_retraction(reach, post, log).await
+    }
+
+    async fn finish_retraction(&self, reach: &Reach, post: PostId, at: Timestamp, log: LogEntry) -> Result<Group> {
+        self.inner.finish_retraction(reach, post, at, log).await
     }
 }
 

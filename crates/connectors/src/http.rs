@@ -108,7 +108,8 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// The error of a call that might have created a post, or that could not have (every stage but [`Stage::Send`]).
+    /// The error of a call that might have created a post, or that could not have (every stage but [`Stage::Send`]). For
+    /// [`Stage::Retract`], that a post may be published means that it may be there still, or not.
     #[must_use]
     pub fn into_error(self, platform: Platform, stage: Stage) -> PlatformError {
         let (kind, message) = match self {
@@ -120,7 +121,7 @@ impl Failure {
         let error = PlatformError::refused(platform, stage, kind, format!("{} {message}", platform.name()))
             .with_retry(Retry::BACKOFF);
         match (self, stage) {
-            (Self::NoAnswer { .. }, Stage::Send) => error.with_fate(Fate::MayBePublished),
+            (Self::NoAnswer { .. }, Stage::Send | Stage::Retract) => error.with_fate(Fate::MayBePublished),
             _ => error,
         }
     }

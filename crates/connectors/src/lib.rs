@@ -10,6 +10,7 @@ pub mod frozen;
 mod graph;
 pub mod http;
 pub mod quota;
+mod retract;
 pub mod rules;
 pub mod settings;
 pub mod signin;
@@ -24,7 +25,7 @@ use domain::account::Tokens;
 use domain::capability::{Capability, Quota};
 use domain::clock::BoxFut;
 use domain::content::{Draft, Media};
-use domain::error::PlatformError;
+use domain::error::{ErrorKind, PlatformError, Stage};
 use domain::intent::{Armed, IntentRecord, Prepared};
 use domain::part::{Part, RemotePost};
 use domain::platform::Platform;
@@ -99,6 +100,21 @@ pub trait Connector: Send + Sync {
     /// Whether a refusal for too many calls holds for all accounts of the app.
     fn is_about_app(&self, _error: &PlatformError) -> bool {
         false
+    }
+
+    /// Takes down a part that is live: one call, safe to repeat, never repeated here. Only where the capability has a
+    /// [`domain::capability::RetractRule`]. After an error whose fate is [`domain::error::Fate::NotPublished`] the part
+    /// is still there; after any other nobody knows, and asking again finds out.
+    fn retract<'a>(
+        &'a self,
+        _ctx: &'a SendCtx<'a>,
+        _part: Part,
+        _remote: &'a RemotePost,
+    ) -> BoxFut<'a, Result<Retraction, PlatformError>> {
+        let platform = self.platform();
+        let message = format!("{} takes nothing down through its API", platform.name());
+        let refused = PlatformError::refused(platform, Stage::Retract, ErrorKind::Invalid, message);
+        Box::pin(async { Err(refused) })
     }
 
     /// Whether this server can read `version` of the connector's prepared bytes, and so send them again.
@@ -281,6 +297,15 @@ pub enum Sent {
         /// When to look.
         again_at: Timestamp,
     },
+}
+
+/// How a part that was to be taken down is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retraction {
+    /// This call took it down.
+    TakenDown,
+    /// It was gone before, or goes with the part that it hangs on.
+    GoneAlready,
 }
 
 /// What is to be asked about.

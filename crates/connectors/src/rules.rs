@@ -169,8 +169,9 @@ pub fn classify(platform: Platform, rows: &[Row], stage: Stage, answer: &Answer,
         }
         None => unknown(platform, stage, status),
     };
-    // Outside the creating call nothing can have been published by this answer, whatever the row says.
-    if stage != Stage::Send {
+    // Outside the creating call nothing can have been published by this answer, whatever the row says. A call that takes
+    // a post down may have done so unless the refusal says that it did nothing.
+    if !matches!(stage, Stage::Send | Stage::Retract) {
         error.fate = Fate::NotPublished;
     }
     if let (Some(at), When::Backoff) = (refusal.not_before, error.retry.when) {

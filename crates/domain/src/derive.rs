@@ -114,24 +114,36 @@ mod tests {
         let png = picture("image/png", 900_000, 1_000, 1_000);
         assert!(matches!(
             needed(Platform::Instagram, &png, plain),
-            Some(Recipe::Jpeg { bytes_max: 8_388_608, .. })
+            Some(Recipe::Jpeg {
+                bytes_max: 8_388_608,
+                ..
+            })
         ));
         assert_eq!(needed(Platform::Threads, &png, plain), None);
         let large = picture("image/jpeg", 1_000_001, 1_000, 1_000);
         assert!(matches!(
             needed(Platform::Bluesky, &large, plain),
-            Some(Recipe::Jpeg { bytes_max: 1_000_000, .. })
+            Some(Recipe::Jpeg {
+                bytes_max: 1_000_000,
+                ..
+            })
         ));
         let wide = picture("image/jpeg", 900_000, 9_000, 1_001);
         assert!(matches!(
             needed(Platform::Telegram, &wide, plain),
-            Some(Recipe::Jpeg { sides_sum_max: Some(10_000), .. })
+            Some(Recipe::Jpeg {
+                sides_sum_max: Some(10_000),
+                ..
+            })
         ));
         let vast = picture("image/jpeg", 900_000, 8_000, 6_000);
         for platform in [Platform::Mastodon, Platform::LinkedIn] {
             assert!(matches!(
                 needed(platform, &vast, plain),
-                Some(Recipe::Jpeg { pixels_max: Some(_), .. })
+                Some(Recipe::Jpeg {
+                    pixels_max: Some(_),
+                    ..
+                })
             ));
         }
     }
@@ -152,7 +164,10 @@ mod tests {
             is_animated: true,
             ..Survey::default()
         };
-        assert_eq!(needed(Platform::Instagram, &picture("image/webp", 9, 9, 9), moves), None);
+        assert_eq!(
+            needed(Platform::Instagram, &picture("image/webp", 9, 9, 9), moves),
+            None
+        );
         let animation = Media {
             kind: MediaKind::Animation,
             ..picture("image/gif", 9, 9, 9)
@@ -162,7 +177,14 @@ mod tests {
 
     #[test]
     fn every_limit_is_part_of_a_recipes_word() {
-        let jpeg = |bytes_max, pixels_max, sides_sum_max| Recipe::Jpeg { bytes_max, pixels_max, sides_sum_max }.word();
+        let jpeg = |bytes_max, pixels_max, sides_sum_max| {
+            Recipe::Jpeg {
+                bytes_max,
+                pixels_max,
+                sides_sum_max,
+            }
+            .word()
+        };
         let words = [
             Recipe::Clean.word(),
             jpeg(1, None, None),

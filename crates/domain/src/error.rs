@@ -203,6 +203,8 @@ pub enum Stage {
     Send,
     /// Asking what became of it.
     Check,
+    /// Taking down what was published.
+    Retract,
     /// Refreshing the token.
     Refresh,
     /// Signing in: consent, exchange, identity.

@@ -57,6 +57,12 @@ kinds! {
     Unconfirmed = "unconfirmed";
     /// Two posts exist where one was meant.
     DuplicateDetected = "duplicate_detected";
+    /// The platform is about to be asked to take a post down.
+    RetractAttempted = "retract_attempted";
+    /// A post was taken down.
+    Retracted = "retracted";
+    /// A post could not be taken down, or nobody knows whether it was.
+    RetractFailed = "retract_failed";
     /// Found too late to be sent.
     Missed = "missed";
     /// Held back by a rate limit until a given time.
@@ -122,6 +128,9 @@ impl LogKind {
             | Self::OutcomeEstablished
             | Self::Unconfirmed
             | Self::DuplicateDetected
+            | Self::RetractAttempted
+            | Self::Retracted
+            | Self::RetractFailed
             | Self::Missed
             | Self::RateLimitPause
             | Self::Resolved

@@ -100,8 +100,14 @@ pub(crate) async fn develop(
                 Ok(made) => made,
                 Err(error) => return Ok(Err(failed(claim, media, &error))),
             };
-            desk.notes
-                .push(record::converted(claim, part, media, &made, &recipe, engine.clock.now()));
+            desk.notes.push(record::converted(
+                claim,
+                part,
+                media,
+                &made,
+                &recipe,
+                engine.clock.now(),
+            ));
             *media = made;
         }
     }

@@ -86,7 +86,8 @@ pub(crate) fn succeeded(
     }
 }
 
-fn with_error(mut entry: LogEntry, error: &PlatformError) -> LogEntry {
+/// The entry with what went wrong.
+pub(crate) fn with_error(mut entry: LogEntry, error: &PlatformError) -> LogEntry {
     entry.error = Some(error.message.clone());
     entry.http_status = error.http_status;
     entry = entry.with("kind", serde_json::to_value(error.kind).unwrap_or_default());

@@ -57,19 +57,21 @@ pub(crate) fn has_ended(account: &Account, now: Timestamp) -> bool {
     account.token_expires_at.is_some_and(|at| at <= now)
 }
 
+/// Whether an account's tokens are to be exchanged before they are used. An access token may outlive its refresh token;
+/// one that has ended too needs a person, as the exchange says without asking anybody.
+pub(crate) fn is_needed(account: &Account, now: Timestamp) -> bool {
+    let ended = has_ended(account, now);
+    match account.health {
+        AccountHealth::Ok | AccountHealth::ReconnectNeeded => ended,
+        AccountHealth::RefreshNeeded => true,
+    }
+}
+
 /// Makes sure that the desk holds tokens that can be used, exchanging them when they have ended or were refused.
 ///
 /// The inner error is the platform's, or ours: the account must be connected again.
 pub(crate) async fn ensure_fresh(engine: &Engine, desk: &mut Desk) -> Result<Result<(), PlatformError>, Halt> {
-    let ended = has_ended(&desk.account, engine.clock.now());
-    let is_needed = match desk.account.health {
-        AccountHealth::Ok => ended,
-        AccountHealth::RefreshNeeded => true,
-        // An access token may outlive its refresh token; nothing is asked of one that has ended too.
-        AccountHealth::ReconnectNeeded if ended => return Ok(Err(reconnect(desk.account.platform))),
-        AccountHealth::ReconnectNeeded => false,
-    };
-    if !is_needed {
+    if !is_needed(&desk.account, engine.clock.now()) {
         return Ok(Ok(()));
     }
     match renew(engine, &desk.account, Why::Needed).await? {

@@ -9,7 +9,8 @@ const GPS: u16 = 0x8825;
 pub(crate) fn orientation(tiff: &[u8]) -> Option<u16> {
     let tiff = Tiff::of(tiff)?;
     let entry = tiff.entry(ORIENTATION)?;
-    tiff.u16_at(entry.checked_add(8)?).filter(|value| (1..=8).contains(value))
+    tiff.u16_at(entry.checked_add(8)?)
+        .filter(|value| (1..=8).contains(value))
 }
 
 /// Whether it says where the picture was taken.
@@ -85,8 +86,12 @@ mod tests {
 
     #[test]
     fn a_pointer_to_a_place_is_seen_in_both_byte_orders() {
-        assert!(tells_location(b"MM\0*\0\0\0\x08\0\x01\x88\x25\0\x04\0\0\0\x01\0\0\0\x1a\0\0\0\0"));
-        assert!(tells_location(b"II*\0\x08\0\0\0\x01\0\x25\x88\x04\0\x01\0\0\0\x1a\0\0\0\0\0\0\0"));
+        assert!(tells_location(
+            b"MM\0*\0\0\0\x08\0\x01\x88\x25\0\x04\0\0\0\x01\0\0\0\x1a\0\0\0\0"
+        ));
+        assert!(tells_location(
+            b"II*\0\x08\0\0\0\x01\0\x25\x88\x04\0\x01\0\0\0\x1a\0\0\0\0\0\0\0"
+        ));
         assert!(!tells_location(b"II*\0\x08\0\0\0\xff\xff"));
     }
 }

@@ -11,6 +11,7 @@ pub mod edits;
 mod derivatives;
 pub mod memory;
 mod outbox;
+mod retractions;
 mod rules;
 pub mod seal;
 pub mod sqlite;
@@ -36,6 +37,7 @@ use jiff::Timestamp;
 pub use edits::{EditedGroup, Edits, GroupEdit};
 pub use budgets::{BudgetAsk, BudgetNote, BudgetWait, Budgets};
 pub use derivatives::Derivatives;
+pub use retractions::{Retractable, Retractions};
 pub use rules::ORPHAN_GIVE_UP;
 pub use types::*;
 pub use usage::{Usage, UsageRow};
@@ -167,7 +169,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// All that is durable. Implementations: SQLite, and a small in-memory model that keeps the suite honest.
 #[async_trait]
-pub trait Store: Budgets + Derivatives + Edits + Usage + Webhooks + Workspaces {
+pub trait Store: Budgets + Derivatives + Edits + Retractions + Usage + Webhooks + Workspaces {
     // ── Installation ────────────────────────────────────────────────────────────────────────────────────────────
 
     /// The installation's identity, made at first start.

@@ -65,6 +65,7 @@ pub async fn handle(site: &Site, request: Request) -> Answer {
         }
         Request::Logs { user, id, limit } => logs(engine, user.as_deref(), id.as_deref(), limit.clamp(1, 1_000)).await,
         Request::Retry { user, id } => retry(engine, user.as_deref(), &id).await,
+        Request::Retract { user, id } => retract(engine, user.as_deref(), &id).await,
         Request::Resolve { user, id, published } => resolve(engine, user.as_deref(), &id, published).await,
         request @ (Request::WebhookAdd { .. }
         | Request::WebhookList { .. }
@@ -275,6 +276,24 @@ async fn retry(engine: &Engine, user: Option<&str>, id: &str) -> Answer {
         return Ok(Reply::Group(GroupView::from(&engine.group(&reach, group.id).await?)));
     };
     Ok(Reply::Group(GroupView::from(&engine.retry_post(&reach, post).await?)))
+}
+
+async fn retract(engine: &Engine, user: Option<&str>, id: &str) -> Answer {
+    let reach = reach(engine, user).await?;
+    let group = find_group(engine, &reach, id).await?;
+    let named = id.parse::<PostId>().ok();
+    let is_meant = |post: &&engine::Post| match named.filter(|named| group.posts.iter().any(|one| one.id == *named)) {
+        Some(named) => post.id == named,
+        None => matches!(post.state.word(), "published"),
+    };
+    let posts: Vec<_> = group.posts.iter().filter(is_meant).map(|post| post.id).collect();
+    if posts.is_empty() {
+        return Err(Refusal::new("conflict", "no post of this group is published"));
+    }
+    for post in posts {
+        engine.retract_post(&reach, post).await?;
+    }
+    Ok(Reply::Group(GroupView::from(&engine.group(&reach, group.id).await?)))
 }
 
 async fn resolve(engine: &Engine, user: Option<&str>, id: &str, published: Option<String>) -> Answer {

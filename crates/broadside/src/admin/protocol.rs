@@ -183,6 +183,13 @@ pub enum Request {
         /// A post's or a group's id.
         id: String,
     },
+    /// Takes a published post down from its platform, or every published post of a group.
+    Retract {
+        /// Whose.
+        user: Option<String>,
+        /// A post's or a group's id.
+        id: String,
+    },
     /// A person's word on a post whose outcome is unknown.
     Resolve {
         /// Whose.

@@ -16,6 +16,7 @@ pub mod output;
 mod post;
 mod posts;
 mod resolve;
+mod retract;
 mod retry;
 #[cfg(feature = "sandbox")]
 mod sandbox;
@@ -98,6 +99,8 @@ enum Command {
     Retry(retry::Retry),
     /// Says what became of a post whose outcome nobody knows
     Resolve(resolve::Resolve),
+    /// Takes published posts down from their platforms
+    Retract(retract::Retract),
     /// Looks for what is wrong or missing
     Doctor(doctor::Doctor),
     /// Brings the database to this version's schema
@@ -202,6 +205,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Logs(logs) => logs.run(&context).await,
         Command::Retry(retry) => retry.run(&context).await,
         Command::Resolve(resolve) => resolve.run(&context).await,
+        Command::Retract(retract) => retract.run(&context).await,
         Command::Doctor(doctor) => doctor.run(&context).await,
         Command::Migrate(migrate) => migrate.run(&context).await,
         Command::Secrets(secrets) => secrets.run(&context).await,

@@ -97,7 +97,8 @@ fn summary(group: &GroupView) -> String {
         .join(", ")
 }
 
-fn show(out: Output, group: &GroupView) -> String {
+/// A group with its posts.
+pub(super) fn show(out: Output, group: &GroupView) -> String {
     let time = group
         .planned_at
         .map_or_else(|| "a draft without a time".to_owned(), |at| format!("{at:.0}"));

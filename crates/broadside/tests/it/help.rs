@@ -4,7 +4,7 @@ use crate::world::{Scratch, run};
 #[test]
 fn the_help_texts_are_these() {
     let scratch = Scratch::new("help");
-    let commands: [&[&str]; 19] = [
+    let commands: [&[&str]; 20] = [
         &[],
         &["serve"],
         &["user"],
@@ -21,6 +21,7 @@ fn the_help_texts_are_these() {
         &["logs"],
         &["retry"],
         &["resolve"],
+        &["retract"],
         &["doctor"],
         &["config"],
         &["demo"],

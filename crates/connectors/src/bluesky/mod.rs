@@ -36,14 +36,17 @@ use serde_json::Value;
 use self::error::{INVALID_SWAP, RECORD_NOT_FOUND, classify, has_name};
 use self::pds::Pds;
 use self::prepare::Frozen;
-use self::wire::{PutRecord, StrongRef};
+use self::wire::{COLLECTION, PutRecord, StrongRef};
 use crate::frozen::thaw;
 use crate::http::Answer;
 use crate::quota::{Hint, Seen};
-use crate::{Connector, Finding, Preparation, Probe, SendCtx, Sent};
+use crate::{Connector, Finding, Preparation, Probe, Retraction, SendCtx, Sent, retract};
 
 /// The method that writes a record.
 const PUT: &str = "com.atproto.repo.putRecord";
+
+/// The method that deletes one.
+const DELETE: &str = "com.atproto.repo.deleteRecord";
 
 /// The connector. It has no state.
 #[derive(Debug, Clone, Copy, Default)]
@@ -79,6 +82,15 @@ impl Connector for Bluesky {
 
     fn hints(&self, seen: &Seen, now: Timestamp) -> Vec<Hint> {
         limits::hints(seen, now)
+    }
+
+    fn retract<'a>(
+        &'a self,
+        ctx: &'a SendCtx<'a>,
+        _part: Part,
+        remote: &'a RemotePost,
+    ) -> BoxFut<'a, Result<Retraction, PlatformError>> {
+        Box::pin(retract(ctx, remote))
     }
 
     fn reads_prepared(&self, version: u16) -> bool {
@@ -168,5 +180,43 @@ fn remote_post(wanted: &PutRecord, uri: String, cid: Option<String>) -> RemotePo
     RemotePost {
         detail: cid,
         ..RemotePost::visible(uri, Some(url))
+    }
+}
+
+/// Deletes the record, which may be repeated: a record that is gone is deleted as well (`com.atproto.repo.deleteRecord`).
+async fn retract(ctx: &SendCtx<'_>, remote: &RemotePost) -> Result<Retraction, PlatformError> {
+    let place = remote
+        .id
+        .strip_prefix("at://")
+        .map(|place| place.split('/').collect::<Vec<_>>());
+    // What a person said of a post is the last piece of its address, which is the record's key.
+    let (repo, collection, rkey) = match place.as_deref() {
+        Some([repo, collection, rkey]) => (*repo, *collection, *rkey),
+        Some(_) => return Err(retract::unknown_id(Platform::Bluesky)),
+        None => (
+            ctx.account.remote_id,
+            COLLECTION,
+            retract::plain_id(Platform::Bluesky, remote)?,
+        ),
+    };
+    let body = serde_json::json!({ "repo": repo, "collection": collection, "rkey": rkey }).to_string();
+    let pds = Pds::of(ctx);
+    let mut is_second = false;
+    loop {
+        let request = ctx.http.creating(Method::POST, &pds.address(DELETE));
+        let request = pds
+            .signed(request, &Method::POST, DELETE)
+            .header(CONTENT_TYPE, "application/json")
+            .body(body.clone());
+        let answer = retract::ask(ctx, Platform::Bluesky, request).await?;
+        if pds.wants_nonce(DELETE, &answer) && !is_second {
+            is_second = true;
+            continue;
+        }
+        return if answer.is_success() {
+            Ok(Retraction::TakenDown)
+        } else {
+            Err(classify(Stage::Retract, &answer))
+        };
     }
 }

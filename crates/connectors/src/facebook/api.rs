@@ -56,6 +56,13 @@ impl<'a> Api<'a> {
             .bearer_auth(self.token.expose())
     }
 
+    /// A call that takes something away.
+    pub(super) fn deleting(&self, path: &str) -> RequestBuilder {
+        self.http
+            .creating(Method::DELETE, &self.url(path))
+            .bearer_auth(self.token.expose())
+    }
+
     /// A repeatable call that uploads a film of the feed.
     pub(super) fn film(&self, path: &str) -> RequestBuilder {
         let base = bases(self.endpoints, Platform::Facebook, FILM_BASE, VERSION).1;

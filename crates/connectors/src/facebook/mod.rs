@@ -35,7 +35,7 @@ use crate::frozen::{freeze, thaw};
 use crate::graph::limits;
 use crate::http::Answer;
 use crate::quota::{Hint, Seen};
-use crate::{Connector, Finding, Preparation, Probe, SendCtx, Sent};
+use crate::{Connector, Finding, Preparation, Probe, Retraction, SendCtx, Sent, graph, retract};
 
 /// How long the address of a post that was just published may take to read.
 const PERMALINK_BUDGET: SignedDuration = SignedDuration::from_secs(10);
@@ -91,6 +91,15 @@ impl Connector for Facebook {
     /// Code 4 is the app's, the others are the account's (Graph API, "Rate limits").
     fn is_about_app(&self, error: &PlatformError) -> bool {
         error.code.as_deref() == Some("4")
+    }
+
+    fn retract<'a>(
+        &'a self,
+        ctx: &'a SendCtx<'a>,
+        part: Part,
+        remote: &'a RemotePost,
+    ) -> BoxFut<'a, Result<Retraction, PlatformError>> {
+        Box::pin(retract(ctx, part, remote))
     }
 
     fn reads_prepared(&self, version: u16) -> bool {
@@ -238,4 +247,28 @@ async fn permalink(ctx: &SendCtx<'_>, id: &str, left: SignedDuration) -> Option<
         .read_within::<Linked>(request, Stage::Check, left.min(PERMALINK_BUDGET))
         .await;
     read.ok()?.1.permalink_url
+}
+
+/// `DELETE /{post}` (developers.facebook.com, Page Post). Its comments go with it. What does not exist and what may not be
+/// seen are refused alike, so the post is looked at before it counts as gone.
+async fn retract(ctx: &SendCtx<'_>, part: Part, remote: &RemotePost) -> Result<Retraction, PlatformError> {
+    if part == Part::FirstComment {
+        return Ok(Retraction::GoneAlready);
+    }
+    let id = retract::plain_id(Platform::Facebook, remote)?;
+    let api = Api::of(ctx);
+    let answer = retract::ask(ctx, Platform::Facebook, api.deleting(id)).await?;
+    if graph::says_success(&answer) {
+        return Ok(Retraction::TakenDown);
+    }
+    let refused = classify(Stage::Retract, &answer);
+    if !graph::is_gone(&refused) {
+        return Err(refused);
+    }
+    let look = api.call(Method::GET, id).query(&[("fields", "id")]);
+    match api.read::<Value>(look, Stage::Retract).await {
+        Err(error) if graph::is_gone(&error) => Ok(Retraction::GoneAlready),
+        Err(error) => Err(error),
+        Ok(_) => Err(refused),
+    }
 }

@@ -71,6 +71,17 @@ pub(crate) static FAMILY: &[Row] = &[
         .retry(When::Backoff),
 ];
 
+/// Whether an answer says that what was asked for is done.
+pub(crate) fn says_success(answer: &Answer) -> bool {
+    let says = || answer.json()?.get("success")?.as_bool();
+    answer.is_success() && says() == Some(true)
+}
+
+/// Whether the platform says that there is no such object, or none that may be seen: it does not tell these apart.
+pub(crate) fn is_gone(error: &PlatformError) -> bool {
+    error.code.as_deref() == Some("100/33")
+}
+
 /// A refusal as the API writes it.
 #[derive(Debug, Default)]
 pub(crate) struct Envelope {
@@ -150,7 +161,7 @@ pub(crate) fn classify(
     };
     let mut error = rules::classify(platform, rows, stage, answer, &refusal);
     // A gateway's 5xx with a body of the API still says nothing about what was done behind it.
-    if answer.status >= 500 && stage == Stage::Send {
+    if answer.status >= 500 && matches!(stage, Stage::Send | Stage::Retract) {
         error.fate = Fate::MayBePublished;
     }
     error.code = envelope.written().or(error.code);

@@ -280,8 +280,14 @@ fn only_a_creating_call_that_was_written_may_have_published() {
         Failure::NoAnswer { timed_out: false },
         Failure::NoAnswer { timed_out: true },
     ] {
-        for stage in [Stage::Prepare, Stage::Send, Stage::Check, Stage::Refresh] {
-            let open = matches!(failure, Failure::NoAnswer { .. }) && stage == Stage::Send;
+        for stage in [
+            Stage::Prepare,
+            Stage::Send,
+            Stage::Check,
+            Stage::Retract,
+            Stage::Refresh,
+        ] {
+            let open = matches!(failure, Failure::NoAnswer { .. }) && matches!(stage, Stage::Send | Stage::Retract);
             let expected = if open { Fate::MayBePublished } else { Fate::NotPublished };
             assert_eq!(
                 failure.into_error(Platform::Mastodon, stage).fate,

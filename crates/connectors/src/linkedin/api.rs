@@ -43,6 +43,12 @@ impl<'a> Api<'a> {
         self.versioned(self.http.creating(Method::POST, &self.url(path)))
     }
 
+    /// A call that takes something away.
+    pub(super) fn deleting(&self, path: &str) -> RequestBuilder {
+        self.versioned(self.http.creating(Method::DELETE, &self.url(path)))
+            .header("X-RestLi-Method", "DELETE")
+    }
+
     /// A repeatable call below `/rest`.
     pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.versioned(self.http.reading(method, &self.url(path)))

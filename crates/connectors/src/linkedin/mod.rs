@@ -35,7 +35,7 @@ use self::prepare::Frozen;
 use crate::frozen::thaw;
 use crate::http::Answer;
 use crate::quota::{Hint, Seen};
-use crate::{Connector, Finding, Preparation, Probe, SendCtx, Sent};
+use crate::{Connector, Finding, Preparation, Probe, Retraction, SendCtx, Sent, retract};
 
 /// How long LinkedIn refuses the same body again (learn.microsoft.com, "Posts API": wait ten minutes).
 const ECHO_WINDOW: SignedDuration = SignedDuration::from_mins(10);
@@ -83,6 +83,15 @@ impl Connector for LinkedIn {
 
     fn hints(&self, seen: &Seen, now: Timestamp) -> Vec<Hint> {
         limits::hints(seen, now)
+    }
+
+    fn retract<'a>(
+        &'a self,
+        ctx: &'a SendCtx<'a>,
+        part: Part,
+        remote: &'a RemotePost,
+    ) -> BoxFut<'a, Result<Retraction, PlatformError>> {
+        Box::pin(retract(ctx, part, remote))
     }
 
     fn reads_prepared(&self, version: u16) -> bool {
@@ -203,5 +212,22 @@ async fn check(ctx: &SendCtx<'_>, probe: Probe<'_>) -> Result<Finding, PlatformE
         // Frees the second send, which is the question.
         Frozen::Post { .. } if ctx.now.duration_since(probe.intent.recorded_at) <= FREE_WITHIN => Ok(Finding::Absent),
         Frozen::Post { .. } => Ok(Finding::CannotTell),
+    }
+}
+
+/// `DELETE /rest/posts/{urn}`, which may be repeated (learn.microsoft.com, "Posts API"). Its comments go with it.
+async fn retract(ctx: &SendCtx<'_>, part: Part, remote: &RemotePost) -> Result<Retraction, PlatformError> {
+    if part == Part::FirstComment {
+        return Ok(Retraction::GoneAlready);
+    }
+    if !remote.id.starts_with("urn:li:") {
+        return Err(retract::unknown_id(Platform::LinkedIn));
+    }
+    let request = Api::of(ctx).deleting(&format!("/rest/posts/{}", encoded(&remote.id)));
+    let answer = retract::ask(ctx, Platform::LinkedIn, request).await?;
+    match answer.status {
+        200 | 204 => Ok(Retraction::TakenDown),
+        404 => Ok(Retraction::GoneAlready),
+        _ => Err(classify(Stage::Retract, &answer)),
     }
 }

@@ -27,7 +27,7 @@ use self::wire::{Attachment, Instance, NewStatus, PostSettings, Status, Visibili
 use crate::frozen::{fingerprint, freeze, thaw};
 use crate::http::{Answer, Http, READ_BUDGET};
 use crate::quota::{Hint, Seen};
-use crate::{Connector, Endpoints, Finding, Preparation, Probe, SendCtx, Sent, files};
+use crate::{Connector, Endpoints, Finding, Preparation, Probe, Retraction, SendCtx, Sent, files, retract};
 
 const PLATFORM: Platform = Platform::Mastodon;
 
@@ -101,6 +101,15 @@ impl Connector for Mastodon {
 
     fn hints(&self, seen: &Seen, now: Timestamp) -> Vec<Hint> {
         limits::hints(seen, now)
+    }
+
+    fn retract<'a>(
+        &'a self,
+        ctx: &'a SendCtx<'a>,
+        _part: Part,
+        remote: &'a RemotePost,
+    ) -> BoxFut<'a, Result<Retraction, PlatformError>> {
+        Box::pin(retract(ctx, remote))
     }
 
     fn reads_prepared(&self, version: u16) -> bool {
@@ -336,4 +345,20 @@ fn judge(ctx: &SendCtx<'_>, armed: &Armed, error: PlatformError) -> PlatformErro
 
 fn remote(status: Status) -> RemotePost {
     RemotePost::visible(status.id, status.url.or(status.uri))
+}
+
+/// `DELETE /api/v1/statuses/:id` (docs.joinmastodon.org). A status that is gone is not found.
+async fn retract(ctx: &SendCtx<'_>, remote: &RemotePost) -> Result<Retraction, PlatformError> {
+    let id = retract::plain_id(PLATFORM, remote)?;
+    let home = home(ctx.account.base_url, ctx.endpoints, Stage::Retract)?;
+    let request = ctx
+        .http
+        .creating(Method::DELETE, &format!("{home}/api/v1/statuses/{id}"))
+        .bearer_auth(ctx.tokens.access.expose());
+    let answer = retract::ask(ctx, PLATFORM, request).await?;
+    match answer.status {
+        200 => Ok(Retraction::TakenDown),
+        404 | 410 => Ok(Retraction::GoneAlready),
+        _ => Err(error::refusal(Stage::Retract, &answer)),
+    }
 }

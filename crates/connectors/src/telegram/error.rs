@@ -63,6 +63,12 @@ pub(super) const ROWS: &[Row] = &[
         .retry(When::Backoff)
         .anew()
         .at_most(1),
+    Row::new(
+        ErrorKind::Invalid,
+        "Telegram lets a bot delete a message for 48 hours, and only with the right to delete; remove it in Telegram",
+    )
+    .status(400)
+    .contains("message can't be deleted"),
     Row::new(ErrorKind::Invalid, "The message that this one answers to is gone")
         .status(400)
         .contains("replied not found"),

@@ -22,7 +22,7 @@ use reqwest::{Method, multipart};
 
 use self::wire::{Envelope, Frozen, Messages, PostSettings};
 use crate::frozen::{fingerprint, freeze, thaw};
-use crate::{Connector, Endpoints, Finding, Preparation, Probe, SendCtx, Sent, files, parent_of};
+use crate::{Connector, Endpoints, Finding, Preparation, Probe, Retraction, SendCtx, Sent, files, parent_of, retract};
 
 const PLATFORM: Platform = Platform::Telegram;
 
@@ -68,6 +68,15 @@ impl Connector for Telegram {
     /// Of the bot: its id, which is the token's first half and no secret.
     fn app_of<'a>(&self, tokens: &'a Tokens) -> &'a str {
         tokens.access.expose().split(':').next().unwrap_or_default()
+    }
+
+    fn retract<'a>(
+        &'a self,
+        ctx: &'a SendCtx<'a>,
+        _part: Part,
+        remote: &'a RemotePost,
+    ) -> BoxFut<'a, Result<Retraction, PlatformError>> {
+        Box::pin(retract(ctx, remote))
     }
 
     fn reads_prepared(&self, version: u16) -> bool {
@@ -169,4 +178,31 @@ fn remote(messages: &Messages) -> Option<RemotePost> {
     let mut remote = RemotePost::visible(first.message_id.to_string(), first.chat.page(Some(first.message_id)));
     remote.detail = all;
     Some(remote)
+}
+
+/// `deleteMessage`, and `deleteMessages` for an album, which passes over those that are gone.
+async fn retract(ctx: &SendCtx<'_>, remote: &RemotePost) -> Result<Retraction, PlatformError> {
+    let unknown = |_| retract::unknown_id(PLATFORM);
+    let album = remote.detail.as_deref().unwrap_or_default().split(',');
+    let album: Vec<i64> = album.filter_map(|id| id.parse().ok()).collect();
+    let (method, field, value) = if album.len() > 1 {
+        let ids = serde_json::json!(album).to_string();
+        ("deleteMessages", "message_ids", ids)
+    } else {
+        let id: i64 = remote.id.parse().map_err(unknown)?;
+        ("deleteMessage", "message_id", id.to_string())
+    };
+    let url = method_url(ctx.endpoints, &ctx.tokens.access, method, Stage::Retract)?;
+    let fields = [("chat_id", ctx.account.remote_id), (field, value.as_str())];
+    let request = ctx.http.creating(Method::POST, url.expose()).form(&fields);
+    let answer = retract::ask(ctx, PLATFORM, request).await?;
+    let is_true = || Some(answer.json()?.get("result")?.as_bool()? && answer.is_success());
+    if is_true() == Some(true) {
+        return Ok(Retraction::TakenDown);
+    }
+    let refused = error::refusal(Stage::Retract, &answer);
+    match &refused.raw {
+        Some(words) if words.contains("message to delete not found") => Ok(Retraction::GoneAlready),
+        _ => Err(refused),
+    }
 }

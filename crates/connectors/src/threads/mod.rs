@@ -30,7 +30,7 @@ use crate::frozen::thaw;
 use crate::graph::{Created, bases, limits};
 use crate::http::{Answer, Http, READ_BUDGET};
 use crate::quota::{Hint, Seen};
-use crate::{Connector, Finding, Preparation, Probe, SendCtx, Sent};
+use crate::{Connector, Finding, Preparation, Probe, Retraction, SendCtx, Sent, graph, retract};
 
 /// Where the API is.
 const BASE: &str = "https://graph.threads.net";
@@ -98,6 +98,15 @@ impl Connector for Threads {
         error.code.as_deref() == Some("4")
     }
 
+    fn retract<'a>(
+        &'a self,
+        ctx: &'a SendCtx<'a>,
+        _part: Part,
+        remote: &'a RemotePost,
+    ) -> BoxFut<'a, Result<Retraction, PlatformError>> {
+        Box::pin(retract(ctx, remote))
+    }
+
     fn reads_prepared(&self, version: u16) -> bool {
         version == prepare::VERSION
     }
@@ -162,4 +171,28 @@ async fn permalink(ctx: &SendCtx<'_>, post: &str, left: SignedDuration) -> Optio
     let request = call(ctx, Method::GET, post).query(&[("fields", "id,permalink")]);
     let read = read::<ListedPost>(ctx.http, request, left.min(PERMALINK_BUDGET), Stage::Check).await;
     read.ok()?.1.permalink
+}
+
+/// `DELETE /{media}` (developers.facebook.com, Threads API, "Delete Posts"). What does not exist and what may not be seen
+/// are refused alike, so the post is looked at before it counts as gone.
+async fn retract(ctx: &SendCtx<'_>, remote: &RemotePost) -> Result<Retraction, PlatformError> {
+    let id = retract::plain_id(Platform::Threads, remote)?;
+    let request = ctx
+        .http
+        .creating(Method::DELETE, &url(ctx, id))
+        .bearer_auth(ctx.tokens.access.expose());
+    let answer = retract::ask(ctx, Platform::Threads, request).await?;
+    if graph::says_success(&answer) {
+        return Ok(Retraction::TakenDown);
+    }
+    let refused = error::classify(Stage::Retract, &answer);
+    if !graph::is_gone(&refused) {
+        return Err(refused);
+    }
+    let look = call(ctx, Method::GET, id).query(&[("fields", "id")]);
+    match read::<serde_json::Value>(ctx.http, look, READ_BUDGET, Stage::Retract).await {
+        Err(error) if graph::is_gone(&error) => Ok(Retraction::GoneAlready),
+        Err(error) => Err(error),
+        Ok(_) => Err(refused),
+    }
 }

@@ -41,6 +41,12 @@ impl<'a> Api<'a> {
         request.bearer_auth(self.tokens.access.expose())
     }
 
+    /// The call that takes something away.
+    pub(super) fn deleting(&self, path: &str) -> RequestBuilder {
+        let request = self.http.creating(Method::DELETE, &format!("{}{path}", self.base));
+        request.bearer_auth(self.tokens.access.expose())
+    }
+
     /// A repeatable call.
     pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.anonymous(method, path).bearer_auth(self.tokens.access.expose())

@@ -31,7 +31,7 @@ use self::prepare::Frozen;
 use self::wire::{CreatedPost, Envelope};
 use crate::frozen::thaw;
 use crate::quota::{Hint, Seen};
-use crate::{Connector, Finding, Preparation, Probe, SendCtx, Sent};
+use crate::{Connector, Finding, Preparation, Probe, Retraction, SendCtx, Sent, retract};
 
 /// The connector. It has no state.
 #[derive(Debug, Clone, Copy, Default)]
@@ -67,6 +67,15 @@ impl Connector for X {
 
     fn hints(&self, seen: &Seen, now: Timestamp) -> Vec<Hint> {
         limits::hints(seen, now)
+    }
+
+    fn retract<'a>(
+        &'a self,
+        ctx: &'a SendCtx<'a>,
+        _part: Part,
+        remote: &'a RemotePost,
+    ) -> BoxFut<'a, Result<Retraction, PlatformError>> {
+        Box::pin(retract(ctx, remote))
     }
 
     fn reads_prepared(&self, version: u16) -> bool {
@@ -125,5 +134,18 @@ async fn check(ctx: &SendCtx<'_>, probe: Probe<'_>) -> Result<Finding, PlatformE
     match frozen.post() {
         Some(sent) => lookup::look(ctx, &sent, probe.intent, probe.taken).await,
         None => Ok(Finding::CannotTell),
+    }
+}
+
+/// `DELETE /2/tweets/{id}` (docs.x.com, "Delete Post").
+async fn retract(ctx: &SendCtx<'_>, remote: &RemotePost) -> Result<Retraction, PlatformError> {
+    let id = retract::plain_id(Platform::X, remote)?;
+    let request = Api::of(ctx).deleting(&format!("/2/tweets/{id}"));
+    let answer = retract::ask(ctx, Platform::X, request).await?;
+    let is_deleted = || answer.json()?.pointer("/data/deleted")?.as_bool();
+    match answer.status {
+        200 if is_deleted() == Some(true) => Ok(Retraction::TakenDown),
+        404 => Ok(Retraction::GoneAlready),
+        _ => Err(classify(Call::Post, Stage::Retract, &answer)),
     }
 }

@@ -51,4 +51,6 @@ pub(super) static CAPABILITY: Capability = Capability {
         in_flight_max: 2,
         catch_up_gap: SignedDuration::from_secs(30),
     },
+    // The node that this login gives has no DELETE.
+    retract: None,
 };

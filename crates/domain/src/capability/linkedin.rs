@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::{AskRule, Capability, DocumentRule, ImageRule, Pace, SendBudget, TextRule, VideoRule};
+use super::{AskRule, Capability, DocumentRule, ImageRule, Pace, RetractRule, SendBudget, TextRule, VideoRule};
 use crate::platform::Platform;
 use crate::text::TextUnit;
 
@@ -63,4 +63,5 @@ pub(super) static CAPABILITY: Capability = Capability {
         in_flight_max: 2,
         catch_up_gap: SignedDuration::from_secs(60),
     },
+    retract: Some(RetractRule { within: None }),
 };

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::{AskRule, Capability, ImageRule, Pace, SendBudget, TextRule, VideoRule};
+use super::{AskRule, Capability, ImageRule, Pace, RetractRule, SendBudget, TextRule, VideoRule};
 use crate::platform::Platform;
 use crate::text::TextUnit;
 
@@ -59,4 +59,5 @@ pub(super) static CAPABILITY: Capability = Capability {
         in_flight_max: 4,
         catch_up_gap: SignedDuration::from_secs(36),
     },
+    retract: Some(RetractRule { within: None }),
 };

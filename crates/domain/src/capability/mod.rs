@@ -132,6 +132,14 @@ pub struct Pace {
     pub catch_up_gap: SignedDuration,
 }
 
+/// How a platform takes down what was published.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RetractRule {
+    /// Only so long after it was published; `None` for ever.
+    #[serde(serialize_with = "maybe_seconds")]
+    pub within: Option<SignedDuration>,
+}
+
 /// Everything that is known of a platform before talking to it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Capability {
@@ -163,6 +171,8 @@ pub struct Capability {
     pub send: SendBudget,
     /// How fast to catch up.
     pub pace: Pace,
+    /// Whether and how its API takes posts down.
+    pub retract: Option<RetractRule>,
 }
 
 /// One line a platform: its module, or the name of a constant of [`others`] for those without a connector yet.
@@ -200,6 +210,12 @@ capabilities! { {
     GoogleBusiness => GOOGLE_BUSINESS;
     Snapchat => SNAPCHAT;
 } }
+fn maybe_seconds<S: serde::Serializer>(duration: &Option<SignedDuration>, serializer: S) -> Result<S::Ok, S::Error> {
+    match duration {
+        Some(duration) => seconds(duration, serializer),
+        None => serializer.serialize_none(),
+    }
+}
 
 fn seconds<S: serde::Serializer>(duration: &SignedDuration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(duration.as_secs_f64())

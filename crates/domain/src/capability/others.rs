@@ -41,6 +41,7 @@ const fn base(platform: Platform, units_max: u32, images: Option<ImageRule>, vid
             in_flight_max: 2,
             catch_up_gap: SignedDuration::from_secs(30),
         },
+        retract: None,
     }
 }
 

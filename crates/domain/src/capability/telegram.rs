@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::{AskRule, Capability, ImageRule, Pace, SendBudget, TextRule, VideoRule};
+use super::{AskRule, Capability, ImageRule, Pace, RetractRule, SendBudget, TextRule, VideoRule};
 use crate::platform::Platform;
 use crate::text::TextUnit;
 
@@ -56,4 +56,8 @@ pub(super) static CAPABILITY: Capability = Capability {
         in_flight_max: 1,
         catch_up_gap: SignedDuration::from_secs(3),
     },
+    // "A message can only be deleted if it was sent less than 48 hours ago" (deleteMessage).
+    retract: Some(RetractRule {
+        within: Some(SignedDuration::from_hours(48)),
+    }),
 };

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::{AskRule, Capability, ImageRule, Pace, SendBudget, TextRule, VideoRule};
+use super::{AskRule, Capability, ImageRule, Pace, RetractRule, SendBudget, TextRule, VideoRule};
 use crate::platform::Platform;
 use crate::text::TextUnit;
 
@@ -51,4 +51,5 @@ pub(super) static CAPABILITY: Capability = Capability {
         in_flight_max: 4,
         catch_up_gap: SignedDuration::from_secs(9),
     },
+    retract: Some(RetractRule { within: None }),
 };

@@ -2,6 +2,7 @@
 
 mod groups;
 mod posts;
+mod retract;
 mod users;
 mod workspaces;
 

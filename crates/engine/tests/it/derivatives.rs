@@ -178,7 +178,10 @@ async fn an_attempt_after_a_refusal_sends_the_very_same_derivative_made_once() {
     let source = shelf.put(&user, "me.jpg", photograph()).await;
     let group = post_now(&engine, &user, &account, with_picture("twice", source.clone())).await;
     run_to_the_end(&outside, &engine).await;
-    assert!(matches!(state(&engine, &user, group).await, PostState::Published { .. }));
+    assert!(matches!(
+        state(&engine, &user, group).await,
+        PostState::Published { .. }
+    ));
     assert_eq!(published(&outside, &account).len(), 1);
     assert_eq!(shelf.files(), 2, "the picture and its derivative");
 }

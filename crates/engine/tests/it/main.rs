@@ -22,6 +22,8 @@ mod refresh_crashes;
 #[cfg(test)]
 mod refreshes;
 #[cfg(test)]
+mod retracting;
+#[cfg(test)]
 mod scenarios;
 #[cfg(test)]
 mod twins;

@@ -78,7 +78,8 @@ impl Outside {
         points: Arc<dyn FailPoints>,
         change: impl FnOnce(&mut Registry, &mut Settings),
     ) -> Engine {
-        self.engine_with_files(store, points, Arc::clone(&self.media) as _, change).await
+        self.engine_with_files(store, points, Arc::clone(&self.media) as _, change)
+            .await
     }
 
     /// The same with other files than the sandbox's samples.

@@ -109,7 +109,9 @@ fn on_white(picture: DynamicImage) -> RgbImage {
 fn within(width: u32, height: u32, bounds: &Bounds) -> (u32, u32) {
     let (across, down) = (f64::from(width), f64::from(height));
     let by_side = f64::from(SIDE_MAX) / across.max(down);
-    let by_pixels = bounds.pixels_max.map_or(1.0, |max| (max as f64 / (across * down)).sqrt());
+    let by_pixels = bounds
+        .pixels_max
+        .map_or(1.0, |max| (max as f64 / (across * down)).sqrt());
     let by_sum = bounds.sides_sum_max.map_or(1.0, |max| f64::from(max) / (across + down));
     let factor = by_side.min(by_pixels).min(by_sum);
     if factor >= 1.0 {

@@ -56,7 +56,12 @@ pub fn derivative_key(media: &Media, recipe: &Recipe) -> Option<String> {
     hash.update(b"derivative\0");
     hash.update(media.sha256.as_bytes());
     hash.update(recipe.word().as_bytes());
-    let name: String = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let name: String = hash
+        .finalize()
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     Some(format!("{owner}/{name}/picture.{}", extension(media, recipe)))
 }
 
@@ -200,7 +205,11 @@ impl MediaStore {
     }
 
     fn window(&self, media: &Media) -> Result<Window, Error> {
-        Ok(Window::new(Arc::clone(&self.objects), path_of(&media.key)?, media.bytes))
+        Ok(Window::new(
+            Arc::clone(&self.objects),
+            path_of(&media.key)?,
+            media.bytes,
+        ))
     }
 }
 
@@ -226,7 +235,14 @@ fn crashed() -> Error {
 /// Whether an XMP packet says where a picture was taken, or that a film is hidden behind it (developer.android.com,
 /// Motion Photo format), which may.
 fn xmp_tells_location(packet: &[u8]) -> bool {
-    const WORDS: &[&[u8]] = &[b"GPS", b"Location", b"City", b"MotionPhoto", b"MicroVideo", b"HasExtendedXMP"];
+    const WORDS: &[&[u8]] = &[
+        b"GPS",
+        b"Location",
+        b"City",
+        b"MotionPhoto",
+        b"MicroVideo",
+        b"HasExtendedXMP",
+    ];
     let says = |word: &&[u8]| packet.windows(word.len()).any(|window| window == *word);
     WORDS.iter().any(says)
 }

@@ -90,6 +90,9 @@ fn exif_tells_location<R: BufRead>(reader: &mut R, chunk: &Chunk) -> Result<bool
 /// Texts under these names hold XMP, Exif or IPTC, often compressed: what they say is not looked into.
 fn is_embedded_metadata<R: BufRead>(reader: &mut R, chunk: &Chunk) -> Result<bool, Error> {
     let mut keyword = Vec::new();
-    reader.by_ref().take(u64::from(chunk.body).min(80)).read_to_end(&mut keyword)?;
+    reader
+        .by_ref()
+        .take(u64::from(chunk.body).min(80))
+        .read_to_end(&mut keyword)?;
     Ok(keyword.starts_with(b"XML:com.adobe.xmp") || keyword.starts_with(b"Raw profile type"))
 }

@@ -18,6 +18,7 @@ mod people;
 mod plans;
 #[cfg(test)]
 mod random;
+mod retractions;
 mod sign_ins;
 mod usage;
 mod webhooks;
@@ -169,6 +170,9 @@ scenarios! {
     derivatives:
         a_derivative_is_kept_while_a_group_uses_it,
         a_derivative_needs_a_group;
+    retractions:
+        a_published_post_is_removed_once_and_says_so,
+        only_a_published_post_of_ones_own_is_removed;
     operation:
         the_backlog_counts_what_is_due_and_what_is_claimed,
         posts_are_counted_by_platform_and_state,

@@ -6,6 +6,7 @@ mod budgets;
 mod derivatives;
 mod groups;
 mod publishing;
+mod retractions;
 mod sign_ins;
 mod state;
 mod usage;

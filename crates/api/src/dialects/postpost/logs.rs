@@ -133,6 +133,9 @@ fn event(record: &LogRecord) -> Option<&'static str> {
             .then_some("publish_succeeded"),
         LogKind::PublishRetry
         | LogKind::MediaConverted
+        | LogKind::RetractAttempted
+        | LogKind::Retracted
+        | LogKind::RetractFailed
         | LogKind::OutcomeUnknown
         | LogKind::DuplicateDetected
         | LogKind::RateLimitPause

@@ -57,6 +57,7 @@ const CASES: &[(u16, &str, ErrorKind, When)] = &[
         Backoff,
     ),
     (400, "Bad Request: message to be replied not found", Invalid, Never),
+    (400, "Bad Request: message can't be deleted", Invalid, Never),
     (400, "Bad Request: message text is empty", ContentRejected, Never),
     (400, "Bad Request: message is too long", TooLarge, Never),
     (400, "Bad Request: message caption is too long", TooLarge, Never),

@@ -12,6 +12,7 @@ pub(super) mod operation;
 pub(super) mod plans;
 pub(super) mod refreshes;
 pub(super) mod reports;
+mod retractions;
 pub(super) mod sign_ins;
 pub(super) mod usage;
 pub(super) mod users;

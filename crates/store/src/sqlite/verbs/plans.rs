@@ -90,7 +90,7 @@ fn reschedule(tx: &mut Tx, head: &mut Head, row: &mut PostRow, event: &Event, at
 }
 
 /// Writes the entry and reads the group as it is now.
-fn finish(tx: &mut Tx, reach: &Reach, head: &mut Head, log: LogEntry) -> Result<Group> {
+pub(super) fn finish(tx: &mut Tx, reach: &Reach, head: &mut Head, log: LogEntry) -> Result<Group> {
     tx.log(head, vec![log])?;
     tx.save(head)?;
     read(&tx.conn, reach, head.id)?.ok_or(Error::NotFound)
