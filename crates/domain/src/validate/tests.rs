@@ -54,8 +54,8 @@ fn rules() -> Capability {
             mimes: &["image/jpeg", "image/gif"],
             alt_chars_max: Some(5),
             aspect: Some((0.5, 2.0)),
-            pixels_max: Some(1_000_000),
-            sides_sum_max: Some(2_000),
+            pixels_max: Some(4_000_000),
+            sides_sum_max: Some(4_010),
         }),
         video: Some(VideoRule {
             count_max: 1,
@@ -110,11 +110,14 @@ fn a_picture_with_too_many_pixels_or_sides_that_are_too_long_is_found() {
         ..image()
     };
     assert_eq!(
-        kinds(with_media(vec![of(1_001, 1_000)]), &rules()),
+        kinds(with_media(vec![of(2_001, 2_000)]), &rules()),
         [ErrorKind::TooLarge]
     );
-    assert_eq!(kinds(with_media(vec![of(1_300, 701)]), &rules()), [ErrorKind::TooLarge]);
-    assert_eq!(kinds(with_media(vec![of(1_250, 750)]), &rules()), []);
+    assert_eq!(
+        kinds(with_media(vec![of(2_600, 1_411)]), &rules()),
+        [ErrorKind::TooLarge]
+    );
+    assert_eq!(kinds(with_media(vec![of(2_000, 2_000)]), &rules()), []);
 }
 
 #[test]

@@ -29,5 +29,6 @@ mod scenarios;
 mod twins;
 #[cfg(test)]
 mod webhooks;
+mod uploads;
 #[cfg(test)]
 mod world;
