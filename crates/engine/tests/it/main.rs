@@ -27,8 +27,8 @@ mod retracting;
 mod scenarios;
 #[cfg(test)]
 mod twins;
+mod uploads;
 #[cfg(test)]
 mod webhooks;
-mod uploads;
 #[cfg(test)]
 mod world;
