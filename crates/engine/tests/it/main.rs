@@ -13,8 +13,9 @@ mod connections;
 #[cfg(test)]
 mod crash_matrix;
 #[cfg(test)]
-mod quota_day;
 mod derivatives;
+#[cfg(test)]
+mod quota_day;
 #[cfg(test)]
 mod readme;
 #[cfg(test)]
@@ -27,6 +28,7 @@ mod retracting;
 mod scenarios;
 #[cfg(test)]
 mod twins;
+#[cfg(test)]
 mod uploads;
 #[cfg(test)]
 mod webhooks;
