@@ -116,6 +116,10 @@ impl store::Edits for Saboteur {
         request: Option<RequestKey>,
     ) -> Result<store::EditedGroup> {
         self.inner.edit_group(reach, group, edit, request).await
+    }
+}
+
+#[async_trait]
 impl Derivatives for Saboteur {
     async fn use_derivative(&self, group: GroupId, key: &str) -> Result<()> {
         self.inner.use_derivative(group, key).await

@@ -7,8 +7,8 @@
 mod budgets;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
-pub mod edits;
 mod derivatives;
+pub mod edits;
 pub mod memory;
 mod outbox;
 mod retractions;
@@ -34,9 +34,9 @@ use domain::post::PostState;
 use domain::secret::SecretBytes;
 use jiff::Timestamp;
 
-pub use edits::{EditedGroup, Edits, GroupEdit};
 pub use budgets::{BudgetAsk, BudgetNote, BudgetWait, Budgets};
 pub use derivatives::Derivatives;
+pub use edits::{EditedGroup, Edits, GroupEdit};
 pub use retractions::{Retractable, Retractions};
 pub use rules::ORPHAN_GIVE_UP;
 pub use types::*;

@@ -1,9 +1,9 @@
 //! The model: the same verbs over plain maps. Tests run on it to keep the seam honest; nothing here is durable.
 
 mod accounts;
-mod edits;
 mod budgets;
 mod derivatives;
+mod edits;
 mod groups;
 mod publishing;
 mod retractions;

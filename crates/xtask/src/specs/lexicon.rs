@@ -62,12 +62,14 @@ impl Lexicons {
             "ref" => self.check_ref(home, path, text(schema, "ref"), value, wrong),
             "union" => self.check_union(home, path, schema, value, wrong),
             "object" | "params" => {
-                if is(value.is_object()) {
+                let is_one = is(value.is_object());
+                if is_one {
                     self.check_object(home, path, schema, value, wrong);
                 }
             }
             "array" => {
-                if is(value.is_array()) {
+                let is_one = is(value.is_array());
+                if is_one {
                     let max = schema.get("maxLength").and_then(Value::as_u64);
                     let items = value.as_array().map_or(&[][..], Vec::as_slice);
                     if max.is_some_and(|max| items.len() as u64 > max) {
@@ -85,7 +87,8 @@ impl Lexicons {
                 }
             }
             "string" => {
-                if is(value.is_string()) {
+                let is_one = is(value.is_string());
+                if is_one {
                     check_text(path, schema, value.as_str().unwrap_or_default(), wrong);
                 }
             }

@@ -36,7 +36,11 @@ fn unpinned(path: &str, text: &str, tests: &BTreeSet<&str>) -> Vec<Finding> {
     for quirk in quirks {
         let name: String = quirk.chars().take_while(char::is_ascii_digit).collect();
         let Some((_, pins)) = quirk.split_once("Pinned by") else {
-            findings.push(Finding::new("quirks", path, format!("Q{name} names no test that pins it")));
+            findings.push(Finding::new(
+                "quirks",
+                path,
+                format!("Q{name} names no test that pins it"),
+            ));
             continue;
         };
         let named = pins.split('`').skip(1).step_by(2);
@@ -85,7 +89,10 @@ mod tests {
                 "docs/dialects/late.md",
                 "# Late\n\n- **Q1** a\n  Pinned by `it_is_so` and `it_is_gone`.\n- **Q2** b\n",
             ),
-            ("crates/api/src/a/tests.rs", "// Q1 Q2\nasync fn it_is_so() {}\nfn other() {}"),
+            (
+                "crates/api/src/a/tests.rs",
+                "// Q1 Q2\nasync fn it_is_so() {}\nfn other() {}",
+            ),
         ]);
         let found: Vec<String> = check(&tree).iter().map(ToString::to_string).collect();
         assert_eq!(

@@ -32,7 +32,7 @@ async fn a_long_text_is_a_thread_on_x_and_one_post_elsewhere() {
         format!("{} (2/2)", "b".repeat(200)),
     ];
     assert_eq!(door.scripts.live(Platform::X), parts);
-    assert_eq!(door.scripts.live(Platform::LinkedIn), [text.clone()]);
+    assert_eq!(door.scripts.live(Platform::LinkedIn), std::slice::from_ref(&text));
     assert_eq!(posts.len(), 2);
     let head = format!("live-{}", posts[0]["_id"].as_str().unwrap());
     assert_eq!(

@@ -356,8 +356,7 @@ async fn deliver(door: &Door, status: u16) -> Vec<(Vec<Header>, String)> {
     };
     let mut deliverer = Deliverer::new(door.engine.clone(), outgoing, Default::default());
     deliverer.run_until_idle().await.unwrap();
-    let got = courier.got.lock().unwrap().clone();
-    got
+    std::mem::take(&mut *courier.got.lock().unwrap())
 }
 
 #[tokio::test]
