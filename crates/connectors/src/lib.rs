@@ -9,6 +9,7 @@ pub mod files;
 pub mod frozen;
 mod graph;
 pub mod http;
+pub mod insight;
 pub mod quota;
 mod retract;
 pub mod rules;
@@ -35,6 +36,7 @@ use jiff::{SignedDuration, Timestamp};
 use url::Url;
 
 use crate::http::Http;
+use crate::insight::Insight;
 use crate::quota::{Hint, Seen};
 use crate::rules::Row;
 use crate::signin::SignIn;
@@ -388,6 +390,7 @@ impl Endpoints {
 pub struct Registry {
     connectors: BTreeMap<Platform, Arc<dyn Connector>>,
     sign_ins: BTreeMap<Platform, Arc<dyn SignIn>>,
+    insights: BTreeMap<Platform, Arc<dyn Insight>>,
 }
 
 impl Registry {
@@ -411,6 +414,17 @@ impl Registry {
     /// Every sign-in, in the order of the platforms.
     pub fn sign_ins(&self) -> impl Iterator<Item = &Arc<dyn SignIn>> + '_ {
         self.sign_ins.values()
+    }
+
+    /// Adds what is read and done beside publishing, in place of another of its platform.
+    pub fn add_insight(&mut self, insight: Arc<dyn Insight>) {
+        self.insights.insert(insight.platform(), insight);
+    }
+
+    /// What is read and done beside publishing on a platform.
+    #[must_use]
+    pub fn insight(&self, platform: Platform) -> Option<&Arc<dyn Insight>> {
+        self.insights.get(&platform)
     }
 
     /// Adds a connector, in place of another of its platform.
@@ -448,6 +462,9 @@ macro_rules! platforms {
                         })+
                     }
                 }
+                registry.add_insight(Arc::new(bluesky::Bluesky));
+                registry.add_insight(Arc::new(linkedin::LinkedIn));
+                registry.add_insight(Arc::new(mastodon::Mastodon));
                 registry
             }
         }

@@ -97,6 +97,10 @@ kinds! {
     Deleted = "deleted";
     /// A receiver of webhooks failed too often and gets nothing more until its owner switches it on again.
     WebhookDisabled = "webhook_disabled";
+    /// Something beside a post is about to be made or removed: a reaction, a comment, a reshare.
+    ActionAttempted = "action_attempted";
+    /// How that ended; unknown when it may have been done.
+    ActionEnded = "action_ended";
 }
 
 impl LogKind {
@@ -135,7 +139,9 @@ impl LogKind {
             | Self::RateLimitPause
             | Self::Resolved
             | Self::Deleted
-            | Self::WebhookDisabled => false,
+            | Self::WebhookDisabled
+            | Self::ActionAttempted
+            | Self::ActionEnded => false,
         }
     }
 }

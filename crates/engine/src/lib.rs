@@ -4,6 +4,7 @@
 //! whose outcome is unknown, [`publisher`] decides what runs when, and [`commands`] are what every front door calls.
 
 pub mod accounts;
+pub mod actions;
 mod attempt;
 mod backlog;
 mod budgets;
@@ -52,6 +53,7 @@ pub use store::{
 };
 
 use crate::accounts::Revocation;
+use crate::actions::Known;
 use crate::gate::AccountGate;
 use crate::keys::KeyCache;
 use crate::points::FailPoints;
@@ -97,6 +99,8 @@ pub struct Inner {
     pub(crate) installation: Installation,
     pub(crate) stats: Stats,
     pub(crate) keys: KeyCache,
+    /// What platforms told lately.
+    pub(crate) known: Known,
     /// Wakes the publisher: something new is due, or room was made.
     pub(crate) wake: Notify,
     /// Sends under way at once, over all accounts.
@@ -147,6 +151,7 @@ impl Engine {
             installation,
             stats: Stats::default(),
             keys: KeyCache::default(),
+            known: Known::default(),
             wake: Notify::new(),
             sending,
             asking,

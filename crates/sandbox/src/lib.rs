@@ -55,6 +55,7 @@ pub use control::RuleSet;
 pub use exchange::OVER_QUOTA;
 pub use fault::{Class, Fault, Match, Rule};
 pub use journal::{Filter, PAGE_MAX, Published, RequestLine};
+pub use linkedin::LinkedInFigures;
 pub use limits::{POSTS_PER_HOUR, REQUESTS_PER_MINUTE};
 pub use signin::{App, TokenVerb, app};
 pub use telegram::{TelegramEvent, TelegramUpdate, TelegramVerb};
@@ -237,6 +238,14 @@ impl Sandbox {
     /// [`Error::NoSuchAccount`] for a channel that is not there.
     pub fn telegram(&self, event: &TelegramEvent) -> Result<TelegramUpdate, Error> {
         telegram::happen(&self.world, event)
+    }
+
+    /// Tells LinkedIn's emulator numbers of an account and posts of others, in place of what it knew.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchAccount`], and [`Error::Journal`] when the file cannot be written.
+    pub fn linkedin(&self, figures: LinkedInFigures) -> Result<(), Error> {
+        linkedin::know(&self.world, figures)
     }
 
     /// The posts that were really made, oldest first, deleted ones included.

@@ -292,7 +292,8 @@ pub trait Store: Budgets + Derivatives + Edits + Retractions + Usage + Webhooks 
     /// How the accounts within reach are doing, in order of connection, at most `limit` and at most 1,000.
     async fn account_reports(&self, reach: &Reach, now: Timestamp, limit: u32) -> Result<Vec<AccountReport>>;
 
-    /// Writes an entry about connections that no other verb writes, such as a failed sign-in.
+    /// Writes an entry about connections that no other verb writes, such as a failed sign-in, or about what is done with
+    /// one beside publishing.
     /// [`Error::NotFound`] when the entry names an account that is not within reach.
     async fn log_connection(&self, reach: &Reach, log: LogEntry) -> Result<()>;
 

@@ -8,6 +8,7 @@ mod client;
 mod error;
 mod facets;
 mod identity;
+mod insight;
 mod limits;
 mod oauth;
 mod pds;

@@ -11,6 +11,7 @@
 mod api;
 mod error;
 mod find;
+mod insight;
 mod limits;
 mod prepare;
 mod settings;

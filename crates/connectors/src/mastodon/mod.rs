@@ -5,6 +5,7 @@
 
 mod error;
 mod find;
+mod insight;
 mod limits;
 pub mod signin;
 #[cfg(test)]

@@ -191,7 +191,7 @@ fn is_about_the_sign_in(error: &PlatformError) -> bool {
     by_kind || matches!(error.retry.when, When::AfterRefresh | When::AfterReconnect)
 }
 
-pub(super) fn halt_error(halt: Halt) -> Error {
+pub(crate) fn halt_error(halt: Halt) -> Error {
     match halt {
         Halt::Store(error) => error.into(),
         Halt::LeaseLost | Halt::Stopped => Error::Unavailable(store::Error::Unavailable("stopping".to_owned())),

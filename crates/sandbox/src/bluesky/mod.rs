@@ -9,6 +9,7 @@ mod cid;
 mod lexicon;
 mod records;
 mod session;
+mod views;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -167,6 +168,8 @@ pub(crate) fn routes() -> Router<Shared> {
         .route(&xrpc("repo.getRecord"), get(records::show))
         .route(&xrpc("repo.listRecords"), get(records::list))
         .route(&xrpc("repo.deleteRecord"), post(records::delete))
+        .route("/xrpc/app.bsky.feed.getPosts", get(views::posts))
+        .route("/xrpc/app.bsky.actor.getProfile", get(views::profile))
 }
 
 /// The account that `repo` names, by DID or handle.

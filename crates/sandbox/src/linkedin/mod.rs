@@ -12,6 +12,7 @@
 
 mod assets;
 mod content;
+mod figures;
 mod little;
 mod posts;
 mod social;
@@ -36,6 +37,9 @@ use crate::fault::Class;
 use crate::limits::WindowView;
 use crate::world::{Shared, World, later, lock};
 
+pub(crate) use figures::know;
+pub use figures::LinkedInFigures;
+
 /// How long a token lives.
 const TOKEN_LIFE: SignedDuration = SignedDuration::from_hours(60 * 24);
 /// The newest version that is known; newer ones appear as the clock goes on.
@@ -59,12 +63,15 @@ pub(crate) struct State {
     assets: Mutex<HashMap<String, assets::Asset>>,
     /// Posts whose first comment met the 404 of a post that is not known everywhere yet.
     told_to_wait: Mutex<HashSet<String>>,
+    /// What is known beyond the journal, by account.
+    figures: Mutex<HashMap<String, LinkedInFigures>>,
 }
 
 impl State {
     pub(crate) fn clear(&self) {
         lock(&self.assets).clear();
         lock(&self.told_to_wait).clear();
+        lock(&self.figures).clear();
     }
 }
 
@@ -193,6 +200,9 @@ pub(crate) fn routes() -> Router<Shared> {
             "/rest/socialActions/{urn}/comments/{id}",
             delete(social::delete_comment),
         )
+        .route("/rest/socialActions/{urn}", get(figures::summary))
+        .route("/rest/memberCreatorPostAnalytics", get(figures::member_posts))
+        .route("/rest/memberFollowersCount", get(figures::followers))
         .route("/rest/reactions", post(social::react))
         .route("/rest/reactions/{key}", delete(social::delete_reaction))
 }

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use domain::platform::Platform;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 use super::posts::{check_reads, is_post, is_post_urn};
 use super::{
-    LinkedIn, access_denied, act_as, check_keys, content, invalid_value, may, missing_field, new_id, not_found,
+    LinkedIn, access_denied, act_as, check_keys, content, figures, invalid_value, may, missing_field, new_id, not_found,
     object_of, open_rest, refusal, text_of, urn_of,
 };
 use crate::account::Account;
@@ -55,6 +55,27 @@ fn target(turn: &Turn<LinkedIn>, urn: &str) -> Result<Arc<Published>, Answer> {
         .ok_or_else(|| refusal(404, "NOT_FOUND", &format!("Unable to obtain activity for entity {urn}")))
 }
 
+/// A post that can be reacted to or commented on.
+#[derive(Debug)]
+pub(super) struct Entity {
+    pub(super) urn: String,
+    /// When it was made, if it was made here.
+    at: Option<Timestamp>,
+}
+
+/// A post of the sandbox, or one of somebody else that is known to exist.
+pub(super) fn entity(turn: &Turn<LinkedIn>, urn: &str) -> Result<Entity, Answer> {
+    if is_post_urn(urn) && figures::known_as(&turn.world, urn).is_some_and(|known| known == urn) {
+        let urn = urn.to_owned();
+        return Ok(Entity { urn, at: None });
+    }
+    let post = target(turn, urn)?;
+    Ok(Entity {
+        urn: post.remote_id.clone(),
+        at: Some(post.at),
+    })
+}
+
 fn message_of(body: &Map<String, Value>) -> &str {
     body.get("message")
         .and_then(|message| message.get("text"))
@@ -90,9 +111,12 @@ fn add_comment(turn: &mut Turn<LinkedIn>, urn: &str, body: &Map<String, Value>) 
     if text.chars().count() > COMMENT_MAX {
         return Err(content::too_long("/message/text", COMMENT_MAX));
     }
-    let post = target(turn, urn)?;
+    // An answer to a comment is made below that comment.
+    let comment = urn.strip_prefix("urn:li:comment:(").and_then(|inner| inner.split_once(','));
+    let urn = comment.map_or(urn, |(post, _)| post);
+    let post = entity(turn, urn)?;
     let world = Arc::clone(&turn.world);
-    let is_fresh = turn.now.duration_since(post.at) < NOT_KNOWN_YET;
+    let is_fresh = post.at.is_some_and(|at| turn.now.duration_since(at) < NOT_KNOWN_YET);
     if is_fresh && lock(&world.linkedin.told_to_wait).insert(urn.to_owned()) {
         let message = format!("Unable to obtain activity for entity {urn}");
         return Err(refusal(404, "NOT_FOUND", &message));
@@ -180,7 +204,7 @@ pub(super) async fn delete_comment(
     Ok(turn.close(answer).await)
 }
 
-fn reaction_id(actor: &str, entity: &str) -> String {
+pub(super) fn reaction_id(actor: &str, entity: &str) -> String {
     format!("urn:li:reaction:({actor},{entity})")
 }
 
@@ -198,21 +222,21 @@ fn add_reaction(turn: &mut Turn<LinkedIn>, call: &Call, body: &Map<String, Value
     if !REACTIONS.contains(&kind) {
         return Err(invalid_value("/reactionType", &json!(kind)));
     }
-    let post = target(turn, text_of(body, "root", "")?)?;
-    let id = reaction_id(&urn_of(&actor), &post.remote_id);
+    let post = entity(turn, text_of(body, "root", "")?)?;
+    let id = reaction_id(&urn_of(&actor), &post.urn);
     let world = Arc::clone(&turn.world);
     let mut ledger = world.ledger();
-    let known = ledger.by_remote(Platform::LinkedIn, &id).filter(|known| !known.deleted);
-    if known.is_none() {
-        let new = NewPost {
-            remote_id: id.clone(),
-            reply_to: Some(post.remote_id.clone()),
-            settings: json!({ "kind": "reaction", "reactionType": kind }),
-            ..NewPost::default()
-        };
-        turn.commit(&mut ledger, new)?;
+    if ledger.by_remote(Platform::LinkedIn, &id).is_some_and(|known| !known.deleted) {
+        return Err(refusal(409, "CONFLICT", "A reaction of this actor exists on this entity already"));
     }
-    let made = json!({ "id": id, "root": post.remote_id, "reactionType": kind });
+    let new = NewPost {
+        remote_id: id.clone(),
+        reply_to: Some(post.urn.clone()),
+        settings: json!({ "kind": "reaction", "reactionType": kind }),
+        ..NewPost::default()
+    };
+    turn.commit(&mut ledger, new)?;
+    let made = json!({ "id": id, "root": post.urn, "reactionType": kind });
     Ok(Answer::json(201, &made).with("x-restli-id", id))
 }
 

@@ -152,7 +152,9 @@ fn event(record: &LogRecord) -> Option<&'static str> {
         | LogKind::DisconnectedByPlatform
         | LogKind::TokenRevoked
         | LogKind::Deleted
-        | LogKind::WebhookDisabled => None,
+        | LogKind::WebhookDisabled
+        | LogKind::ActionAttempted
+        | LogKind::ActionEnded => None,
     }
 }
 

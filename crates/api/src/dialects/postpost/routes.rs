@@ -11,7 +11,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::error::{Error, Operation};
 use super::wire::{self, Body, GroupRef, json};
 use super::{
-    Postpost, bookmarks, connections, logs, map, media_urls, not_found, operations, platform_limits, query, reference,
+    Postpost, bookmarks, connections, linkedin, logs, map, media_urls, not_found, numbers, operations, platform_limits, query, reference,
     update, webhooks, words, workspace,
 };
 use crate::dialect::Caller;
@@ -38,6 +38,8 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     endpoints.extend(workspace::endpoints());
     endpoints.extend(webhooks::endpoints());
     endpoints.extend(bookmarks::endpoints());
+    endpoints.extend(linkedin::endpoints());
+    endpoints.extend(numbers::endpoints());
     endpoints
 }
 

@@ -10,6 +10,7 @@ use crate::testing::{Answer, Door};
 
 mod files;
 mod golden;
+mod linkedin;
 mod plans;
 mod properties;
 mod threads;
