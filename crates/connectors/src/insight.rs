@@ -21,11 +21,7 @@ pub trait Insight: Send + Sync {
 
     /// Read-only: asks the platform, within [`crate::http::READ_BUDGET`] a request. A question that the platform has no
     /// answer to is refused without asking ([`not_told`]).
-    fn ask<'a>(
-        &'a self,
-        ctx: &'a InsightCtx<'a>,
-        question: &'a Question,
-    ) -> BoxFut<'a, Result<Figure, PlatformError>>;
+    fn ask<'a>(&'a self, ctx: &'a InsightCtx<'a>, question: &'a Question) -> BoxFut<'a, Result<Figure, PlatformError>>;
 
     /// Makes or removes something, in one request that is written before `send_by` only. The error's fate says whether it
     /// may have been done. The default does nothing of the kind.

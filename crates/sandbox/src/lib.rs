@@ -55,8 +55,8 @@ pub use control::RuleSet;
 pub use exchange::OVER_QUOTA;
 pub use fault::{Class, Fault, Match, Rule};
 pub use journal::{Filter, PAGE_MAX, Published, RequestLine};
-pub use linkedin::LinkedInFigures;
 pub use limits::{POSTS_PER_HOUR, REQUESTS_PER_MINUTE};
+pub use linkedin::LinkedInFigures;
 pub use signin::{App, TokenVerb, app};
 pub use telegram::{TelegramEvent, TelegramUpdate, TelegramVerb};
 
@@ -240,12 +240,13 @@ impl Sandbox {
         telegram::happen(&self.world, event)
     }
 
-    /// Tells LinkedIn's emulator numbers of an account and posts of others, in place of what it knew.
+    /// Tells LinkedIn's emulator numbers, and posts of others, for whoever has this access token, in place of what it told
+    /// before.
     ///
     /// # Errors
-    /// [`Error::NoSuchAccount`], and [`Error::Journal`] when the file cannot be written.
-    pub fn linkedin(&self, figures: LinkedInFigures) -> Result<(), Error> {
-        linkedin::know(&self.world, figures)
+    /// [`Error::NoSuchAccount`] for a token of nobody, and [`Error::Journal`] when the file cannot be written.
+    pub fn linkedin(&self, token: &str, figures: LinkedInFigures) -> Result<(), Error> {
+        linkedin::know(&self.world, token, figures)
     }
 
     /// The posts that were really made, oldest first, deleted ones included.

@@ -235,13 +235,7 @@ fn entry(account: &Account, act: &Act, kind: LogKind, outcome: LogOutcome, at: T
 }
 
 /// How an action ended. Nothing of the platform's answer is kept but the id of what was made.
-fn ended(
-    account: &Account,
-    act: &Act,
-    came: &Result<Came, Error>,
-    begun: Timestamp,
-    now: Timestamp,
-) -> LogEntry {
+fn ended(account: &Account, act: &Act, came: &Result<Came, Error>, begun: Timestamp, now: Timestamp) -> LogEntry {
     let outcome = match came {
         Ok(_) => LogOutcome::Success,
         Err(Error::Platform(error)) if error.fate == Fate::MayBePublished => LogOutcome::Unknown,

@@ -5,13 +5,13 @@ use domain::error::Fate;
 use domain::log::{LogKind, LogOutcome};
 use domain::platform::Platform;
 use domain::secret::SecretText;
-use engine::actions::{Act, Figure, Metric, Question};
+use engine::actions::{Act, Figure, Metric, PostFigures, ProfileFigures, Question};
 use engine::{Engine, Error};
 use jiff::SignedDuration;
 use sandbox::{Class, Fault, Filter, LinkedInFigures, NewSandboxAccount, Rule};
 use store::Reach;
 
-use crate::world::{Outside, go_on, memory};
+use crate::world::{Outside, content, go_on, memory, post_now, run_to_the_end};
 
 const SHARE: &str = "urn:li:share:7123456789012345678";
 const ACTIVITY: &str = "urn:li:activity:7123456789012345679";
@@ -32,19 +32,23 @@ async fn member(outside: &Outside) -> (Engine, User, Account) {
         access: SecretText::from(seed.token.as_str()),
         ..Tokens::default()
     };
-    let (user, account) = outside.add_account_as(&engine, Platform::LinkedIn, "AbC123", tokens).await;
+    let (user, account) = outside
+        .add_account_as(&engine, Platform::LinkedIn, "AbC123", tokens)
+        .await;
     outside
         .sandbox
-        .linkedin(LinkedInFigures {
-            account: "AbC123".to_owned(),
-            posts: [(SHARE, SHARE), (ACTIVITY, UGC_POST), (UGC_POST, UGC_POST)]
-                .map(|(urn, is)| (urn.to_owned(), is.to_owned()))
-                .into(),
-            of_post: [("IMPRESSION".to_owned(), 41), ("RESHARE".to_owned(), -1)].into(),
-            failing: ["COMMENT".to_owned()].into(),
-            followers: 700,
-            ..LinkedInFigures::default()
-        })
+        .linkedin(
+            &seed.token,
+            LinkedInFigures {
+                posts: [(SHARE, SHARE), (ACTIVITY, UGC_POST), (UGC_POST, UGC_POST)]
+                    .map(|(urn, is)| (urn.to_owned(), is.to_owned()))
+                    .into(),
+                of_post: [("IMPRESSION".to_owned(), 41), ("RESHARE".to_owned(), -1)].into(),
+                failing: ["COMMENT".to_owned()].into(),
+                followers: 700,
+                ..LinkedInFigures::default()
+            },
+        )
         .unwrap();
     (engine, user, account)
 }
@@ -63,14 +67,22 @@ fn made(outside: &Outside) -> usize {
         account: None,
         text: None,
     };
-    outside.sandbox.published(&filter).iter().filter(|made| !made.deleted).count()
+    outside
+        .sandbox
+        .published(&filter)
+        .iter()
+        .filter(|made| !made.deleted)
+        .count()
 }
 
 async fn log(engine: &Engine, user: &User) -> Vec<(LogKind, LogOutcome)> {
     let mut entries = engine.recent_log(&Reach { owner: user.id }, 50).await.unwrap();
     entries.retain(|record| matches!(record.entry.kind, LogKind::ActionAttempted | LogKind::ActionEnded));
     entries.reverse();
-    entries.iter().map(|record| (record.entry.kind, record.entry.outcome)).collect()
+    entries
+        .iter()
+        .map(|record| (record.entry.kind, record.entry.outcome))
+        .collect()
 }
 
 #[tokio::test]
@@ -83,7 +95,10 @@ async fn a_comment_is_written_down_before_and_after_it_is_made() {
         (LogKind::ActionAttempted, LogOutcome::Info),
         (LogKind::ActionEnded, LogOutcome::Success),
     ];
-    assert_eq!((log(&engine, &user).await.as_slice(), made(&outside)), (&written[..], 1));
+    assert_eq!(
+        (log(&engine, &user).await.as_slice(), made(&outside)),
+        (&written[..], 1)
+    );
 }
 
 #[tokio::test]
@@ -154,4 +169,58 @@ async fn numbers_are_linkedins_remembered_for_a_while_and_failures_are_not() {
         assert!(engine.ask(&account, ask(Metric::Comment)).await.is_err());
     }
     assert_eq!(outside.sandbox.requests(0, 1_000).len(), before + 2);
+}
+
+#[tokio::test]
+async fn numbers_of_posts_and_profiles_are_what_their_servers_say() {
+    for platform in [Platform::Mastodon, Platform::Bluesky] {
+        let outside = Outside::new().await;
+        let engine = outside.engine(memory(), go_on()).await;
+        let (user, account) = outside.connect(&engine, platform, "ada.example.com", vec![]).await;
+        post_now(
+            &engine,
+            &user,
+            &account,
+            content(&outside, platform, "first", &["second".to_owned()]),
+        )
+        .await;
+        run_to_the_end(&outside, &engine).await;
+        let filter = Filter {
+            platform: Some(platform),
+            account: None,
+            text: Some("first".to_owned()),
+        };
+        let post = outside.sandbox.published(&filter).remove(0).remote_id;
+        let told = engine
+            .ask(&account, Question::Post { post: post.clone() })
+            .await
+            .unwrap();
+        let Figure::Post(Some(figures)) = told.figure else {
+            panic!("{platform} knows nothing of {post}");
+        };
+        let has_quotes = platform == Platform::Bluesky;
+        let expected = PostFigures {
+            reactions: Some(0),
+            comments: Some(1),
+            reposts: Some(0),
+            quotes: has_quotes.then_some(0),
+            saves: has_quotes.then_some(0),
+        };
+        assert_eq!(figures, expected, "{platform}");
+        let gone = Question::Post {
+            post: post.replace(|c: char| c.is_ascii_digit(), "7"),
+        };
+        assert_eq!(
+            engine.ask(&account, gone).await.unwrap().figure,
+            Figure::Post(None),
+            "{platform}"
+        );
+        let profile = engine.ask(&account, Question::Profile).await.unwrap().figure;
+        let expected = ProfileFigures {
+            followers: Some(0),
+            following: Some(0),
+            posts: Some(2),
+        };
+        assert_eq!(profile, Figure::Profile(expected), "{platform}");
+    }
 }

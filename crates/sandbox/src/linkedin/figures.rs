@@ -1,6 +1,6 @@
 //! Numbers of posts and followers, and posts of others that can be reacted to.
 //!
-//! The numbers of an account are what [`LinkedInFigures`] says; of what it does not say, reactions and comments are
+//! The numbers that a token is told are what [`LinkedInFigures`] says; of what it does not say, reactions and comments are
 //! counted in the journal and everything else is 0. A number of −1 is what LinkedIn answers when it does not tell.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,11 +9,11 @@ use axum::extract::{Path, State};
 use domain::platform::Platform;
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::social::{self, entity};
 use super::{LinkedIn, access_denied, invalid_value, is_organization, may, missing_field, not_found, open_rest, urn_of};
+use crate::account::TokenUse;
 use crate::answer::Answer;
 use crate::call::Call;
 use crate::exchange::{Handled, Turn};
@@ -25,13 +25,10 @@ const METRICS: &[&str] = &["IMPRESSION", "MEMBERS_REACHED", "RESHARE", "REACTION
 /// Days of one answer at most.
 const DAYS_MAX: usize = 400;
 
-/// What LinkedIn knows of a member beyond the journal. Setting it deletes the account's reactions to and comments on its
-/// posts, so that a test begins without any.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+/// What LinkedIn tells a member beyond the journal. It belongs to a token, so that tests which connect the same account
+/// side by side do not affect one another: reactions to and comments on these posts are known to the token that made them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LinkedInFigures {
-    /// The account's remote id.
-    pub account: String,
     /// Posts of others: their URNs, and the share or ugcPost that each is.
     pub posts: BTreeMap<String, String>,
     /// Numbers of each of those posts, by metric.
@@ -42,39 +39,31 @@ pub struct LinkedInFigures {
     pub followers: i64,
     /// Metrics that are answered with an error 500.
     pub failing: BTreeSet<String>,
+    /// Whether everything is answered so.
+    pub down: bool,
     /// Posts that the account likes already.
     pub liked: Vec<String>,
     /// Comments that the account made already: post, number, text.
     pub comments: Vec<(String, u64, String)>,
 }
 
-/// Takes the place of what was known of the account.
-pub(crate) fn know(world: &World, figures: LinkedInFigures) -> Result<(), crate::Error> {
-    let remote_id = &figures.account;
-    let account = world.accounts().by_id(Platform::LinkedIn, remote_id);
-    let account = account.ok_or_else(|| crate::Error::NoSuchAccount {
-        platform: Platform::LinkedIn,
-        remote_id: remote_id.clone(),
-    })?;
+/// What a token is told, and what was made with it on posts of others, by remote id.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Known {
+    figures: LinkedInFigures,
+    acts: BTreeSet<String>,
+}
+
+/// Takes the place of what was told with this token.
+pub(crate) fn know(world: &World, token: &str, figures: LinkedInFigures) -> Result<(), crate::Error> {
     let now = world.now();
-    let mut ledger = world.ledger();
-    let entities: BTreeSet<&String> = figures.posts.values().collect();
-    let earlier: Vec<u64> = ledger
-        .of_account(Platform::LinkedIn, remote_id)
-        .filter(|made| !made.deleted && made.reply_to.as_ref().is_some_and(|on| entities.contains(on)))
-        .map(|made| made.seq)
-        .collect();
-    for seq in earlier {
-        ledger.delete(seq, now).map_err(crate::Error::Journal)?;
-    }
-    let author = Author {
+    let holder = world.accounts().holder(Platform::LinkedIn, token, TokenUse::Access, now);
+    let account = holder.account().ok_or_else(|| crate::Error::NoSuchAccount {
         platform: Platform::LinkedIn,
-        account: remote_id,
-        at: now,
-        read_lag_s: 0,
-    };
+        remote_id: "of this token".to_owned(),
+    })?;
     let liked = figures.liked.iter().map(|urn| NewPost {
-        remote_id: social::reaction_id(&urn_of(&account), urn),
+        remote_id: social::reaction_id(&urn_of(account), urn),
         reply_to: Some(urn.clone()),
         settings: json!({ "kind": "reaction", "reactionType": "LIKE" }),
         ..NewPost::default()
@@ -87,18 +76,54 @@ pub(crate) fn know(world: &World, figures: LinkedInFigures) -> Result<(), crate:
         notes: json!({ "id": number.to_string() }),
         ..NewPost::default()
     });
+    let author = Author {
+        platform: Platform::LinkedIn,
+        account: &account.remote_id,
+        at: now,
+        read_lag_s: 0,
+    };
+    let mut acts = BTreeSet::new();
+    let mut ledger = world.ledger();
     for new in liked.chain(comments) {
+        acts.insert(new.remote_id.clone());
         ledger.commit(&author, new).map_err(crate::Error::Journal)?;
     }
     drop(ledger);
-    lock(&world.linkedin.figures).insert(remote_id.clone(), figures);
+    lock(&world.linkedin.known).insert(token.to_owned(), Known { figures, acts });
     Ok(())
 }
 
+/// What this request's token is told.
+fn figures_of(world: &World, call: &Call) -> LinkedInFigures {
+    let known = lock(&world.linkedin.known);
+    let told = call.bearer().and_then(|token| known.get(token));
+    told.map(|told| told.figures.clone()).unwrap_or_default()
+}
+
+/// Whether everything fails for this request's token.
+pub(super) fn is_down(world: &World, call: &Call) -> bool {
+    figures_of(world, call).down
+}
+
 /// The share or ugcPost that a URN of somebody else's post stands for.
-pub(super) fn known_as(world: &World, urn: &str) -> Option<String> {
-    let figures = lock(&world.linkedin.figures);
-    figures.values().find_map(|figures| figures.posts.get(urn).cloned())
+pub(super) fn known_as(world: &World, call: &Call, urn: &str) -> Option<String> {
+    figures_of(world, call).posts.get(urn).cloned()
+}
+
+/// Notes what was made with this request's token on a post of somebody else; false when it was there already.
+pub(super) fn acted(world: &World, call: &Call, remote_id: &str) -> bool {
+    with_acts(world, call, |acts| acts.insert(remote_id.to_owned())).unwrap_or_default()
+}
+
+/// Forgets it again; false when it was not there.
+pub(super) fn undone(world: &World, call: &Call, remote_id: &str) -> bool {
+    with_acts(world, call, |acts| acts.remove(remote_id)).unwrap_or_default()
+}
+
+fn with_acts<T>(world: &World, call: &Call, use_it: impl FnOnce(&mut BTreeSet<String>) -> T) -> Option<T> {
+    let mut known = lock(&world.linkedin.known);
+    let told = call.bearer().and_then(|token| known.get_mut(token))?;
+    Some(use_it(&mut told.acts))
 }
 
 /// `GET /rest/memberCreatorPostAnalytics`.
@@ -114,7 +139,7 @@ fn counted(turn: &Turn<LinkedIn>, call: &Call) -> Result<Answer, Answer> {
     if !METRICS.contains(&metric) {
         return Err(invalid_value("/queryType", &json!(metric)));
     }
-    let figures = lock(&turn.world.linkedin.figures).get(&account).cloned().unwrap_or_default();
+    let figures = figures_of(&turn.world, call);
     if figures.failing.contains(metric) {
         return Err(crate::exchange::Dialect::server_error(&turn.dialect, 500));
     }
@@ -129,7 +154,7 @@ fn counted(turn: &Turn<LinkedIn>, call: &Call) -> Result<Answer, Answer> {
         (Some("entity"), false) => {
             let urn = entity_of(call)?;
             drop(ledger);
-            let known = entity(turn, &urn)?;
+            let known = entity(turn, call, &urn)?;
             let ledger = turn.world.ledger();
             let told = figures.of_post.get(metric).copied();
             let count = told.unwrap_or_else(|| acts(&ledger, metric, |on| on == known.urn));
@@ -180,8 +205,8 @@ pub(super) async fn followers(State(world): State<Shared>, call: Call) -> Handle
 }
 
 fn followed(turn: &Turn<LinkedIn>, call: &Call) -> Result<Answer, Answer> {
-    let account = member(turn, "r_member_profileAnalytics", "partnerApiMemberFollowersCount")?;
-    let figures = lock(&turn.world.linkedin.figures).get(&account).cloned().unwrap_or_default();
+    member(turn, "r_member_profileAnalytics", "partnerApiMemberFollowersCount")?;
+    let figures = figures_of(&turn.world, call);
     let elements = match call.query("q") {
         Some("me") => vec![json!({ "memberFollowersCount": figures.followers })],
         Some("dateRange") => {
@@ -197,14 +222,14 @@ fn followed(turn: &Turn<LinkedIn>, call: &Call) -> Result<Answer, Answer> {
 /// `GET /rest/socialActions/{urn}`: what a post has gathered, and which share or ugcPost it is.
 pub(super) async fn summary(State(world): State<Shared>, Path(urn): Path<String>, call: Call) -> Handled {
     let turn = open_rest(&world, &call, Class::Read, "socialActions", "").await?;
-    let answer = summed_up(&turn, &urn);
+    let answer = summed_up(&turn, &call, &urn);
     Ok(turn.close(answer).await)
 }
 
-fn summed_up(turn: &Turn<LinkedIn>, urn: &str) -> Result<Answer, Answer> {
-    let target = match known_as(&turn.world, urn) {
+fn summed_up(turn: &Turn<LinkedIn>, call: &Call, urn: &str) -> Result<Answer, Answer> {
+    let target = match known_as(&turn.world, call, urn) {
         Some(target) => target,
-        None => entity(turn, urn).map_err(|_| not_found(urn))?.urn,
+        None => entity(turn, call, urn).map_err(|_| not_found(urn))?.urn,
     };
     let ledger = turn.world.ledger();
     let count = |metric| acts(&ledger, metric, |on| on == target);

@@ -63,15 +63,15 @@ pub(crate) struct State {
     assets: Mutex<HashMap<String, assets::Asset>>,
     /// Posts whose first comment met the 404 of a post that is not known everywhere yet.
     told_to_wait: Mutex<HashSet<String>>,
-    /// What is known beyond the journal, by account.
-    figures: Mutex<HashMap<String, LinkedInFigures>>,
+    /// What is known beyond the journal, by token.
+    known: Mutex<HashMap<String, figures::Known>>,
 }
 
 impl State {
     pub(crate) fn clear(&self) {
         lock(&self.assets).clear();
         lock(&self.told_to_wait).clear();
-        lock(&self.figures).clear();
+        lock(&self.known).clear();
     }
 }
 
@@ -275,6 +275,10 @@ async fn open_rest(
     text: &str,
 ) -> Result<Turn<LinkedIn>, Finished> {
     let mut turn = open(world, LinkedIn, call, Credential::Access(call.bearer()), class, text).await?;
+    if figures::is_down(world, call) {
+        let down = turn.dialect.server_error(500);
+        return Err(turn.close(Err(down)).await.into());
+    }
     let checked = check_preconditions(&mut turn, call).and_then(|()| check_quota(&mut turn, class, resource));
     match checked {
         Ok(()) => Ok(turn),

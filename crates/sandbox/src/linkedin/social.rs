@@ -64,8 +64,8 @@ pub(super) struct Entity {
 }
 
 /// A post of the sandbox, or one of somebody else that is known to exist.
-pub(super) fn entity(turn: &Turn<LinkedIn>, urn: &str) -> Result<Entity, Answer> {
-    if is_post_urn(urn) && figures::known_as(&turn.world, urn).is_some_and(|known| known == urn) {
+pub(super) fn entity(turn: &Turn<LinkedIn>, call: &Call, urn: &str) -> Result<Entity, Answer> {
+    if is_post_urn(urn) && figures::known_as(&turn.world, call, urn).is_some_and(|known| known == urn) {
         let urn = urn.to_owned();
         return Ok(Entity { urn, at: None });
     }
@@ -88,13 +88,18 @@ pub(super) async fn comment(State(world): State<Shared>, Path(urn): Path<String>
     let text = body.as_ref().map(message_of).unwrap_or_default().to_owned();
     let mut turn = open_rest(&world, &call, Class::Create, "socialActions", &text).await?;
     let answer = match &body {
-        Ok(body) => add_comment(&mut turn, &urn, body),
+        Ok(body) => add_comment(&mut turn, &call, &urn, body),
         Err(refused) => Err(refused.clone()),
     };
     Ok(turn.close(answer).await)
 }
 
-fn add_comment(turn: &mut Turn<LinkedIn>, urn: &str, body: &Map<String, Value>) -> Result<Answer, Answer> {
+fn add_comment(
+    turn: &mut Turn<LinkedIn>,
+    call: &Call,
+    urn: &str,
+    body: &Map<String, Value>,
+) -> Result<Answer, Answer> {
     let text = message_of(body);
     check_keys(
         turn,
@@ -114,7 +119,7 @@ fn add_comment(turn: &mut Turn<LinkedIn>, urn: &str, body: &Map<String, Value>) 
     // An answer to a comment is made below that comment.
     let comment = urn.strip_prefix("urn:li:comment:(").and_then(|inner| inner.split_once(','));
     let urn = comment.map_or(urn, |(post, _)| post);
-    let post = entity(turn, urn)?;
+    let post = entity(turn, call, urn)?;
     let world = Arc::clone(&turn.world);
     let is_fresh = post.at.is_some_and(|at| turn.now.duration_since(at) < NOT_KNOWN_YET);
     if is_fresh && lock(&world.linkedin.told_to_wait).insert(urn.to_owned()) {
@@ -132,6 +137,7 @@ fn add_comment(turn: &mut Turn<LinkedIn>, urn: &str, body: &Map<String, Value>) 
         ..NewPost::default()
     };
     turn.commit(&mut world.ledger(), new)?;
+    figures::acted(&world, call, &comment_urn);
     let made = json!({
         "id": id,
         "commentUrn": comment_urn,
@@ -182,10 +188,18 @@ fn is_comment(post: &Published) -> bool {
 }
 
 /// Deletes what the token's account made with this remote id.
-fn remove(turn: &mut Turn<LinkedIn>, remote_id: &str) -> Result<Answer, Answer> {
+fn remove(turn: &mut Turn<LinkedIn>, call: &Call, remote_id: &str, on: &str) -> Result<Answer, Answer> {
     let world = Arc::clone(&turn.world);
+    let of_others = figures::known_as(&world, call, on).is_some();
+    if of_others && !figures::undone(&world, call, remote_id) {
+        return Err(not_found(remote_id));
+    }
     let mut ledger = world.ledger();
     let made = ledger.by_remote(Platform::LinkedIn, remote_id);
+    if of_others && made.as_ref().is_none_or(|made| made.deleted) {
+        // Another token of the same account took back its own.
+        return Ok(Answer::bytes(204, "", "".into()));
+    }
     let made = made.filter(|made| !made.deleted).ok_or_else(|| not_found(remote_id))?;
     if !turn.act_as(&made.account) {
         return Err(access_denied("Not enough permissions to delete this"));
@@ -200,7 +214,7 @@ pub(super) async fn delete_comment(
     call: Call,
 ) -> Handled {
     let mut turn = open_rest(&world, &call, Class::Delete, "socialActions", "").await?;
-    let answer = remove(&mut turn, &format!("urn:li:comment:({urn},{id})"));
+    let answer = remove(&mut turn, &call, &format!("urn:li:comment:({urn},{id})"), &urn);
     Ok(turn.close(answer).await)
 }
 
@@ -222,11 +236,16 @@ fn add_reaction(turn: &mut Turn<LinkedIn>, call: &Call, body: &Map<String, Value
     if !REACTIONS.contains(&kind) {
         return Err(invalid_value("/reactionType", &json!(kind)));
     }
-    let post = entity(turn, text_of(body, "root", "")?)?;
+    let post = entity(turn, call, text_of(body, "root", "")?)?;
     let id = reaction_id(&urn_of(&actor), &post.urn);
     let world = Arc::clone(&turn.world);
     let mut ledger = world.ledger();
-    if ledger.by_remote(Platform::LinkedIn, &id).is_some_and(|known| !known.deleted) {
+    // A post of somebody else has no time here; of those the token's own reactions count.
+    let exists = match post.at {
+        Some(_) => ledger.by_remote(Platform::LinkedIn, &id).is_some_and(|known| !known.deleted),
+        None => !figures::acted(&world, call, &id),
+    };
+    if exists {
         return Err(refusal(409, "CONFLICT", "A reaction of this actor exists on this entity already"));
     }
     let new = NewPost {
@@ -247,7 +266,7 @@ pub(super) async fn delete_reaction(State(world): State<Shared>, Path(key): Path
     let answer = match inner.split_once(",entity:") {
         Some((actor, entity)) => {
             let actor = actor.trim_start_matches("actor:");
-            remove(&mut turn, &reaction_id(actor, entity))
+            remove(&mut turn, &call, &reaction_id(actor, entity), entity)
         }
         None => Err(invalid_value("/key", &json!(key))),
     };

@@ -214,6 +214,8 @@ fn status_json(world: &World, post: &Published) -> Value {
         .as_ref()
         .map_or(Value::Null, |account| account_json(world, account));
     let setting = |name: &str| post.settings.get(name).cloned().unwrap_or(Value::Null);
+    let answers = |other: &&Arc<Published>| !other.deleted && other.reply_to.as_ref() == Some(&post.remote_id);
+    let replies = world.ledger().of_account(Platform::Mastodon, &post.account).filter(answers).count();
     json!({
         "id": post.remote_id,
         "created_at": iso(post.at),
@@ -225,7 +227,7 @@ fn status_json(world: &World, post: &Published) -> Value {
         "language": setting("language"),
         "uri": world.address(&format!("mastodon/users/{}/statuses/{}", post.account, post.remote_id)),
         "url": post.url,
-        "replies_count": 0,
+        "replies_count": replies,
         "reblogs_count": 0,
         "favourites_count": 0,
         "edited_at": null,

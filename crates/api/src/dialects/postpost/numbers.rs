@@ -2,7 +2,6 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::{MethodRouter, post};
 use domain::error::ErrorKind;
 use domain::platform::Platform;
 use engine::Reach;
@@ -18,16 +17,60 @@ use super::time::Iso;
 use super::wire::Body;
 use super::words;
 use crate::dialect::Caller;
+use crate::openapi::{Doc, Endpoint, Field, Kind, answer as answer_of};
 use crate::state::ApiState;
 
 /// The most posts of a request.
 const POSTS_MAX: usize = 50;
 
-/// The routes below the dialect's prefix.
-pub(super) fn routes() -> [(&'static str, MethodRouter<ApiState>); 2] {
+/// A platform's answer, whatever it holds.
+type Any = Map<String, Value>;
+
+static OF_POSTS: Doc = Doc::new(
+    "Numbers",
+    "Tells what posts of Mastodon and Bluesky have gathered",
+    &[(200, answer_of::<Any>)],
+)
+.words(
+    "What a platform does not count is null; so is a whole post that is not there or whose platform cannot be asked.",
+)
+.body(&[Field::new(
+    "posts",
+    Kind::Texts(1, 50),
+    "The posts: objects with platform, platformId and postedId.",
+)
+.required()])
+.errors(&[(
+    400,
+    &[
+        "posts array is required",
+        "Maximum 50 posts per request",
+        "Each post must have string platform, platformId and postedId",
+    ],
+)]);
+
+static OF_PROFILE: Doc = Doc::new(
+    "Numbers",
+    "Tells what an account of Mastodon or Bluesky has gathered",
+    &[(200, answer_of::<Any>)],
+)
+.body(&[
+    Field::new("platform", Kind::Word(&["mastodon", "bluesky"]), "The platform.").required(),
+    Field::new("platformId", Kind::Text, "The connection.").required(),
+])
+.errors(&[
+    (400, &["platform and platformId are required", "Unsupported platform"]),
+    (404, &["connection not found"]),
+    (429, &["Failed to fetch profile statistics"]),
+    (500, &["Failed to fetch profile statistics"]),
+    (504, &["ANALYTICS_REQUEST_TIMEOUT"]),
+]);
+
+/// Both of them.
+pub(super) fn endpoints() -> [Endpoint; 2] {
     [
-        ("/post-statistics", post(of_posts)),
-        ("/profile-statistics", post(of_profile)),
+        Endpoint::post("/post-statistics", of_posts, &OF_POSTS),
+        Endpoint::post("/profile-statistics", of_profile, &OF_PROFILE),
     ]
 }
 
@@ -52,7 +95,9 @@ impl Wanted {
 }
 
 fn without_name<'a>(platform: &str, platform_id: &'a str) -> &'a str {
-    let rest = platform_id.strip_prefix(platform).and_then(|rest| rest.strip_prefix('-'));
+    let rest = platform_id
+        .strip_prefix(platform)
+        .and_then(|rest| rest.strip_prefix('-'));
     rest.unwrap_or(platform_id)
 }
 
@@ -143,13 +188,18 @@ async fn of_profile(State(api): State<ApiState>, caller: Caller<Postpost>, Body(
     if word.is_empty() || id.is_empty() {
         return Err(bad("platform and platformId are required"));
     }
-    let unsupported = || bad(&format!("Unsupported platform \"{word}\". Supported: mastodon, bluesky"));
+    let unsupported = || {
+        bad(&format!(
+            "Unsupported platform \"{word}\". Supported: mastodon, bluesky"
+        ))
+    };
     let platform = supported(word).ok_or_else(unsupported)?;
-    let account = api.engine.account_on(&caller.reach, platform, without_name(word, id)).await;
+    let account = api
+        .engine
+        .account_on(&caller.reach, platform, without_name(word, id))
+        .await;
     let account = account.map_err(|error| match error {
-        engine::Error::NotFound => {
-            Refused::text(StatusCode::NOT_FOUND, &format!("{word} connection not found"))
-        }
+        engine::Error::NotFound => Refused::text(StatusCode::NOT_FOUND, &format!("{word} connection not found")),
         other => {
             tracing::error!(error = %other, "a connection could not be read");
             Error::Internal.into()

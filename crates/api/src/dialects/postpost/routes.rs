@@ -11,8 +11,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::error::{Error, Operation};
 use super::wire::{self, Body, GroupRef, json};
 use super::{
-    Postpost, bookmarks, connections, linkedin, logs, map, media_urls, not_found, numbers, operations, platform_limits, query, reference,
-    update, webhooks, words, workspace,
+    Postpost, bookmarks, connections, linkedin, logs, map, media_urls, not_found, numbers, operations, platform_limits,
+    query, reference, update, webhooks, words, workspace,
 };
 use crate::dialect::Caller;
 use crate::openapi::{Endpoint, mount};

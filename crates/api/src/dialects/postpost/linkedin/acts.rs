@@ -160,7 +160,10 @@ pub(super) async fn unreact(
 pub(super) async fn comment(State(api): State<ApiState>, caller: Caller<Postpost>, Body(body): Body) -> Answer {
     let names = ["postedId", "message", "platformId", "parentComment"];
     let [posted_id, message, platform_id, parent] = js::fields(&body, &names).map_err(|_| Error::Json)?;
-    if [&posted_id, &message, &platform_id].iter().any(|given| !given.is_truthy()) {
+    if [&posted_id, &message, &platform_id]
+        .iter()
+        .any(|given| !given.is_truthy())
+    {
         return Err(bad("postedId, message, and platformId are required"));
     }
     let id = whom(&platform_id)?;
@@ -221,7 +224,10 @@ pub(super) async fn uncomment(
 ) -> Answer {
     let names = ["postedId", "commentId", "platformId"];
     let [posted_id, comment_id, platform_id] = fields(&body, query.as_deref(), &names)?;
-    if [&posted_id, &comment_id, &platform_id].iter().any(|given| !given.is_truthy()) {
+    if [&posted_id, &comment_id, &platform_id]
+        .iter()
+        .any(|given| !given.is_truthy())
+    {
         return Err(bad("postedId, commentId, and platformId are required"));
     }
     let id = whom(&platform_id)?;
@@ -238,10 +244,7 @@ pub(super) async fn uncomment(
         comment: comment.to_owned(),
     };
     done(&api, &caller.reach, id, act, failed).await?;
-    Ok(answer(
-        StatusCode::OK,
-        &json!({ "success": true, "deleted": given }),
-    ))
+    Ok(answer(StatusCode::OK, &json!({ "success": true, "deleted": given })))
 }
 
 /// `POST /linkedin-reshare`.

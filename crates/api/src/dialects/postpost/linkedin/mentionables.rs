@@ -26,7 +26,9 @@ pub(super) async fn list(State(api): State<ApiState>, caller: Caller<Postpost>, 
         let mut given = form_urlencoded::parse(query.as_bytes());
         given.find(|(known, _)| known == name).map(|(_, value)| value)
     };
-    let wanted = value("q").map(|text| js::trim(&text).to_lowercase()).unwrap_or_default();
+    let wanted = value("q")
+        .map(|text| js::trim(&text).to_lowercase())
+        .unwrap_or_default();
     let limit = value("limit").and_then(|text| js::parse_int(&text));
     let limit = limit.map_or(LIMIT_DEFAULT, |limit| {
         usize::try_from(limit.clamp(1, LIMIT_MAX)).unwrap_or(LIMIT_DEFAULT)

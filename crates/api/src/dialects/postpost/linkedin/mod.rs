@@ -4,11 +4,11 @@
 mod acts;
 mod followers;
 mod mentionables;
+mod operations;
 mod statistics;
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get, post};
 use domain::account::Account;
 use domain::error::{Fate, PlatformError};
 use domain::platform::Platform;
@@ -20,19 +20,26 @@ use serde_json::{Map, Value, json};
 use super::error::Error;
 use super::js::Js;
 use super::wire;
+use crate::openapi::Endpoint;
 use crate::state::ApiState;
 
-/// The routes below the dialect's prefix.
-pub(super) fn routes() -> [(&'static str, MethodRouter<ApiState>); 8] {
+/// What is about LinkedIn.
+pub(super) fn endpoints() -> [Endpoint; 10] {
     [
-        ("/linkedin-post-statistics", post(statistics::of_post)),
-        ("/linkedin-account-statistics", post(statistics::of_account)),
-        ("/linkedin-followers", post(followers::followers)),
-        ("/linkedin-profile-summary", post(followers::summary)),
-        ("/linkedin-reactions", post(acts::react).delete(acts::unreact)),
-        ("/linkedin-comments", post(acts::comment).delete(acts::uncomment)),
-        ("/linkedin-reshare", post(acts::reshare)),
-        ("/linkedin-mentionables", get(mentionables::list)),
+        Endpoint::post("/linkedin-post-statistics", statistics::of_post, &operations::OF_POST),
+        Endpoint::post(
+            "/linkedin-account-statistics",
+            statistics::of_account,
+            &operations::OF_ACCOUNT,
+        ),
+        Endpoint::post("/linkedin-followers", followers::followers, &operations::FOLLOWERS),
+        Endpoint::post("/linkedin-profile-summary", followers::summary, &operations::SUMMARY),
+        Endpoint::post("/linkedin-reactions", acts::react, &operations::REACT),
+        Endpoint::delete("/linkedin-reactions", acts::unreact, &operations::UNREACT),
+        Endpoint::post("/linkedin-comments", acts::comment, &operations::COMMENT),
+        Endpoint::delete("/linkedin-comments", acts::uncomment, &operations::UNCOMMENT),
+        Endpoint::post("/linkedin-reshare", acts::reshare, &operations::RESHARE),
+        Endpoint::get("/linkedin-mentionables", mentionables::list, &operations::MENTIONABLES),
     ]
 }
 
@@ -133,7 +140,11 @@ fn platform_id<'a>(given: &'a Js<'_>) -> Result<&'a str, Refused> {
 /// The same, where one that names nothing is refused in words of its own.
 fn named_platform_id<'a>(given: &'a Js<'_>) -> Result<&'a str, Refused> {
     let id = platform_id(given)?;
-    if id.trim().is_empty() { Err(bad("Invalid platformId")) } else { Ok(id) }
+    if id.trim().is_empty() {
+        Err(bad("Invalid platformId"))
+    } else {
+        Ok(id)
+    }
 }
 
 /// The connection within reach.
@@ -190,7 +201,10 @@ fn date(fields: &Map<String, Value>) -> Option<Date> {
 
 /// The post's id as LinkedIn counts by it: an activity is the share or ugcPost that it is about.
 async fn canonical(api: &ApiState, account: &Account, post: String) -> Result<String, engine::Error> {
-    let told = api.engine.ask(account, Question::Canonical { post: post.clone() }).await?;
+    let told = api
+        .engine
+        .ask(account, Question::Canonical { post: post.clone() })
+        .await?;
     match told.figure {
         Figure::Name(name) => Ok(name),
         _ => Ok(post),

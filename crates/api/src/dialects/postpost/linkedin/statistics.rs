@@ -12,10 +12,10 @@ use super::{
     remote_id, shown, status_of,
 };
 use crate::dialect::Caller;
+use crate::dialects::postpost::Postpost;
 use crate::dialects::postpost::error::Error;
 use crate::dialects::postpost::js::{self, Js};
 use crate::dialects::postpost::wire::Body;
-use crate::dialects::postpost::Postpost;
 use crate::state::ApiState;
 
 const FAILED: &str = "Failed to fetch metric from LinkedIn";
@@ -41,10 +41,18 @@ impl Asked {
             return Ok(Self::Many(Metric::ALL.to_vec()));
         }
         let read = |word: &str| Metric::from_word(&word.to_ascii_uppercase());
-        let invalid: Vec<&str> = given.iter().filter(|word| read(word).is_none()).map(AsRef::as_ref).collect();
+        let invalid: Vec<&str> = given
+            .iter()
+            .filter(|word| read(word).is_none())
+            .map(AsRef::as_ref)
+            .collect();
         // A single word that is no list is only good for all of them.
         if !invalid.is_empty() || !matches!(many, Js::List(_)) {
-            let invalid = if invalid.is_empty() { many.to_text().into_owned() } else { invalid.join(", ") };
+            let invalid = if invalid.is_empty() {
+                many.to_text().into_owned()
+            } else {
+                invalid.join(", ")
+            };
             let text = format!("Invalid queryTypes: {invalid}. Must be one of: {NAMES}, or \"ALL\"");
             return Err(bad(&text));
         }
@@ -110,7 +118,9 @@ pub(super) async fn of_post(State(api): State<ApiState>, caller: Caller<Postpost
             match told.figure {
                 // Without a number there is nothing to say: only the plural form has a word for that.
                 Figure::Count(None) => Err(Refused::text(StatusCode::INTERNAL_SERVER_ERROR, FAILED)),
-                _ => Ok(ok(&json!({ "success": true, "count": shown(&told), "cached": told.cached }))),
+                _ => Ok(ok(
+                    &json!({ "success": true, "count": shown(&told), "cached": told.cached }),
+                )),
             }
         }
         Asked::Many(metrics) => Ok(many_of(&api, &account, &metrics, question, None).await),
@@ -127,7 +137,9 @@ pub(super) async fn of_account(State(api): State<ApiState>, caller: Caller<Postp
     let days = date_range(&range)?;
     let is_daily = word == "DAILY";
     if is_daily && asked.has(Metric::MembersReached) {
-        return Err(bad("MEMBERS_REACHED with DAILY aggregation is not supported by LinkedIn API"));
+        return Err(bad(
+            "MEMBERS_REACHED with DAILY aggregation is not supported by LinkedIn API",
+        ));
     }
     let account = connection(&api, &caller.reach, id).await?;
     let question = |metric| account_question(metric, is_daily, days);

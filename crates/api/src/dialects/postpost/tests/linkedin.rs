@@ -63,11 +63,26 @@ async fn statistics_of_accounts_know_two_aggregations_and_whole_dates() {
             (json!({}), "platformId is required"),
             (with("platformId", json!(1)), "platformId must be a string"),
             (with("aggregation", json!(1)), "aggregation must be a string"),
-            (with("aggregation", json!("WEEKLY")), "Invalid aggregation. Must be one of: DAILY, TOTAL"),
+            (
+                with("aggregation", json!("WEEKLY")),
+                "Invalid aggregation. Must be one of: DAILY, TOTAL",
+            ),
             (with("dateRange", json!("x")), "dateRange must be an object"),
-            (with("dateRange", json!({ "start": day })), "dateRange must have both 'start' and 'end' objects"),
-            (with("dateRange", json!({ "start": { "year": 2026 }, "end": day })), fields),
-            (with("dateRange", json!({ "start": day, "end": { "year": 2026, "month": 13, "day": 1 } })), fields),
+            (
+                with("dateRange", json!({ "start": day })),
+                "dateRange must have both 'start' and 'end' objects",
+            ),
+            (
+                with("dateRange", json!({ "start": { "year": 2026 }, "end": day })),
+                fields,
+            ),
+            (
+                with(
+                    "dateRange",
+                    json!({ "start": day, "end": { "year": 2026, "month": 13, "day": 1 } }),
+                ),
+                fields,
+            ),
             (with("aggregation", json!("daily")), reached),
         ],
     )
@@ -83,7 +98,10 @@ async fn followers_by_day_need_days() {
             (json!({}), "platformId is required"),
             (json!({ "platformId": 7 }), "platformId must be a string"),
             (json!({ "platformId": "linkedin-" }), "Invalid platformId"),
-            (json!({ "platformId": "linkedin-ABC123", "period": 1 }), "period must be a string"),
+            (
+                json!({ "platformId": "linkedin-ABC123", "period": 1 }),
+                "period must be a string",
+            ),
             (
                 json!({ "platformId": "linkedin-ABC123", "period": "week" }),
                 "Invalid period. Must be one of: lifetime, daily",
@@ -112,16 +130,30 @@ async fn reactions_and_comments_are_judged_before_they_are_made() {
         &[
             (comment("message", json!("")), required),
             (comment("message", json!("  ")), "message cannot be empty"),
-            (comment("message", json!("x".repeat(1_251))), "message cannot exceed 1250 characters"),
-            (comment("parentComment", json!("zzz")), "parentComment must be a valid LinkedIn URN"),
+            (
+                comment("message", json!("x".repeat(1_251))),
+                "message cannot exceed 1250 characters",
+            ),
+            (
+                comment("parentComment", json!("zzz")),
+                "parentComment must be a valid LinkedIn URN",
+            ),
             (comment("platformId", json!(1)), "platformId must be a string"),
-            (comment("postedId", json!("urn:li:share:x")), "postedId must be a valid LinkedIn URN"),
+            (
+                comment("postedId", json!("urn:li:share:x")),
+                "postedId must be a valid LinkedIn URN",
+            ),
         ],
     )
     .await;
     let react = |kind: &str| json!({ "postedId": SHARE, "platformId": "linkedin-ABC123", "reactionType": kind });
     let missing = "postedId, reactionType, and platformId are required";
-    all_refused("POST", "/linkedin-reactions", &[(react("LOVE"), kinds), (react(""), missing)]).await;
+    all_refused(
+        "POST",
+        "/linkedin-reactions",
+        &[(react("LOVE"), kinds), (react(""), missing)],
+    )
+    .await;
     let door = Door::open().await;
     let wrong = format!("/linkedin-comments?postedId={SHARE}&commentId=abc&platformId=ABC123");
     let text = "commentId must be a valid LinkedIn URN or numeric ID".to_owned();
@@ -150,9 +182,15 @@ async fn a_reshare_names_a_post_and_who_sees_it() {
             (with("parent", json!(" ")), "parent cannot be empty"),
             (with("parent", json!("urn:li:activity:1")), parent),
             (with("commentary", json!(1)), "commentary must be a string"),
-            (with("commentary", json!("x".repeat(3_001))), "commentary cannot exceed 3000 characters"),
+            (
+                with("commentary", json!("x".repeat(3_001))),
+                "commentary cannot exceed 3000 characters",
+            ),
             (with("visibility", json!(1)), "visibility must be a string"),
-            (with("visibility", json!("ALL")), "visibility must be one of: PUBLIC, CONNECTIONS"),
+            (
+                with("visibility", json!("ALL")),
+                "visibility must be one of: PUBLIC, CONNECTIONS",
+            ),
         ],
     )
     .await;
@@ -163,18 +201,29 @@ async fn a_reshare_names_a_post_and_who_sees_it() {
 async fn what_cannot_be_had_is_null_and_never_nought() {
     let door = Door::open().await;
     let body = json!({ "postedId": "7", "platformId": "ABC123", "queryTypes": ["reaction"] });
-    let answer = door.postpost("POST", "/linkedin-post-statistics", body.to_string()).await;
+    let answer = door
+        .postpost("POST", "/linkedin-post-statistics", body.to_string())
+        .await;
     assert_eq!(answer.status, 500);
     let body = json!({ "platformId": "ABC123", "queryTypes": ["reaction"] });
-    let answer = door.postpost("POST", "/linkedin-account-statistics", body.to_string()).await;
+    let answer = door
+        .postpost("POST", "/linkedin-account-statistics", body.to_string())
+        .await;
     let failed = json!({ "metric": "REACTION", "error": "Failed to fetch metric from LinkedIn" });
     let expected = json!({
         "success": false, "metrics": { "REACTION": null }, "aggregation": "TOTAL", "cached": false, "errors": [failed],
     });
     assert_eq!((answer.status, answer.json()), (200, expected));
-    let summary = door.postpost("POST", "/linkedin-profile-summary", json!({ "platformId": "ABC123" }).to_string());
+    let summary = door.postpost(
+        "POST",
+        "/linkedin-profile-summary",
+        json!({ "platformId": "ABC123" }).to_string(),
+    );
     let summary = summary.await;
-    assert_eq!((summary.status, summary.json()["errors"].as_array().map(Vec::len)), (502, Some(6)));
+    assert_eq!(
+        (summary.status, summary.json()["errors"].as_array().map(Vec::len)),
+        (502, Some(6))
+    );
 }
 
 /// Q62.
@@ -185,4 +234,41 @@ async fn those_can_be_mentioned_whose_connections_are_within_reach() {
     assert_eq!(people["people"][0]["mention"], "@[Ada](urn:li:person:ABC123)");
     let nobody = door.postpost("GET", "/linkedin-mentionables?q=bob", "").await.json();
     assert_eq!(nobody, json!({ "success": true, "people": [] }));
+}
+
+/// Q61: what cannot be sent is said in `details`, and nothing else is.
+#[tokio::test]
+async fn a_comment_that_failed_says_why() {
+    let door = Door::open().await;
+    let body = json!({ "postedId": SHARE, "platformId": "linkedin-ABC123", "message": "x", "parentComment": null });
+    let answer = door.postpost("POST", "/linkedin-comments", body.to_string()).await;
+    assert_eq!(
+        (answer.status, answer.error()),
+        (500, "Failed to create LinkedIn comment".to_owned())
+    );
+    assert!(answer.json()["details"].is_string());
+}
+
+/// Q63.
+#[tokio::test]
+async fn numbers_of_a_post_without_a_connection_are_null_and_an_issue() {
+    let door = Door::open().await;
+    let post = json!({ "platform": "mastodon", "platformId": "mastodon-1", "postedId": "9" });
+    let answer = door
+        .postpost("POST", "/post-statistics", json!({ "posts": [post] }).to_string())
+        .await;
+    let issue = json!({ "postedId": "9", "platform": "mastodon", "reason": "Connection not found" });
+    let expected = json!({ "success": true, "stats": { "9": null }, "issues": [issue] });
+    assert_eq!((answer.status, answer.json()), (200, expected));
+    let answer = door
+        .postpost(
+            "POST",
+            "/post-statistics",
+            json!({ "posts": vec![post; 51] }).to_string(),
+        )
+        .await;
+    assert_eq!(
+        (answer.status, answer.error()),
+        (400, "Maximum 50 posts per request".to_owned())
+    );
 }
