@@ -46,11 +46,7 @@ impl Insight for Bluesky {
         Platform::Bluesky
     }
 
-    fn ask<'a>(
-        &'a self,
-        ctx: &'a InsightCtx<'a>,
-        question: &'a Question,
-    ) -> BoxFut<'a, Result<Figure, PlatformError>> {
+    fn ask<'a>(&'a self, ctx: &'a InsightCtx<'a>, question: &'a Question) -> BoxFut<'a, Result<Figure, PlatformError>> {
         Box::pin(ask(ctx, question))
     }
 }

@@ -93,11 +93,7 @@ impl Insight for LinkedIn {
         Platform::LinkedIn
     }
 
-    fn ask<'a>(
-        &'a self,
-        ctx: &'a InsightCtx<'a>,
-        question: &'a Question,
-    ) -> BoxFut<'a, Result<Figure, PlatformError>> {
+    fn ask<'a>(&'a self, ctx: &'a InsightCtx<'a>, question: &'a Question) -> BoxFut<'a, Result<Figure, PlatformError>> {
         Box::pin(ask(ctx, question))
     }
 
@@ -133,7 +129,11 @@ async fn ask(ctx: &InsightCtx<'_>, question: &Question) -> Result<Figure, Platfo
     let of_organization = is_organization(&author);
     match question {
         Question::PostMetric { post, metric } if of_organization => {
-            let list = if post.starts_with("urn:li:ugcPost:") { "ugcPosts" } else { "shares" };
+            let list = if post.starts_with("urn:li:ugcPost:") {
+                "ugcPosts"
+            } else {
+                "shares"
+            };
             let path = format!(
                 "/rest/organizationalEntityShareStatistics?q=organizationalEntity&organizationalEntity={}&{list}=List({})",
                 encoded(&author),
@@ -149,7 +149,10 @@ async fn ask(ctx: &InsightCtx<'_>, question: &Question) -> Result<Figure, Platfo
             organization_count(&api, &path, *metric).await
         }
         Question::Followers if of_organization => {
-            let path = format!("/rest/networkSizes/{}?edgeType=COMPANY_FOLLOWED_BY_MEMBER", encoded(&author));
+            let path = format!(
+                "/rest/networkSizes/{}?edgeType=COMPANY_FOLLOWED_BY_MEMBER",
+                encoded(&author)
+            );
             let size: Value = api.call(api.request(Method::GET, &path), Stage::Check).await?;
             Ok(Figure::Count(size.get("firstDegreeSize").and_then(Value::as_u64)))
         }
@@ -169,7 +172,10 @@ async fn ask(ctx: &InsightCtx<'_>, question: &Question) -> Result<Figure, Platfo
         Question::AccountDaily { metric, days } if !of_organization => {
             let counted: Vec<Counted> = find(&api, &of_member(*metric, "DAILY", *days)).await?;
             Ok(Figure::Daily(
-                counted.iter().filter_map(|day| dated(day.count, day.date_range)).collect(),
+                counted
+                    .iter()
+                    .filter_map(|day| dated(day.count, day.date_range))
+                    .collect(),
             ))
         }
         Question::Followers => {
@@ -178,7 +184,10 @@ async fn ask(ctx: &InsightCtx<'_>, question: &Question) -> Result<Figure, Platfo
             Ok(Figure::Count(count.and_then(|count| u64::try_from(count).ok())))
         }
         Question::FollowersDaily { days } if !of_organization => {
-            let path = format!("/rest/memberFollowersCount?q=dateRange{}", range("dateRange", Some(*days)));
+            let path = format!(
+                "/rest/memberFollowersCount?q=dateRange{}",
+                range("dateRange", Some(*days))
+            );
             let found: Vec<Followed> = find(&api, &path).await?;
             let day = |day: &Followed| dated(day.member_followers_count, day.date_range);
             Ok(Figure::Daily(found.iter().filter_map(day).collect()))
@@ -213,7 +222,9 @@ fn member_count(counted: &[Counted]) -> Result<Figure, PlatformError> {
 async fn organization_count(api: &Api<'_>, path: &str, metric: Metric) -> Result<Figure, PlatformError> {
     let found: Vec<OfOrganization> = find(api, path).await?;
     // An organization whose posts nobody has seen yet has no element.
-    Ok(Figure::Count(found.first().and_then(|found| found.total_share_statistics.of(metric))))
+    Ok(Figure::Count(
+        found.first().and_then(|found| found.total_share_statistics.of(metric)),
+    ))
 }
 
 fn dated(count: i64, days: Option<WireDays>) -> Option<DayCount> {
@@ -261,14 +272,21 @@ async fn do_it(ctx: &InsightCtx<'_>, act: &Act, send_by: BootInstant) -> Result<
             parent,
             commentary,
             visibility,
-        } => ("/rest/posts".to_owned(), reshare(&actor, parent, commentary, visibility)),
+        } => (
+            "/rest/posts".to_owned(),
+            reshare(&actor, parent, commentary, visibility),
+        ),
         Act::Unreact { post } => {
             let key = format!("(actor:{},entity:{})", encoded(&actor), encoded(post));
             return remove(&api, &format!("/rest/reactions/{key}")).await;
         }
         Act::Uncomment { post, comment } => {
             let (post, comment, actor) = (encoded(post), encoded(comment), encoded(&actor));
-            return remove(&api, &format!("/rest/socialActions/{post}/comments/{comment}?actor={actor}")).await;
+            return remove(
+                &api,
+                &format!("/rest/socialActions/{post}/comments/{comment}?actor={actor}"),
+            )
+            .await;
         }
     };
     let request = api

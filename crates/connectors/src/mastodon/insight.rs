@@ -34,18 +34,17 @@ impl Insight for Mastodon {
         PLATFORM
     }
 
-    fn ask<'a>(
-        &'a self,
-        ctx: &'a InsightCtx<'a>,
-        question: &'a Question,
-    ) -> BoxFut<'a, Result<Figure, PlatformError>> {
+    fn ask<'a>(&'a self, ctx: &'a InsightCtx<'a>, question: &'a Question) -> BoxFut<'a, Result<Figure, PlatformError>> {
         Box::pin(ask(ctx, question))
     }
 }
 
 async fn get<T: DeserializeOwned>(ctx: &InsightCtx<'_>, path: &str) -> Result<T, PlatformError> {
     let url = format!("{}{path}", home(ctx.account.base_url, ctx.endpoints, Stage::Check)?);
-    let request = ctx.http.reading(Method::GET, &url).bearer_auth(ctx.tokens.access.expose());
+    let request = ctx
+        .http
+        .reading(Method::GET, &url)
+        .bearer_auth(ctx.tokens.access.expose());
     Ok(read(ctx.http, request, READ_BUDGET, Stage::Check).await?.1)
 }
 

@@ -1,11 +1,13 @@
 //! What is read and done beside publishing, with LinkedIn's emulator outside.
 
-use domain::account::{Account, Tokens, User};
+use domain::account::{Account, Identity, Tokens, User};
 use domain::error::Fate;
 use domain::log::{LogKind, LogOutcome};
+use domain::plan::Plan;
 use domain::platform::Platform;
 use domain::secret::SecretText;
 use engine::actions::{Act, Figure, Metric, PostFigures, ProfileFigures, Question};
+use engine::commands::AddAccount;
 use engine::{Engine, Error};
 use jiff::SignedDuration;
 use sandbox::{Class, Fault, Filter, LinkedInFigures, NewSandboxAccount, Rule};
@@ -32,9 +34,23 @@ async fn member(outside: &Outside) -> (Engine, User, Account) {
         access: SecretText::from(seed.token.as_str()),
         ..Tokens::default()
     };
-    let (user, account) = outside
-        .add_account_as(&engine, Platform::LinkedIn, "AbC123", tokens)
-        .await;
+    let user = engine.create_user("ada", Plan::default()).await.unwrap();
+    let add = AddAccount {
+        owner: user.id,
+        platform: Platform::LinkedIn,
+        identity: Identity {
+            remote_id: seed.remote_id.clone(),
+            username: seed.handle.clone(),
+            display_name: None,
+            avatar_url: None,
+            profile_url: None,
+            base_url: None,
+        },
+        tokens,
+        scopes: Vec::new(),
+        missing: Vec::new(),
+    };
+    let account = engine.add_account(add).await.unwrap();
     outside
         .sandbox
         .linkedin(

@@ -202,23 +202,12 @@ impl Outside {
 
     /// A user with an account of any platform that has these tokens; nobody is asked.
     pub(crate) async fn add_account(&self, engine: &Engine, platform: Platform, tokens: Tokens) -> (User, Account) {
-        self.add_account_as(engine, platform, "1", tokens).await
-    }
-
-    /// The same with this id on the platform.
-    pub(crate) async fn add_account_as(
-        &self,
-        engine: &Engine,
-        platform: Platform,
-        remote_id: &str,
-        tokens: Tokens,
-    ) -> (User, Account) {
         let user = engine.create_user("somebody", Plan::default()).await.unwrap();
         let add = AddAccount {
             owner: user.id,
             platform,
             identity: Identity {
-                remote_id: remote_id.to_owned(),
+                remote_id: "1".to_owned(),
                 username: "somebody".to_owned(),
                 display_name: None,
                 avatar_url: None,

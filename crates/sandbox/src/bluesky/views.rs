@@ -35,7 +35,9 @@ pub(super) async fn posts(State(world): State<Shared>, call: Call) -> Handled {
         }
         let ledger = turn.world.ledger();
         let shown = uris.iter().filter_map(|uri| {
-            let post = ledger.by_remote(Platform::Bluesky, uri).filter(|post| turn.shows(post))?;
+            let post = ledger
+                .by_remote(Platform::Bluesky, uri)
+                .filter(|post| turn.shows(post))?;
             let answers = ledger.posts().iter().filter(|other| {
                 other.platform == Platform::Bluesky && !other.deleted && other.reply_to.as_deref() == Some(*uri)
             });

@@ -12,7 +12,9 @@ use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use serde_json::{Value, json};
 
 use super::social::{self, entity};
-use super::{LinkedIn, access_denied, invalid_value, is_organization, may, missing_field, not_found, open_rest, urn_of};
+use super::{
+    LinkedIn, access_denied, invalid_value, is_organization, may, missing_field, not_found, open_rest, urn_of,
+};
 use crate::account::TokenUse;
 use crate::answer::Answer;
 use crate::call::Call;
@@ -57,7 +59,9 @@ pub(crate) struct Known {
 /// Takes the place of what was told with this token.
 pub(crate) fn know(world: &World, token: &str, figures: LinkedInFigures) -> Result<(), crate::Error> {
     let now = world.now();
-    let holder = world.accounts().holder(Platform::LinkedIn, token, TokenUse::Access, now);
+    let holder = world
+        .accounts()
+        .holder(Platform::LinkedIn, token, TokenUse::Access, now);
     let account = holder.account().ok_or_else(|| crate::Error::NoSuchAccount {
         platform: Platform::LinkedIn,
         remote_id: "of this token".to_owned(),
@@ -169,7 +173,9 @@ fn counted(turn: &Turn<LinkedIn>, call: &Call) -> Result<Answer, Answer> {
             let count = told.unwrap_or_else(|| acts(&ledger, metric, |on| own.contains(on)));
             vec![json!({ "count": count, "metricType": kind })]
         }
-        (Some("me"), true) if metric == "MEMBERS_REACHED" => return Err(invalid_value("/aggregation", &json!("DAILY"))),
+        (Some("me"), true) if metric == "MEMBERS_REACHED" => {
+            return Err(invalid_value("/aggregation", &json!("DAILY")));
+        }
         (Some("me"), true) => {
             let count = figures.of_account.get(metric).copied().unwrap_or_default() / 30;
             let day = |(start, end)| json!({ "count": count, "metricType": kind, "dateRange": days_json(start, end) });
@@ -216,7 +222,9 @@ fn followed(turn: &Turn<LinkedIn>, call: &Call) -> Result<Answer, Answer> {
         }
         other => return Err(invalid_value("/q", &json!(other))),
     };
-    Ok(Answer::ok(&json!({ "paging": { "start": 0, "count": 10, "links": [] }, "elements": elements })))
+    Ok(Answer::ok(
+        &json!({ "paging": { "start": 0, "count": 10, "links": [] }, "elements": elements }),
+    ))
 }
 
 /// `GET /rest/socialActions/{urn}`: what a post has gathered, and which share or ugcPost it is.
@@ -247,7 +255,9 @@ fn member(turn: &Turn<LinkedIn>, scope: &str, resource: &str) -> Result<String, 
     if !is_organization(&account.remote_id) && may(turn, &account, &[scope]) {
         Ok(account.remote_id.clone())
     } else {
-        Err(access_denied(&format!("Not enough permissions to access: {resource}.FINDER")))
+        Err(access_denied(&format!(
+            "Not enough permissions to access: {resource}.FINDER"
+        )))
     }
 }
 
@@ -255,7 +265,9 @@ fn member(turn: &Turn<LinkedIn>, scope: &str, resource: &str) -> Result<String, 
 fn entity_of(call: &Call) -> Result<String, Answer> {
     let given = call.query("entity").ok_or_else(|| missing_field("/entity"))?;
     let inner = given.strip_prefix('(').and_then(|given| given.strip_suffix(')'));
-    let urn = inner.and_then(|inner| inner.split_once(':')).map(|(_, urn)| urn.to_owned());
+    let urn = inner
+        .and_then(|inner| inner.split_once(':'))
+        .map(|(_, urn)| urn.to_owned());
     urn.ok_or_else(|| invalid_value("/entity", &json!(given)))
 }
 

@@ -37,8 +37,8 @@ use crate::fault::Class;
 use crate::limits::WindowView;
 use crate::world::{Shared, World, later, lock};
 
-pub(crate) use figures::know;
 pub use figures::LinkedInFigures;
+pub(crate) use figures::know;
 
 /// How long a token lives.
 const TOKEN_LIFE: SignedDuration = SignedDuration::from_hours(60 * 24);

@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 
 use super::posts::{check_reads, is_post, is_post_urn};
 use super::{
-    LinkedIn, access_denied, act_as, check_keys, content, figures, invalid_value, may, missing_field, new_id, not_found,
-    object_of, open_rest, refusal, text_of, urn_of,
+    LinkedIn, access_denied, act_as, check_keys, content, figures, invalid_value, may, missing_field, new_id,
+    not_found, object_of, open_rest, refusal, text_of, urn_of,
 };
 use crate::account::Account;
 use crate::answer::Answer;
@@ -94,12 +94,7 @@ pub(super) async fn comment(State(world): State<Shared>, Path(urn): Path<String>
     Ok(turn.close(answer).await)
 }
 
-fn add_comment(
-    turn: &mut Turn<LinkedIn>,
-    call: &Call,
-    urn: &str,
-    body: &Map<String, Value>,
-) -> Result<Answer, Answer> {
+fn add_comment(turn: &mut Turn<LinkedIn>, call: &Call, urn: &str, body: &Map<String, Value>) -> Result<Answer, Answer> {
     let text = message_of(body);
     check_keys(
         turn,
@@ -117,7 +112,9 @@ fn add_comment(
         return Err(content::too_long("/message/text", COMMENT_MAX));
     }
     // An answer to a comment is made below that comment.
-    let comment = urn.strip_prefix("urn:li:comment:(").and_then(|inner| inner.split_once(','));
+    let comment = urn
+        .strip_prefix("urn:li:comment:(")
+        .and_then(|inner| inner.split_once(','));
     let urn = comment.map_or(urn, |(post, _)| post);
     let post = entity(turn, call, urn)?;
     let world = Arc::clone(&turn.world);
@@ -242,11 +239,17 @@ fn add_reaction(turn: &mut Turn<LinkedIn>, call: &Call, body: &Map<String, Value
     let mut ledger = world.ledger();
     // A post of somebody else has no time here; of those the token's own reactions count.
     let exists = match post.at {
-        Some(_) => ledger.by_remote(Platform::LinkedIn, &id).is_some_and(|known| !known.deleted),
+        Some(_) => ledger
+            .by_remote(Platform::LinkedIn, &id)
+            .is_some_and(|known| !known.deleted),
         None => !figures::acted(&world, call, &id),
     };
     if exists {
-        return Err(refusal(409, "CONFLICT", "A reaction of this actor exists on this entity already"));
+        return Err(refusal(
+            409,
+            "CONFLICT",
+            "A reaction of this actor exists on this entity already",
+        ));
     }
     let new = NewPost {
         remote_id: id.clone(),

@@ -215,7 +215,11 @@ fn status_json(world: &World, post: &Published) -> Value {
         .map_or(Value::Null, |account| account_json(world, account));
     let setting = |name: &str| post.settings.get(name).cloned().unwrap_or(Value::Null);
     let answers = |other: &&Arc<Published>| !other.deleted && other.reply_to.as_ref() == Some(&post.remote_id);
-    let replies = world.ledger().of_account(Platform::Mastodon, &post.account).filter(answers).count();
+    let replies = world
+        .ledger()
+        .of_account(Platform::Mastodon, &post.account)
+        .filter(answers)
+        .count();
     json!({
         "id": post.remote_id,
         "created_at": iso(post.at),
