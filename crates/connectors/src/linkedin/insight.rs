@@ -134,19 +134,11 @@ async fn ask(ctx: &InsightCtx<'_>, question: &Question) -> Result<Figure, Platfo
             } else {
                 "shares"
             };
-            let path = format!(
-                "/rest/organizationalEntityShareStatistics?q=organizationalEntity&organizationalEntity={}&{list}=List({})",
-                encoded(&author),
-                encoded(post)
-            );
-            organization_count(&api, &path, *metric).await
+            let only = format!("&{list}=List({})", encoded(post));
+            organization_count(&api, &author, &only, *metric).await
         }
         Question::AccountMetric { metric, days: None } if of_organization => {
-            let path = format!(
-                "/rest/organizationalEntityShareStatistics?q=organizationalEntity&organizationalEntity={}",
-                encoded(&author)
-            );
-            organization_count(&api, &path, *metric).await
+            organization_count(&api, &author, "", *metric).await
         }
         Question::Followers if of_organization => {
             let path = format!(
@@ -219,8 +211,13 @@ fn member_count(counted: &[Counted]) -> Result<Figure, PlatformError> {
     Ok(Figure::Count(u64::try_from(counted.count).ok()))
 }
 
-async fn organization_count(api: &Api<'_>, path: &str, metric: Metric) -> Result<Figure, PlatformError> {
-    let found: Vec<OfOrganization> = find(api, path).await?;
+/// The numbers of an organization's posts: of all, or of what `only` adds to the query.
+async fn organization_count(api: &Api<'_>, author: &str, only: &str, metric: Metric) -> Result<Figure, PlatformError> {
+    let path = format!(
+        "/rest/organizationalEntityShareStatistics?q=organizationalEntity&organizationalEntity={}{only}",
+        encoded(author)
+    );
+    let found: Vec<OfOrganization> = find(api, &path).await?;
     // An organization whose posts nobody has seen yet has no element.
     Ok(Figure::Count(
         found.first().and_then(|found| found.total_share_statistics.of(metric)),
