@@ -39,11 +39,18 @@ pub(crate) async fn page(State(api): State<ApiState>) -> Response {
         version: api.version,
         is_ready: report.is_ready(),
         checks: report.lines().collect(),
-        dialects: vec![DialectRow {
-            name: "PostPost",
-            address: api.address_of("/postpost/api/v1"),
-            credential: "x-api-key or x-publora-key",
-        }],
+        dialects: vec![
+            DialectRow {
+                name: "PostPost",
+                address: api.address_of("/postpost/api/v1"),
+                credential: "x-api-key or x-publora-key",
+            },
+            DialectRow {
+                name: "PostPost as tools (MCP)",
+                address: api.address_of("/mcp"),
+                credential: "Authorization: Bearer",
+            },
+        ],
         platforms: api
             .engine
             .platforms()

@@ -133,7 +133,7 @@ pub(super) async fn connect(site: &Site, user: Option<&str>, account: Option<&st
         user: user.name,
         platforms: link.platforms,
         expires_at: link.expires_at,
-        serving: site.serving,
+        serving: site.serving_at.is_some(),
     }))
 }
 

@@ -137,6 +137,14 @@ pub(crate) fn unexpected() -> anyhow::Error {
     anyhow!("the server answered something else than was asked; is it of another version?")
 }
 
+/// Asks the server of the data directory.
+///
+/// # Errors
+/// When none runs there, or the [`Refusal`].
+pub(crate) async fn ask_server(config: &Config, request: &Request) -> anyhow::Result<Reply> {
+    ask_at(&config.data.dir.join(SOCKET_FILE), request).await
+}
+
 async fn ask_at(socket: &Path, request: &Request) -> anyhow::Result<Reply> {
     exchange(socket, request, None).await
 }

@@ -28,7 +28,8 @@ pub async fn handle(site: &Site, request: Request) -> Answer {
         Request::Hello => Ok(Reply::Hello {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            serving: site.serving,
+            serving: site.serving_at.is_some(),
+            addr: site.serving_at,
         }),
         request @ (Request::UserAdd { .. }
         | Request::UserConsent { .. }

@@ -15,7 +15,7 @@ pub mod view;
 mod webhooks;
 
 pub use door::Door;
-pub(crate) use door::unexpected;
+pub(crate) use door::{ask_server, unexpected};
 pub use handle::handle;
 pub(crate) use handle::the_user;
 pub use health::sunsets;

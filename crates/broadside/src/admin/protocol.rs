@@ -1,5 +1,7 @@
 //! What the command line asks a server, and what it answers: one JSON object a line.
 
+use std::net::SocketAddr;
+
 use domain::account::{Account, ApiKey};
 use domain::content::Media;
 use domain::ids::UserId;
@@ -363,6 +365,9 @@ pub enum Reply {
         version: String,
         /// Whether it is a server, which publishes by itself.
         serving: bool,
+        /// Where it listens, when it is a server.
+        #[serde(default)]
+        addr: Option<SocketAddr>,
     },
     /// A user.
     User(UserView),

@@ -103,7 +103,7 @@ async fn test(site: &Site, reach: &Reach, webhook: WebhookId) -> Answer {
     let engine = &site.engine;
     let id = engine.test_webhook(reach, webhook).await?;
     let deliver = async {
-        if site.serving {
+        if site.serving_at.is_some() {
             return Ok(());
         }
         let mut deliverer = Deliverer::new(engine.clone(), site.outgoing.clone(), CancellationToken::new());

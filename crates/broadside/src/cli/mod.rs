@@ -11,6 +11,7 @@ mod fixtures;
 mod import;
 mod key;
 mod logs;
+mod mcp;
 mod migrate;
 pub mod output;
 mod post;
@@ -101,6 +102,8 @@ enum Command {
     Resolve(resolve::Resolve),
     /// Takes published posts down from their platforms
     Retract(retract::Retract),
+    /// Offers the tools of the PostPost API to a program over standard input and output (MCP)
+    Mcp(mcp::Mcp),
     /// Looks for what is wrong or missing
     Doctor(doctor::Doctor),
     /// Brings the database to this version's schema
@@ -206,6 +209,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Retry(retry) => retry.run(&context).await,
         Command::Resolve(resolve) => resolve.run(&context).await,
         Command::Retract(retract) => retract.run(&context).await,
+        Command::Mcp(mcp) => mcp.run(&context).await,
         Command::Doctor(doctor) => doctor.run(&context).await,
         Command::Migrate(migrate) => migrate.run(&context).await,
         Command::Secrets(secrets) => secrets.run(&context).await,

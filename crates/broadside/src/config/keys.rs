@@ -38,6 +38,7 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("media.image_bytes_max", Kind::Number),
     ("media.video_bytes_max", Kind::Number),
     ("webhooks.allow", Kind::List),
+    ("mcp.extra_tools", Kind::List),
     ("users.plan", Kind::Text),
     ("plans.*.name", Kind::Text),
     ("plans.*.api_access", Kind::Truth),

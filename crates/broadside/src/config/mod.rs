@@ -48,6 +48,8 @@ pub struct Config {
     /// Plans by their words.
     #[serde(default)]
     pub plans: BTreeMap<String, Plan>,
+    /// Tools for programs that speak MCP.
+    pub mcp: Mcp,
     /// Platforms.
     #[serde(default)]
     pub platforms: BTreeMap<Platform, PlatformConfig>,
@@ -150,6 +152,14 @@ pub struct Webhooks {
 pub struct Users {
     /// The word of the plan that a new user has.
     pub plan: String,
+}
+
+/// Section `mcp`.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mcp {
+    /// Tools to offer beyond the eighteen of the baseline.
+    pub extra_tools: Vec<String>,
 }
 
 /// A table of section `platforms`.
@@ -291,6 +301,14 @@ impl Config {
             !self.accounts.reconnect_grace.is_negative(),
             "accounts.reconnect_grace must not be negative"
         );
+        for name in &self.mcp.extra_tools {
+            let known: Vec<_> = mcp::names_of_later_tools().collect();
+            ensure!(
+                known.contains(&name.as_str()),
+                "mcp.extra_tools has '{name}'; there are {}",
+                known.join(", ")
+            );
+        }
         if let Some(url) = &self.server.public_url {
             ensure!(
                 matches!(url.scheme(), "http" | "https"),

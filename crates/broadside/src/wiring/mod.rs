@@ -5,6 +5,7 @@ mod storage;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -32,6 +33,7 @@ use url::Url;
 use crate::admin::{Refusal, Reply};
 use crate::config::Config;
 
+pub(crate) use server::POSTPOST;
 pub use server::{Server, signal};
 pub use storage::{SecretsStatus, Storage};
 
@@ -103,8 +105,8 @@ pub struct Site {
     pub library: Arc<Library>,
     /// How large files may be.
     pub limits: media::Limits,
-    /// Whether this process is a server, which publishes by itself.
-    pub serving: bool,
+    /// Where this process listens when it is a server, which publishes by itself.
+    pub serving_at: Option<SocketAddr>,
     /// The address under which others reach this server, when it is known.
     pub public_url: Option<Url>,
     /// What delivers webhooks.
@@ -192,7 +194,7 @@ impl Site {
             engine,
             library,
             limits,
-            serving: false,
+            serving_at: None,
             public_url,
             outgoing,
             storage,

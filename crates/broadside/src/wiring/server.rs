@@ -17,6 +17,9 @@ use super::{Extras, Foundations, Site, random_number};
 use crate::admin::{Listener, SOCKET_FILE};
 use crate::config::Config;
 
+/// Where the PostPost API is.
+pub(crate) const POSTPOST: &str = "/postpost/api/v1";
+
 /// A server that has begun to answer.
 pub struct Server {
     /// The site that it serves.
@@ -45,7 +48,7 @@ impl Server {
             None => Url::parse(&format!("http://{addr}/")).context("the address that was bound")?,
         };
         let mut site = Site::build(config, foundations, Some(public_url.clone()), extras).await?;
-        site.serving = true;
+        site.serving_at = Some(addr);
         let site = Arc::new(site);
         let socket_path = config.data.dir.join(SOCKET_FILE);
         let socket = Listener::bind(&socket_path).with_context(|| format!("the socket {}", socket_path.display()))?;
@@ -61,10 +64,12 @@ impl Server {
             seed: random_number()?,
         });
         let stop = CancellationToken::new();
+        let router = api::router(state);
+        let router = router.clone().merge(tools(config, router, &engine, &stop).await?);
         let mut tasks = JoinSet::new();
         let closing = stop.clone().cancelled_owned();
         tasks.spawn(async move {
-            if let Err(error) = api::serve(listener, api::router(state), api::Limits::default(), closing).await {
+            if let Err(error) = api::serve(listener, router, api::Limits::default(), closing).await {
                 tracing::error!(%error, "the API has ended");
             }
         });
@@ -123,6 +128,23 @@ impl Server {
             tracing::warn!("some parts did not end in time");
         }
     }
+}
+
+/// `/mcp`: tools that call the API of this process.
+async fn tools(
+    config: &Config,
+    api: axum::Router,
+    engine: &engine::Engine,
+    stop: &CancellationToken,
+) -> anyhow::Result<axum::Router> {
+    let upstream = mcp::InProcess::new(api, POSTPOST);
+    let catalogue = mcp::Catalogue::with_later(&config.mcp.extra_tools, &upstream).await;
+    Ok(mcp::routes(mcp::Parts {
+        catalogue: catalogue.context("mcp.extra_tools")?,
+        upstream: Arc::new(upstream),
+        clock: Arc::clone(engine.clock()),
+        stop: stop.clone(),
+    }))
 }
 
 /// Waits for the first signal that asks the process to end.

@@ -22,6 +22,7 @@ fn the_help_texts_are_these() {
         &["retry"],
         &["resolve"],
         &["retract"],
+        &["mcp"],
         &["doctor"],
         &["config"],
         &["demo"],

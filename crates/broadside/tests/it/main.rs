@@ -12,6 +12,8 @@ mod help;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
+mod mcp;
+#[cfg(test)]
 mod readme;
 #[cfg(test)]
 mod sabotage;

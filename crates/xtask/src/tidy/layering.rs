@@ -18,9 +18,19 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sandbox", &["domain"]),
     ("engine", &["domain", "store", "connectors", "media"]),
     ("api", &["domain", "engine", "media"]),
+    ("mcp", &["domain"]),
     (
         "broadside",
-        &["domain", "store", "connectors", "media", "sandbox", "engine", "api"],
+        &[
+            "domain",
+            "store",
+            "connectors",
+            "media",
+            "sandbox",
+            "engine",
+            "api",
+            "mcp",
+        ],
     ),
     (
         "xtask",
