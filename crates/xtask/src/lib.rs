@@ -14,6 +14,7 @@ pub mod clock;
 pub mod connect;
 pub mod docs;
 pub mod facts;
+pub mod mcp;
 pub mod new_platform;
 pub mod platforms;
 pub mod product;
@@ -59,6 +60,8 @@ enum Task {
     Connect(connect::Options),
     /// Simulates a day at nine tenths of every platform's quota, and counts what is refused.
     Quotas(quotas::Options),
+    /// Lets the official clients of the Model Context Protocol list and call every tool, over HTTP and stdio.
+    Mcp(mcp::Options),
     /// Signs in at real servers that run on this machine, publishes to them, and reads back what arrived.
     RealServers(real_servers::Options),
     /// Delivers webhooks to receivers that stall, redirect, fail and behave, and kills the server meanwhile.
@@ -89,6 +92,7 @@ async fn dispatch(task: Task) -> anyhow::Result<bool> {
         Task::Bench(options) => bench::run(&options, &mut out).await,
         Task::Connect(options) => connect::run(&options, &mut out).await,
         Task::Quotas(options) => quotas::run(&options),
+        Task::Mcp(options) => mcp::run(&options, &mut out).await,
         Task::RealServers(options) => real_servers::run(&options, &mut out).await,
         Task::Webhooks(options) => webhooks::run(&options, &mut out).await,
         Task::Chaos(options) => Ok(chaos::run(&options, &mut out).await?.is_success()),
