@@ -306,16 +306,7 @@ fn decide_refusal(
             (event, entry, health)
         }
     };
-    let is_over = matches!(event, Event::Failed { .. });
-    let outcome = if is_over { "failed" } else { "retry" };
-    engine.stats.attempt(claim.platform, outcome);
-    // A budget that is closed in the store does the same for all who share it.
-    if !engine.settings.rate_budgets
-        && error.kind == ErrorKind::RateLimited
-        && let Event::RetryAt { at, .. } = event
-    {
-        engine.rest(claim.account, at);
-    }
+    note_refusal(engine, claim, error, &event);
     release.resume = match error.retry.from {
         domain::error::From::Send => Resume::Keep,
         domain::error::From::Prepare => Resume::Clear,
@@ -331,6 +322,20 @@ fn decide_refusal(
     release.log.extend(entry);
     if health == Some(AccountHealth::ReconnectNeeded) {
         release.log.extend(given_up(engine, desk, error, now));
+    }
+}
+
+/// Counts a refusal, and lets the account rest after one for too many calls.
+fn note_refusal(engine: &Engine, claim: &Claim, error: &PlatformError, event: &Event) {
+    let is_over = matches!(event, Event::Failed { .. });
+    let outcome = if is_over { "failed" } else { "retry" };
+    engine.stats.attempt(claim.platform, outcome);
+    // A budget that is closed in the store does the same for all who share it.
+    if !engine.settings.rate_budgets
+        && error.kind == ErrorKind::RateLimited
+        && let Event::RetryAt { at, .. } = event
+    {
+        engine.rest(claim.account, *at);
     }
 }
 

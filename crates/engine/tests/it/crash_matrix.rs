@@ -9,8 +9,9 @@ use engine::points::CrashPoint;
 use sandbox::proof::{Shown, note};
 use sandbox::{Class, Fault, Rule};
 
+use crate::world::shelf::StopAt;
 use crate::world::{
-    EMULATED, MEMBER, Outside, Shelf, StopAt, content, go_on, post_now, run_to_the_end, run_until_stopped, state,
+    EMULATED, MEMBER, Outside, Shelf, content, go_on, post_now, run_to_the_end, run_until_stopped, state,
 };
 
 /// What the platform does to the first call that would create the part.

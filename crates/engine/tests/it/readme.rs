@@ -5,9 +5,8 @@ use domain::post::PostState;
 use engine::points::CrashPoint;
 use sandbox::{Class, Fault, Rule};
 
-use crate::world::{
-    EMULATED, Outside, Shelf, StopAt, content, go_on, post_now, run_to_the_end, run_until_stopped, state,
-};
+use crate::world::shelf::StopAt;
+use crate::world::{EMULATED, Outside, Shelf, content, go_on, post_now, run_to_the_end, run_until_stopped, state};
 
 const START: &str = "<!-- four faults -->";
 const END: &str = "<!-- end of four faults -->";

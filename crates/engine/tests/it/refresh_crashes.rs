@@ -8,7 +8,8 @@ use domain::platform::Platform;
 use engine::points::CrashPoint;
 
 use crate::care::{account_of, assert_honest, care, keep, post, reread, said};
-use crate::world::{Outside, Shelf, StopAt, go_on, run_until_stopped};
+use crate::world::shelf::StopAt;
+use crate::world::{Outside, Shelf, go_on, run_until_stopped};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum When {

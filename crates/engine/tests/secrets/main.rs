@@ -7,5 +7,5 @@ mod browser;
 #[cfg(test)]
 mod run;
 #[cfg(test)]
-#[path = "../it/world.rs"]
+#[path = "../it/world/mod.rs"]
 mod world;

@@ -1,9 +1,10 @@
 //! A whole Broadside in one process: a store, an engine, and the sandbox as the world outside, on a clock that moves
 //! only when told to.
 
-use std::path::PathBuf;
+pub(crate) mod shelf;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use connectors::http::Http;
 use connectors::{App, Credentials, Endpoints, MediaSource, Registry};
@@ -16,17 +17,18 @@ use domain::platform::Platform;
 use domain::post::PostState;
 use domain::secret::SecretText;
 use engine::commands::{AddAccount, CreateGroup, Target};
-use engine::points::{CrashPoint, FailPoints, GoOn, Stopped};
+use engine::points::{FailPoints, GoOn};
 use engine::{Engine, Files, Parts, Publisher, Settings};
 use futures_util::stream::{self, BoxStream, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use rand::SeedableRng;
 use sandbox::{AccountSeed, Filter, NewSandboxAccount, Rule, RuleSet, Sandbox};
 use store::memory::MemoryStore;
-use store::sqlite::{OpenOptions, SqliteStore};
 use store::{Reach, Store};
 use tokio_util::sync::CancellationToken;
 use url::Url;
+
+pub(crate) use self::shelf::Shelf;
 
 /// Where the tests begin.
 pub(crate) fn start_of_time() -> Timestamp {
@@ -393,81 +395,6 @@ pub(crate) async fn run_until_stopped(engine: &Engine) {
         .run_until_idle()
         .await
         .unwrap();
-}
-
-/// Where a store outlives the engine that uses it.
-pub(crate) enum Shelf {
-    /// The model: the same for every engine.
-    Memory(Arc<dyn Store>),
-    /// A data directory, opened anew by every engine.
-    Sqlite(PathBuf),
-}
-
-impl Shelf {
-    pub(crate) fn memory() -> Self {
-        Self::Memory(memory())
-    }
-
-    pub(crate) fn sqlite() -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        Self::Sqlite(std::env::temp_dir().join(format!("broadside-matrix-{}-{number}", std::process::id())))
-    }
-
-    pub(crate) fn name(&self) -> &'static str {
-        match self {
-            Self::Memory(_) => "memory",
-            Self::Sqlite(_) => "sqlite",
-        }
-    }
-
-    /// The store, as a fresh process finds it.
-    pub(crate) fn open(&self) -> Arc<dyn Store> {
-        match self {
-            Self::Memory(store) => Arc::clone(store),
-            Self::Sqlite(folder) => Arc::new(SqliteStore::open(folder, OpenOptions::new(start_of_time())).unwrap()),
-        }
-    }
-}
-
-impl Drop for Shelf {
-    fn drop(&mut self) {
-        if let Self::Sqlite(folder) = self {
-            let _ = std::fs::remove_dir_all(folder);
-        }
-    }
-}
-
-/// Stops the engine dead at the nth time that a point is reached, and at every point from then on.
-pub(crate) struct StopAt {
-    point: Option<CrashPoint>,
-    nth: u32,
-    reached: AtomicU32,
-    dead: AtomicBool,
-}
-
-impl StopAt {
-    pub(crate) fn new(point: Option<CrashPoint>, nth: u32) -> Arc<Self> {
-        Arc::new(Self {
-            point,
-            nth,
-            reached: AtomicU32::new(0),
-            dead: AtomicBool::new(false),
-        })
-    }
-
-    pub(crate) fn died(&self) -> bool {
-        self.dead.load(Ordering::SeqCst)
-    }
-}
-
-impl FailPoints for StopAt {
-    fn reach(&self, point: CrashPoint, _platform: Platform) -> Result<(), Stopped> {
-        if self.point == Some(point) && self.reached.fetch_add(1, Ordering::SeqCst) + 1 == self.nth {
-            self.dead.store(true, Ordering::SeqCst);
-        }
-        if self.died() { Err(Stopped) } else { Ok(()) }
-    }
 }
 
 /// Never stops.
