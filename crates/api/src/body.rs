@@ -38,6 +38,21 @@ pub(crate) async fn read(headers: &HeaderMap, body: Body, bytes_max: usize) -> R
         .unwrap_or(Err(Error::TooSlow))
 }
 
+/// Reads a body that nobody wants, so far as that is reasonable, so that its sender gets to read the answer.
+pub(crate) async fn throw_away(mut body: Body) {
+    let read = async {
+        let mut length = 0_usize;
+        while let Some(Ok(frame)) = body.frame().await {
+            length = length.saturating_add(frame.into_data().map_or(0, |data| data.len()));
+            if length > THROWN_AWAY_BYTES_MAX {
+                break;
+            }
+        }
+    };
+    // Whoever sends too slowly for that does without the answer.
+    let _ = tokio::time::timeout(READ_TIME_MAX, read).await;
+}
+
 async fn collect(mut body: Body, announced: usize, bytes_max: usize) -> Result<Bytes, Error> {
     let mut whole = Bytes::new();
     let mut more: Option<BytesMut> = None;

@@ -18,6 +18,7 @@ mod range;
 mod request_id;
 mod server;
 mod state;
+mod uploads;
 
 #[cfg(test)]
 mod testing;
@@ -61,7 +62,7 @@ pub fn router(state: ApiState) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::metrics))
-        .route("/media/{token}/{name}", get(media::serve))
+        .route("/media/{token}/{*name}", get(media::serve).put(uploads::receive))
         .merge(connect::routes(&state))
         .layer(CatchPanicLayer::custom(|_| failed()))
         .nest_service("/postpost/api/v1", postpost)

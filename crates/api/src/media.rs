@@ -1,10 +1,9 @@
-//! Signed links to stored files: made for answers and platforms, and followed here.
+//! Signed links to stored files: made for answers and platforms, and followed here. Uploads have [`crate::uploads`].
 
 use std::io;
 use std::ops::Range;
 
 use ::media::probe::{HEAD_BYTES, sniff};
-use ::media::{Allowance, FetchError};
 use async_trait::async_trait;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -16,7 +15,6 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use domain::content::Media;
-use domain::ids::UserId;
 use engine::library::Library;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
@@ -28,19 +26,6 @@ use crate::state::ApiState;
 pub trait MediaLinks: Send + Sync {
     /// Where clients can fetch this file for some time; `None` when it has no address.
     fn link(&self, media: &Media) -> Option<String>;
-}
-
-/// Takes files in that users' URLs name.
-#[async_trait]
-pub trait MediaImports: Send + Sync {
-    /// Fetches a file from a public address and stores it.
-    ///
-    /// # Errors
-    /// What is wrong with the URL, its server or the file; nothing is kept then.
-    async fn import(&self, owner: UserId, url: &str, allowance: &Allowance) -> Result<Media, FetchError>;
-
-    /// Removes a file that nothing refers to; a failure leaves it to housekeeping.
-    async fn discard(&self, media: &Media);
 }
 
 /// Follows signed links.
@@ -70,19 +55,6 @@ pub struct MediaFile {
     pub mime: String,
     /// Its length in bytes.
     pub bytes: u64,
-}
-
-#[async_trait]
-impl MediaImports for Library {
-    async fn import(&self, owner: UserId, url: &str, allowance: &Allowance) -> Result<Media, FetchError> {
-        Self::import(self, owner, url, allowance).await
-    }
-
-    async fn discard(&self, media: &Media) {
-        if let Err(error) = self.delete(&media.key).await {
-            tracing::warn!(%error, "a file that nothing refers to could not be removed");
-        }
-    }
 }
 
 impl MediaLinks for Library {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use engine::Engine;
 use url::Url;
 
-use crate::media::{MediaFiles, MediaImports, MediaLinks};
+use crate::media::{MediaFiles, MediaLinks};
 use crate::request_id::RequestIds;
 
 /// What the API is made of.
@@ -20,8 +20,6 @@ pub struct Parts {
     pub version: &'static str,
     /// Turns stored media into absolute URLs.
     pub links: Arc<dyn MediaLinks>,
-    /// Fetches what users' URLs hold.
-    pub imports: Arc<dyn MediaImports>,
     /// Finds the file that a signed link stands for.
     pub files: Arc<dyn MediaFiles>,
     /// Whether a publisher runs in this process: readiness then needs its beat.

@@ -5,6 +5,7 @@ use std::io;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
+use ::media::{AddressPolicy, FetchLimits, Fetcher, LinkSigner, MediaStore};
 use async_trait::async_trait;
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -23,6 +24,7 @@ use domain::plan::Plan;
 use domain::platform::Platform;
 use domain::secret::{SecretBytes, SecretText};
 use engine::commands::AddAccount;
+use engine::library::Library;
 use engine::points::GoOn;
 use engine::{Engine, Publisher, Settings};
 use futures_util::StreamExt;
@@ -100,6 +102,7 @@ impl Door {
             connectors,
             endpoints: Endpoints::default(),
             media: Arc::new(NoMedia),
+            library: library(&shared, &public_url),
             http: Http::new(Arc::clone(&shared)).unwrap(),
             clock: shared,
             rng: StdRng::seed_from_u64(7),
@@ -118,7 +121,6 @@ impl Door {
             public_url,
             version: "9.9.9",
             links: Arc::new(TestMedia),
-            imports: Arc::new(TestMedia),
             files: Arc::new(TestMedia),
             publishes: true,
             seed: 7,
@@ -235,6 +237,16 @@ impl Door {
         )
         .await
     }
+}
+
+/// Files in memory, which are imported from public addresses alone.
+fn library(clock: &Arc<dyn Clock>, public_url: &Url) -> Arc<Library> {
+    let fetcher = Fetcher::new(AddressPolicy::public_only(), FetchLimits::default(), Arc::clone(clock)).unwrap();
+    let signer = LinkSigner::new(SecretBytes::new(vec![7; 32]));
+    let rng = StdRng::seed_from_u64(9);
+    let library = Library::new(MediaStore::in_memory(), fetcher, signer, Arc::clone(clock), rng);
+    library.set_public_url(public_url.clone());
+    Arc::new(library)
 }
 
 /// What platforms answer next; without a word they publish.
@@ -354,20 +366,6 @@ impl MediaLinks for TestMedia {
         assert_ne!(media.key, "panic", "a test asks for this");
         Some(format!("http://127.0.0.1:4000/media/token/{}", media.key))
     }
-}
-
-#[async_trait::async_trait]
-impl crate::media::MediaImports for TestMedia {
-    async fn import(
-        &self,
-        _: domain::ids::UserId,
-        _: &str,
-        _: &::media::Allowance,
-    ) -> Result<Media, ::media::FetchError> {
-        Err(::media::FetchError::BlockedHost)
-    }
-
-    async fn discard(&self, _: &Media) {}
 }
 
 #[async_trait]

@@ -3,6 +3,7 @@
 //! Only in builds with debug assertions or the feature `chaos`, and only when `serve --sabotage` asks for one.
 
 mod budgets;
+mod media;
 mod webhooks;
 mod workspaces;
 

@@ -87,6 +87,9 @@ pub struct Content {
     /// Whether a text that is too long for one post becomes a thread where [`crate::thread`] knows how.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub auto_thread: bool,
+    /// Files that belong to the head and are still to be uploaded; nothing is sent while there is one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub awaiting: Vec<MediaId>,
     /// Settings per platform.
     #[serde(default, skip_serializing_if = "Settings::is_empty")]
     pub settings: Settings,
@@ -99,6 +102,25 @@ pub struct Draft {
     pub platform: Platform,
     /// The content of the group.
     pub content: Content,
+}
+
+impl Content {
+    /// Puts a file that was awaited, or is new, among the head's: files lie in the order in which they were asked for,
+    /// which is the order of their ids.
+    pub fn admit(&mut self, media: Media) {
+        self.awaiting.retain(|id| *id != media.id);
+        let files = &mut self.head.media;
+        let at = files.iter().position(|file| file.id > media.id).unwrap_or(files.len());
+        files.insert(at, media);
+    }
+
+    /// Takes a file, awaited or there, out of the head. Whether it was in it.
+    pub fn dismiss(&mut self, id: MediaId) -> bool {
+        let before = self.awaiting.len() + self.head.media.len();
+        self.awaiting.retain(|awaited| *awaited != id);
+        self.head.media.retain(|file| file.id != id);
+        before > self.awaiting.len() + self.head.media.len()
+    }
 }
 
 impl Draft {

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use connectors::{Preparation, Sent};
+use domain::capability::Capability;
 use domain::content::Draft;
 use domain::error::{ErrorKind, PlatformError, Stage};
 use domain::ids::IntentId;
@@ -24,6 +25,7 @@ use crate::scrub::scrub;
 use crate::settle::{
     Step, end_unsent, fail_unsent, settle_error, settle_live, settle_processing, to_reconciling, unsent,
 };
+use crate::uploads::await_files;
 use crate::{Engine, budgets, darkroom, reconcile, record};
 
 /// A repeatable step may say "go on at once" this often before it has to wait for its next turn.
@@ -48,6 +50,10 @@ pub(crate) async fn run(engine: &Engine, claim: Claim, asker: Asker) -> Result<P
         return fail_unsent(engine, claim, &missing(ErrorKind::AccountGone, message)).await;
     };
     let Some(connector) = engine.connectors.get(platform).map(Arc::clone) else {
+        // What would be refused anyway is said first: a server that publishes there would say the same.
+        if let Some(violation) = validate(&draft, Capability::of(platform)).into_iter().next() {
+            return fail_unsent(engine, claim, &violation.into_error(platform)).await;
+        }
         let message = format!("This server cannot publish to {} yet", platform.name());
         return fail_unsent(engine, claim, &missing(ErrorKind::OperatorConfig, message)).await;
     };
@@ -95,6 +101,9 @@ async fn publish(engine: &Engine, mut claim: Claim, desk: &mut Desk) -> Result<P
     }
     if desk.work.intents.iter().any(|intent| intent.state == IntentState::Open) {
         return to_reconciling(engine, claim, now).await;
+    }
+    if !desk.draft.content.awaiting.is_empty() {
+        return await_files(engine, claim, &desk.draft.content.awaiting).await;
     }
     if let Err(error) = darkroom::develop(engine, &claim, desk).await? {
         return end_unsent(engine, claim, desk, &error).await;

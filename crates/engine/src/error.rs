@@ -26,6 +26,9 @@ pub enum Error {
         "the post may already be published; look at the account, then say `broadside resolve {0} --published URL` or `--send-again`"
     )]
     OutcomeUnknown(domain::ids::PostId),
+    /// The storage of files does not do what it should.
+    #[error("the media storage failed: {0}")]
+    Files(String),
     /// The database does not answer. Nothing that was asked for can be relied on.
     #[error("the database is unavailable")]
     Unavailable(#[source] store::Error),

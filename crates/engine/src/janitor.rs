@@ -39,11 +39,9 @@ impl Engine {
         if !used.is_empty() {
             self.store.touch_keys(used).await?;
         }
-        for key in self.store.prune(self.clock.now(), PRUNE_BATCH).await? {
-            if let Err(error) = self.media.discard(&key).await {
-                tracing::warn!(%error, "a file that nothing refers to could not be deleted");
-            }
-        }
+        // What it returns is condemned in the same transaction, so that no file is forgotten when its deletion fails.
+        self.store.prune(self.clock.now(), PRUNE_BATCH).await?;
+        self.clear_files().await?;
         let backlog = self.backlog().await?;
         if let Some(warning) = backlog.warning(self.clock.now(), self.settings.watchdog_after) {
             tracing::warn!("{warning}");

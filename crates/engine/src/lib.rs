@@ -26,6 +26,7 @@ mod scrub;
 pub mod settings;
 mod settle;
 pub mod stats;
+pub mod uploads;
 pub mod webhooks;
 
 use std::collections::HashMap;
@@ -48,14 +49,15 @@ pub use publisher::Publisher;
 pub use settings::{Plans, Settings};
 /// What front doors read and ask with; they know the store by these names alone.
 pub use store::{
-    AccountLogQuery, CommitStats, Conflict, ConnectLink, Group, GroupOrder, GroupPage, GroupQuery, Post, PostCount,
-    Reach,
+    AccountLogQuery, CommitStats, Conflict, ConnectLink, FileState, Group, GroupOrder, GroupPage, GroupQuery,
+    MediaFile, Post, PostCount, Purpose, Reach,
 };
 
 use crate::accounts::Revocation;
 use crate::actions::Known;
 use crate::gate::AccountGate;
 use crate::keys::KeyCache;
+use crate::library::Library;
 use crate::points::FailPoints;
 use crate::stats::Stats;
 
@@ -67,8 +69,10 @@ pub struct Parts {
     pub connectors: Registry,
     /// Where the platforms are.
     pub endpoints: Endpoints,
-    /// The files.
+    /// The files, as connectors read them and as they are converted for platforms.
     pub media: Arc<dyn Files>,
+    /// The files, as their owners bring them.
+    pub library: Arc<Library>,
     /// The HTTP clients.
     pub http: Http,
     /// Time.
@@ -92,6 +96,7 @@ pub struct Inner {
     pub(crate) connectors: Registry,
     pub(crate) endpoints: Endpoints,
     pub(crate) media: Arc<dyn Files>,
+    pub(crate) library: Arc<Library>,
     pub(crate) http: Http,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: Settings,
@@ -144,6 +149,7 @@ impl Engine {
             connectors: parts.connectors,
             endpoints: parts.endpoints,
             media: parts.media,
+            library: parts.library,
             http: parts.http,
             clock: parts.clock,
             settings: parts.settings,

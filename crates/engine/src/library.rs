@@ -1,23 +1,33 @@
 //! Stored files: taken in from uploads and links, read by connectors, and lent to platforms that fetch for themselves.
 
+use std::collections::HashSet;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use connectors::MediaSource;
 use domain::clock::{BoxFut, Clock};
-use domain::content::Media;
+use domain::content::{Media, MediaKind};
 use domain::ids::{IdMint, MediaId, UserId};
 use futures_util::stream::{BoxStream, Stream};
 use jiff::{SignedDuration, Timestamp};
 use media::fetch::{Allowance, FetchError, Fetcher};
+use media::key::upload_key;
 use media::link::{LinkError, LinkSigner};
+use media::probe::Probe;
 use media::store::{Limits, MediaStore, NewFile, Opened};
 use rand::rngs::StdRng;
+use store::MediaFile;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
 /// How long a link to a file lives: longer than any platform takes to fetch it (Instagram's containers live a day).
 const LINK_LIFE: SignedDuration = SignedDuration::from_hours(48);
+/// How long the address of an upload lives that its owner is told: settings may hold it until the post goes out.
+const FILE_URL_LIFE: SignedDuration = SignedDuration::from_hours(24 * 366);
+/// How many uploads arrive at once.
+const ARRIVALS_MAX: usize = 16;
 
 /// The files of this installation.
 pub struct Library {
@@ -27,6 +37,28 @@ pub struct Library {
     clock: Arc<dyn Clock>,
     chance: Mutex<(IdMint, StdRng)>,
     public_url: RwLock<Option<Url>>,
+    limits: Limits,
+    /// Files whose bytes are arriving right now, in this process: one sender each.
+    arriving: Arc<Mutex<HashSet<MediaId>>>,
+    /// How many may arrive at once: each has a few mebibytes in memory.
+    places: Arc<Semaphore>,
+}
+
+/// The place of an upload that is arriving; given back when it is dropped.
+#[derive(Debug)]
+pub struct Arrival {
+    file: MediaId,
+    arriving: Arc<Mutex<HashSet<MediaId>>>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Drop for Arrival {
+    fn drop(&mut self) {
+        self.arriving
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.file);
+    }
 }
 
 impl Library {
@@ -41,7 +73,29 @@ impl Library {
             clock,
             chance,
             public_url: RwLock::new(None),
+            limits: Limits::IMPORT,
+            arriving: Arc::default(),
+            places: Arc::new(Semaphore::new(ARRIVALS_MAX)),
         }
+    }
+
+    /// The same with other limits for uploads.
+    #[must_use]
+    pub const fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// How large uploads may be.
+    #[must_use]
+    pub const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Whether clients upload to the storage itself, so that an upload can end without this server's knowing.
+    #[must_use]
+    pub const fn is_direct(&self) -> bool {
+        self.store.is_direct()
     }
 
     /// Tells under which address the server can be reached from outside.
@@ -74,6 +128,95 @@ impl Library {
         self.fetcher
             .import(&self.store, self.new_file(owner, None, None), url, allowance)
             .await
+    }
+
+    /// The same, by https alone but for the operator's exceptions.
+    pub(crate) async fn import_securely(
+        &self,
+        owner: UserId,
+        url: &str,
+        allowance: &Allowance,
+    ) -> Result<Media, FetchError> {
+        self.fetcher.judge_secure(url)?;
+        self.import(owner, url, allowance).await
+    }
+
+    /// A new key for an upload, and the id of its file.
+    pub(crate) fn new_upload(&self, owner: UserId, kind: MediaKind, name: &str) -> (MediaId, String) {
+        let now = self.clock.now();
+        let mut chance = self.chance.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mint, rng) = &mut *chance;
+        let id = MediaId::from_bytes(mint.next(now, rng));
+        (id, upload_key(owner, kind, name, now, rng))
+    }
+
+    /// Where the file can be read, and where its bytes can be put until its time is over: at this server, or at the
+    /// storage itself.
+    pub(crate) async fn upload_urls(&self, file: &MediaFile) -> Result<(Url, Url), media::Error> {
+        let unknown = || media::Error::from(io::Error::other("the address of this server is not known"));
+        let base = self.public_url.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let base = base.ok_or_else(unknown)?;
+        let until = self.clock.now().saturating_add(FILE_URL_LIFE).unwrap_or(Timestamp::MAX);
+        let path = self.signer.sign(&file.key, until).map_err(|_| media::Error::BadKey)?;
+        let file_url = base.join(&path).map_err(|_| unknown())?;
+        let life = file.expires_at.duration_since(self.clock.now());
+        let life = Duration::try_from(life).unwrap_or_default();
+        let direct = self.store.presigned_put(&file.key, &file.mime, life).await?;
+        let put_url = match direct {
+            Some(url) => url,
+            None => {
+                let token = self
+                    .signer
+                    .sign_upload(file.id, file.expires_at)
+                    .map_err(|_| media::Error::BadKey)?;
+                let mut url = file_url.clone();
+                url.query_pairs_mut().append_pair("upload", &token);
+                url
+            }
+        };
+        Ok((put_url, file_url))
+    }
+
+    /// The file that an upload token is for.
+    pub(crate) fn upload_of(&self, token: &str) -> Result<MediaId, LinkError> {
+        self.signer.verify_upload(token, self.clock.now())
+    }
+
+    /// Takes the place of the one sender of a file; `None` while another has it. Waits while too many files arrive.
+    pub(crate) async fn arrive(&self, file: MediaId) -> Option<Arrival> {
+        let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
+        let mut arriving = self.arriving.lock().unwrap_or_else(PoisonError::into_inner);
+        arriving.insert(file).then(|| Arrival {
+            file,
+            arriving: Arc::clone(&self.arriving),
+            _place: place,
+        })
+    }
+
+    /// Stores the bytes of a file whose upload was asked for.
+    pub(crate) async fn receive(
+        &self,
+        file: &MediaFile,
+        bytes: impl Stream<Item = io::Result<Bytes>> + Send,
+    ) -> Result<Media, media::Error> {
+        self.store
+            .put_stream(as_new(file), bytes, &self.limits.at_most(file.bytes_max))
+            .await
+    }
+
+    /// Looks at bytes that were put into the storage by themselves.
+    pub(crate) async fn adopt(&self, file: &MediaFile) -> Result<Media, media::Error> {
+        self.store
+            .adopt(as_new(file), &self.limits.at_most(file.bytes_max))
+            .await
+    }
+
+    /// Looks at a stored file once more, for what is not kept of it.
+    ///
+    /// # Errors
+    /// Those of [`MediaStore::probe`].
+    pub async fn probe(&self, key: &str) -> Result<Probe, media::Error> {
+        self.store.probe(key).await
     }
 
     /// Removes a file that nothing refers to.
@@ -115,6 +258,15 @@ impl Library {
         let id = MediaId::from_bytes(mint.next(self.clock.now(), rng));
         NewFile::new(id, owner, name, mime, rng)
     }
+}
+
+fn as_new(file: &MediaFile) -> NewFile {
+    NewFile::keyed(
+        file.id,
+        file.key.clone(),
+        Some(file.name.clone()),
+        Some(file.mime.clone()),
+    )
 }
 
 impl MediaSource for Library {

@@ -123,6 +123,14 @@ impl JudgedClients {
         })
     }
 
+    /// Whether the operator listed the place that a URL names.
+    ///
+    /// # Errors
+    /// [`Refusal`] says which rule the URL breaks.
+    pub fn is_listed(&self, url: &Url) -> Result<bool, Refusal> {
+        Ok(self.policy.judge_url(url)? == Verdict::Trusted)
+    }
+
     /// The client for a URL.
     ///
     /// # Errors
@@ -135,13 +143,18 @@ impl JudgedClients {
     }
 }
 
-/// A client that connects only to what [`Judging`] gives it: no proxy, no redirects, no retries of its own.
-fn client(resolver: Judging, idle_per_host: usize) -> Result<Client, NoAnswer> {
+/// Gives the process its TLS, once.
+pub(crate) fn install_tls() {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| {
         // Another part of the process may have installed the same provider already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
+}
+
+/// A client that connects only to what [`Judging`] gives it: no proxy, no redirects, no retries of its own.
+fn client(resolver: Judging, idle_per_host: usize) -> Result<Client, NoAnswer> {
+    install_tls();
     Client::builder()
         .dns_resolver(resolver)
         .redirect(reqwest::redirect::Policy::none())

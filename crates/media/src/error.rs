@@ -33,6 +33,9 @@ pub enum Error {
         /// The limit.
         pixels_max: u64,
     },
+    /// It was looked at before and found to be of no use; in words.
+    #[error("{0}")]
+    Refused(String),
     /// No file has this key.
     #[error("there is no such file")]
     NotFound,
@@ -65,6 +68,7 @@ impl Error {
                 | Self::Truncated(_)
                 | Self::Malformed(_)
                 | Self::TooManyPixels { .. }
+                | Self::Refused(_)
         )
     }
 }

@@ -253,6 +253,19 @@ impl Fetcher {
         }
     }
 
+    /// Judges a URL as it is written, before anything is resolved: what the operator did not list must be https.
+    ///
+    /// # Errors
+    /// [`FetchError::Invalid`], [`FetchError::Protocol`] for plain http, and what the policy refuses.
+    pub fn judge_secure(&self, url: &str) -> Result<(), FetchError> {
+        let url = Url::parse(url.trim()).map_err(|_| FetchError::Invalid)?;
+        if self.clients.is_listed(&url)? || url.scheme() == "https" {
+            Ok(())
+        } else {
+            Err(FetchError::Protocol)
+        }
+    }
+
     async fn import_without_deadline(
         &self,
         store: &MediaStore,

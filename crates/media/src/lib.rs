@@ -11,8 +11,10 @@ mod derive;
 pub mod error;
 mod exif;
 pub mod fetch;
+pub mod key;
 pub mod link;
 pub mod probe;
+pub mod s3;
 pub mod store;
 
 #[cfg(test)]
@@ -24,4 +26,5 @@ pub use derive::{DECODE_BYTES_MAX, DECODE_PIXELS_MAX, derivative_key};
 pub use error::Error;
 pub use fetch::{Allowance, FetchError, FetchLimits, Fetcher};
 pub use link::{LinkError, LinkSigner};
+pub use s3::S3;
 pub use store::{Limits, MediaStore, NewFile, Opened};

@@ -48,6 +48,8 @@ pub(crate) struct Jpeg {
     pub(crate) little_endian: bool,
     /// Bytes of coded data.
     pub(crate) data: usize,
+    /// Colour components; four for the colours of print.
+    pub(crate) components: u8,
 }
 
 impl Default for Jpeg {
@@ -58,6 +60,7 @@ impl Default for Jpeg {
             orientation: None,
             little_endian: false,
             data: 100,
+            components: 1,
         }
     }
 }
@@ -79,7 +82,9 @@ impl Jpeg {
         }
         bytes.extend(segment(0xdb, &[1; 65]));
         let (h, w) = (self.height.to_be_bytes(), self.width.to_be_bytes());
-        bytes.extend(segment(0xc0, &[8, h[0], h[1], w[0], w[1], 1, 1, 0x11, 0]));
+        let mut frame = vec![8, h[0], h[1], w[0], w[1], self.components];
+        (1..=self.components).for_each(|n| frame.extend([n, 0x11, 0]));
+        bytes.extend(segment(0xc0, &frame));
         bytes.extend(segment(0xda, &[1, 1, 0, 0, 63, 0]));
         bytes.extend(vec![0x55; self.data]);
         bytes.extend([0xff, 0xd9]);
@@ -338,4 +343,37 @@ impl Film {
         );
         iso_box(b"moof", &[header, track].concat())
     }
+}
+
+/// An EBML element with a size of eight bytes.
+pub(crate) fn ebml(id: &[u8], body: &[u8]) -> Vec<u8> {
+    let size = (body.len() as u64 | 1 << 56).to_be_bytes();
+    [id, &size, body].concat()
+}
+
+/// A WebM of ten seconds at this many frames a second, with sound.
+pub(crate) fn webm(width: u16, height: u16, fps: u32) -> Vec<u8> {
+    let header = ebml(b"\x1a\x45\xdf\xa3", &ebml(b"\x42\x82", b"webm"));
+    let info = [
+        ebml(b"\x2a\xd7\xb1", &1_000_000_u32.to_be_bytes()),
+        ebml(b"\x44\x89", &10_000_f64.to_be_bytes()),
+    ];
+    let picture = [
+        ebml(b"\xb0", &width.to_be_bytes()),
+        ebml(b"\xba", &height.to_be_bytes()),
+    ];
+    let film = [
+        ebml(b"\x83", &[1]),
+        ebml(b"\x86", b"V_VP9"),
+        ebml(b"\x23\xe3\x83", &(1_000_000_000 / fps).to_be_bytes()),
+        ebml(b"\xe0", &picture.concat()),
+    ];
+    let sound = [ebml(b"\x83", &[2]), ebml(b"\x86", b"A_OPUS")];
+    let tracks = [ebml(b"\xae", &sound.concat()), ebml(b"\xae", &film.concat())];
+    let segment = [
+        ebml(b"\x15\x49\xa9\x66", &info.concat()),
+        ebml(b"\x16\x54\xae\x6b", &tracks.concat()),
+        ebml(b"\x1f\x43\xb6\x75", &[0; 100]),
+    ];
+    [header, ebml(b"\x18\x53\x80\x67", &segment.concat())].concat()
 }

@@ -1,6 +1,6 @@
 //! Files in an object store: streamed in, looked at, streamed out.
 //!
-//! A key is `{owner}/{128 random bits}/{name}`, so that it can be neither guessed nor made to collide, and so that an
+//! A key is `{owner}/{128 random bits}/{name}`, or has a folder by kind before the name, so that it can be neither guessed nor made to collide, and so that an
 //! owner's files lie together. A file that turns out to be wrong leaves nothing behind.
 
 use std::io;
@@ -8,23 +8,28 @@ use std::ops::Range;
 use std::path::Path as FilePath;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use domain::content::{Media, MediaKind};
 use domain::ids::{MediaId, UserId};
 use futures_util::stream::{BoxStream, Stream, StreamExt};
 use object_store::local::LocalFileSystem;
+use object_store::memory::InMemory;
 use object_store::path::Path;
+use object_store::signer::{HeaderValue, Method, SignedUrlOptions, Signer, Url};
 use object_store::{GetOptions, GetRange, MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload};
 use rand::{Rng, RngExt};
+use reqwest::header::CONTENT_TYPE;
 use sha2::{Digest, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::Error;
+use crate::key::{is_key, sanitised};
 use crate::probe::{self, Probe};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod window;
 
 pub(crate) use window::Window;
@@ -33,8 +38,6 @@ pub(crate) use window::Window;
 const PART_BYTES: usize = 5 * 1_024 * 1_024;
 /// How many files are looked at at the same time: each takes two threads of the pool for blocking work.
 const PROBES_MAX: usize = 4;
-/// The longest name of a file within a key, in bytes.
-const NAME_BYTES_MAX: usize = 100;
 
 /// How large files may be, in bytes, by kind; zero for a kind that is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +65,16 @@ impl Limits {
             MediaKind::Image | MediaKind::Animation => self.image_bytes_max,
             MediaKind::Video => self.video_bytes_max,
             MediaKind::Document => self.document_bytes_max,
+        }
+    }
+
+    /// The same limits, none above `bytes_max`.
+    #[must_use]
+    pub fn at_most(&self, bytes_max: u64) -> Self {
+        Self {
+            image_bytes_max: self.image_bytes_max.min(bytes_max),
+            video_bytes_max: self.video_bytes_max.min(bytes_max),
+            document_bytes_max: self.document_bytes_max.min(bytes_max),
         }
     }
 
@@ -111,10 +124,16 @@ impl NewFile {
 
     /// A file made from `media`, under a key of its own.
     pub(crate) fn under(key: String, media: &Media) -> Self {
+        Self::keyed(media.id, key, None, None)
+    }
+
+    /// A file whose key was made before, by [`upload_key`](crate::key::upload_key).
+    #[must_use]
+    pub const fn keyed(id: MediaId, key: String, name: Option<String>, declared_mime: Option<String>) -> Self {
         Self {
-            id: media.id,
-            name: None,
-            declared_mime: None,
+            id,
+            name,
+            declared_mime,
             key,
         }
     }
@@ -124,39 +143,6 @@ impl NewFile {
     pub fn key(&self) -> &str {
         &self.key
     }
-}
-
-/// A name that is safe in a path, a URL and a header: ASCII letters, digits, dots, hyphens and underscores.
-fn sanitised(name: &str) -> String {
-    let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let safe: String = last
-        .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') {
-                c
-            } else {
-                '_'
-            }
-        })
-        .collect();
-    let safe = safe.trim_matches(['.', '_']);
-    // The end of a name says more than its start: it has the extension.
-    let start = safe.len().saturating_sub(NAME_BYTES_MAX);
-    match safe.get(start..).map(|tail| tail.trim_start_matches('.')) {
-        Some(tail) if !tail.is_empty() => tail.to_owned(),
-        _ => "file".to_owned(),
-    }
-}
-
-/// Whether a text has the form of a key.
-pub(crate) fn is_key(text: &str) -> bool {
-    let is_hex = |part: &str, len| part.len() == len && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    let mut parts = text.split('/');
-    let (owner, random, name) = (parts.next(), parts.next(), parts.next());
-    owner.is_some_and(|part| is_hex(part, 24))
-        && random.is_some_and(|part| is_hex(part, 32))
-        && name.is_some_and(|name| name == sanitised(name))
-        && parts.next().is_none()
 }
 
 /// A stored file, or a part of it, being read.
@@ -182,6 +168,7 @@ impl std::fmt::Debug for Opened {
 #[derive(Debug, Clone)]
 pub struct MediaStore {
     pub(crate) objects: Arc<dyn ObjectStore>,
+    signer: Option<Arc<dyn Signer>>,
     probes: Arc<Semaphore>,
     /// The budget for decoding.
     pub(crate) darkroom: Arc<Semaphore>,
@@ -193,9 +180,48 @@ impl MediaStore {
     pub fn new(objects: Arc<dyn ObjectStore>) -> Self {
         Self {
             objects,
+            signer: None,
             probes: Arc::new(Semaphore::new(PROBES_MAX)),
             darkroom: Arc::new(Semaphore::new(crate::derive::PERMITS)),
         }
+    }
+
+    /// Keeps files in an object store to which clients can upload by themselves, at URLs that `signer` signs.
+    #[must_use]
+    pub fn signing(objects: Arc<dyn ObjectStore>, signer: Arc<dyn Signer>) -> Self {
+        Self {
+            signer: Some(signer),
+            ..Self::new(objects)
+        }
+    }
+
+    /// Keeps files in memory, for tests and measurements.
+    #[must_use]
+    pub fn in_memory() -> Self {
+        Self::new(Arc::new(InMemory::new()))
+    }
+
+    /// Whether clients upload to the storage itself, so that an upload can end without this server's knowing.
+    #[must_use]
+    pub const fn is_direct(&self) -> bool {
+        self.signer.is_some()
+    }
+
+    /// A URL of the storage at which the file with `key` can be put for so long, by whoever has it, with exactly this
+    /// media type; `None` when the storage has no such URLs.
+    ///
+    /// # Errors
+    /// [`Error::BadKey`]; [`Error::Storage`] when the type is no header value or the storage cannot sign.
+    pub async fn presigned_put(&self, key: &str, mime: &str, life: Duration) -> Result<Option<Url>, Error> {
+        let Some(signer) = &self.signer else {
+            return Ok(None);
+        };
+        let mime = HeaderValue::from_str(mime).map_err(|_| Error::from(io::Error::other("no header value")))?;
+        let options = SignedUrlOptions::default().with_signed_header(CONTENT_TYPE, mime);
+        let url = signer
+            .signed_url_opts(Method::PUT, &path_of(key)?, life, &options)
+            .await?;
+        Ok(Some(url))
     }
 
     /// Keeps files in the folder `media` of a data directory, which is made if need be. A stored file is on the disk
@@ -240,6 +266,28 @@ impl MediaStore {
                 Err(error)
             }
         }
+    }
+
+    /// Looks at a file that was put into the storage without this server's help, and reads it through once. What it is
+    /// comes from its bytes. A file that is too large is refused before it is read.
+    ///
+    /// # Errors
+    /// What [`Error`] lists, [`Error::NotFound`] when nothing was put; the file stays where it is.
+    pub async fn adopt(&self, new: NewFile, limits: &Limits) -> Result<Media, Error> {
+        let path = path_of(&new.key)?;
+        let bytes = self.objects.head(&path).await?.size;
+        if bytes > limits.largest() {
+            let bytes_max = limits.largest();
+            return Err(Error::TooLarge { bytes_max });
+        }
+        let mut stream = self.objects.get(&path).await?.into_stream();
+        let mut gauge = Gauge::new(limits);
+        while let Some(chunk) = stream.next().await {
+            gauge.take(&chunk?)?;
+        }
+        let written = gauge.end()?;
+        let found = self.look_at(&path, written.bytes).await?;
+        Ok(media(new, &found, written.bytes, written.sha256))
     }
 
     /// Looks at a stored file again.
@@ -315,47 +363,77 @@ struct Written {
     sha256: [u8; 32],
 }
 
+/// Measures a file while it passes by: what its beginning says, its length against the limit of its kind, its hash.
+struct Gauge<'a> {
+    limits: &'a Limits,
+    head: Vec<u8>,
+    hash: Sha256,
+    bytes: u64,
+    bytes_max: u64,
+    is_known: bool,
+}
+
+impl<'a> Gauge<'a> {
+    fn new(limits: &'a Limits) -> Self {
+        Self {
+            limits,
+            head: Vec::with_capacity(probe::HEAD_BYTES),
+            hash: Sha256::new(),
+            bytes: 0,
+            bytes_max: limits.largest(),
+            is_known: false,
+        }
+    }
+
+    fn take(&mut self, chunk: &Bytes) -> Result<(), Error> {
+        if !self.is_known {
+            self.head.extend(chunk.iter().take(probe::HEAD_BYTES - self.head.len()));
+            if self.head.len() == probe::HEAD_BYTES {
+                self.bytes_max = limit_for(&self.head, self.limits)?;
+                self.is_known = true;
+            }
+        }
+        self.bytes = self.bytes.saturating_add(chunk.len() as u64);
+        if self.bytes > self.bytes_max {
+            let bytes_max = self.bytes_max;
+            return Err(Error::TooLarge { bytes_max });
+        }
+        self.hash.update(chunk);
+        Ok(())
+    }
+
+    fn end(self) -> Result<Written, Error> {
+        if self.bytes == 0 {
+            return Err(Error::Empty);
+        }
+        if !self.is_known {
+            limit_for(&self.head, self.limits)?;
+        }
+        Ok(Written {
+            bytes: self.bytes,
+            sha256: self.hash.finalize().into(),
+        })
+    }
+}
+
 async fn receive(
     upload: &mut Box<dyn MultipartUpload>,
     stream: impl Stream<Item = io::Result<Bytes>> + Send,
     limits: &Limits,
 ) -> Result<Written, Error> {
     let mut stream = pin!(stream);
-    let mut hash = Sha256::new();
     let mut part = BytesMut::new();
-    let mut head = Vec::with_capacity(probe::HEAD_BYTES);
-    let mut bytes = 0_u64;
-    let mut bytes_max = limits.largest();
-    let mut is_known = false;
+    let mut gauge = Gauge::new(limits);
     while let Some(chunk) = stream.next().await {
         let chunk = chunk.map_err(Error::Receive)?;
-        if !is_known {
-            head.extend(chunk.iter().take(probe::HEAD_BYTES - head.len()));
-            if head.len() == probe::HEAD_BYTES {
-                bytes_max = limit_for(&head, limits)?;
-                is_known = true;
-            }
-        }
-        bytes = bytes.saturating_add(chunk.len() as u64);
-        if bytes > bytes_max {
-            return Err(Error::TooLarge { bytes_max });
-        }
-        hash.update(&chunk);
+        gauge.take(&chunk)?;
         put_full_parts(upload, &mut part, chunk).await?;
     }
-    if bytes == 0 {
-        return Err(Error::Empty);
-    }
-    if !is_known {
-        limit_for(&head, limits)?;
-    }
+    let written = gauge.end()?;
     if !part.is_empty() {
         upload.put_part(PutPayload::from_bytes(part.freeze())).await?;
     }
-    Ok(Written {
-        bytes,
-        sha256: hash.finalize().into(),
-    })
+    Ok(written)
 }
 
 /// Sends parts of one size as long as there are enough bytes; what is left stays in `part`.
@@ -382,6 +460,28 @@ fn limit_for(head: &[u8], limits: &Limits) -> Result<u64, Error> {
     }
 }
 
+/// Whether these bytes are exactly those of a stored file. Reading stops where they differ in length.
+///
+/// # Errors
+/// Those of the stream.
+pub async fn is_same(media: &Media, stream: impl Stream<Item = io::Result<Bytes>> + Send) -> io::Result<bool> {
+    let mut stream = pin!(stream);
+    let (mut hash, mut bytes) = (Sha256::new(), 0_u64);
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk?;
+        bytes = bytes.saturating_add(chunk.len() as u64);
+        if bytes > media.bytes {
+            return Ok(false);
+        }
+        hash.update(&chunk);
+    }
+    Ok(hex(&hash.finalize()) == media.sha256)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// A stored file as a post refers to it.
 pub(crate) fn media(new: NewFile, found: &Probe, bytes: u64, sha256: [u8; 32]) -> Media {
     Media {
@@ -389,7 +489,7 @@ pub(crate) fn media(new: NewFile, found: &Probe, bytes: u64, sha256: [u8; 32]) -
         kind: found.kind,
         mime: found.mime.to_owned(),
         bytes,
-        sha256: sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
+        sha256: hex(&sha256),
         key: new.key,
         name: new.name,
         alt: None,

@@ -6,7 +6,7 @@ use domain::group::PlanEdit;
 use domain::ids::GroupId;
 use domain::log::LogEntry;
 
-use crate::{Group, NewPost, Reach, RequestKey, Result};
+use crate::{Group, MediaFile, NewPost, Reach, RequestKey, Result};
 
 /// What is to be changed of a group. What is not named stays as it is.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +19,8 @@ pub struct GroupEdit {
     pub settings: Settings,
     /// All its targets; those that it has already keep their posts, and the ids given here for them are not used.
     pub targets: Option<Vec<NewPost>>,
+    /// Files that come to those of its head.
+    pub files: Vec<MediaFile>,
     /// The entry of its history.
     pub log: LogEntry,
 }

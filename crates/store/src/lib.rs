@@ -9,6 +9,7 @@ mod budgets;
 pub mod conformance;
 mod derivatives;
 pub mod edits;
+pub mod media;
 pub mod memory;
 mod outbox;
 mod retractions;
@@ -37,6 +38,7 @@ use jiff::Timestamp;
 pub use budgets::{BudgetAsk, BudgetNote, BudgetWait, Budgets};
 pub use derivatives::Derivatives;
 pub use edits::{EditedGroup, Edits, GroupEdit};
+pub use media::{CONDEMNED_LISTED_MAX, FILES_PER_GROUP_MAX, FileState, MediaFile, MediaRoom, Purpose};
 pub use retractions::{Retractable, Retractions};
 pub use rules::ORPHAN_GIVE_UP;
 pub use types::*;
@@ -156,6 +158,12 @@ pub enum Conflict {
     /// A post of the group is past the point at which it can be changed.
     #[error("the group can no longer be changed")]
     NotEditable(domain::group::StateMask),
+    /// The group has as many files as are allowed.
+    #[error("a post may have at most {0} files")]
+    TooManyFiles(u32),
+    /// The file is complete already.
+    #[error("the file is complete already")]
+    FileReady,
     /// Another part or another post has this remote id already: what was found is not ours.
     #[error("this remote post belongs to another post already")]
     RemoteTaken,
@@ -169,7 +177,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// All that is durable. Implementations: SQLite, and a small in-memory model that keeps the suite honest.
 #[async_trait]
-pub trait Store: Budgets + Derivatives + Edits + Retractions + Usage + Webhooks + Workspaces {
+pub trait Store: Budgets + Derivatives + Edits + MediaRoom + Retractions + Usage + Webhooks + Workspaces {
     // ── Installation ────────────────────────────────────────────────────────────────────────────────────────────
 
     /// The installation's identity, made at first start.
@@ -469,11 +477,9 @@ pub trait Store: Budgets + Derivatives + Edits + Retractions + Usage + Webhooks 
     }
 
     /// Deletes groups of removed users; removes rows and media references of deleted groups whose posts are all terminal,
-    /// at most `limit` groups; and old request records, tokens of removed accounts, budgets of which nothing counts, and sign-ins and connection pages that
-    /// expired a day ago. Returns the media keys that no group refers to any more.
-    /// at most `limit` groups; and old request records, tokens of removed accounts, and sign-ins and connection pages that
-    /// expired a day ago. Returns the media keys, those of derivatives included, that
-    /// no group refers to any more.
+    /// at most `limit` groups; and old request records, tokens of removed accounts, budgets of which nothing counts, and
+    /// sign-ins and connection pages that expired a day ago. Returns the media keys, those of derivatives included, that no
+    /// group refers to any more; they are condemned in the same transaction ([`MediaRoom::condemned`]).
     async fn prune(&self, now: Timestamp, limit: u32) -> Result<Vec<String>>;
 
     /// Seals every secret again under the newest master key, at most `limit` rows a call. Returns how many are left.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use domain::account::{Account, AccountHealth, Identity, Tokens};
-use domain::content::{Content, Draft, Settings};
+use domain::content::{Content, Draft, Media, Settings};
 use domain::group::StateBit;
 use domain::ids::{AccountId, AttemptId, GroupId, UserId};
 use domain::intent::{IntentState, Job, Lane};
@@ -15,8 +15,8 @@ use domain::secret::SecretBytes;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    ClaimAsk, Conflict, Error, Group, NewAccount, Resolution, Result, Settlement, SignInRow, Slots, TakeRefused,
-    Verification,
+    ClaimAsk, Conflict, Error, FileState, Group, MediaFile, NewAccount, Purpose, Resolution, Result, Settlement,
+    SignInRow, Slots, TakeRefused, Verification,
 };
 
 /// How long the outcome of an intent whose sender died is asked for.
@@ -460,4 +460,22 @@ pub(crate) fn media_keys(content: &Content) -> BTreeSet<String> {
         .flat_map(|part| &part.media)
         .map(|media| media.key.clone())
         .collect()
+}
+
+/// What is said of a file whose upload was never completed.
+pub(crate) const NEVER_UPLOADED: &str = "it was never uploaded";
+
+/// What new files of the head do to a content: those that are still to come are awaited.
+pub(crate) fn add_files(content: &mut Content, files: &[MediaFile]) {
+    for file in files.iter().filter(|file| file.purpose == Purpose::Post) {
+        match &file.state {
+            FileState::Ready(media) => content.admit(Media::clone(media)),
+            FileState::Uploading | FileState::Failed(_) => content.awaiting.push(file.id),
+        }
+    }
+}
+
+/// The hour since 1970 that a time lies in.
+pub(crate) fn hour_of(at: Timestamp) -> i64 {
+    at.as_second().div_euclid(3_600)
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler;
 use axum::routing::{MethodFilter, MethodRouter, on};
 
@@ -43,6 +44,16 @@ methods! {
     put = "PUT", PUT;
     patch = "PATCH", PATCH;
     delete = "DELETE", DELETE;
+}
+
+impl Endpoint {
+    /// It takes bodies of up to so many bytes where the framework reads them, as forms are.
+    pub(crate) fn body_max(self, bytes: usize) -> Self {
+        Self {
+            handler: self.handler.layer(DefaultBodyLimit::max(bytes)),
+            ..self
+        }
+    }
 }
 
 /// A router of these endpoints. A trailing slash makes no difference, as in Express.

@@ -154,6 +154,8 @@ pub(crate) enum Kind {
     Word(&'static [&'static str]),
     /// A list of so many (least, most) texts.
     Texts(u32, u32),
+    /// A file, in a form.
+    File,
     /// An object with these keys.
     Object(&'static [Field]),
 }

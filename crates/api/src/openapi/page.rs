@@ -147,6 +147,7 @@ fn given_rows(fields: &[Field], place: &'static str, prefix: &str, rows: &mut Ve
 fn kind_words(kind: Kind) -> String {
     match kind {
         Kind::Text => "text".to_owned(),
+        Kind::File => "file".to_owned(),
         Kind::Time => "instant".to_owned(),
         Kind::Integer(low, high) => format!("whole number from {low} to {high}"),
         Kind::Flag => "true or false".to_owned(),

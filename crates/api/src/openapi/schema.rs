@@ -58,6 +58,8 @@ pub(super) fn of_field(field: &Field) -> Value {
 fn of_kind(kind: Kind) -> Value {
     match kind {
         Kind::Text => json!({ "type": "string" }),
+        // OpenAPI 3.1: the bytes of a part of a form have no schema of their own beyond their media type.
+        Kind::File => json!({ "type": "string", "contentMediaType": "application/octet-stream" }),
         Kind::Time => json!({ "type": "string", "format": "date-time" }),
         Kind::Integer(low, high) => json!({ "type": "integer", "minimum": low, "maximum": high }),
         Kind::Flag => json!({ "type": "boolean" }),

@@ -486,6 +486,7 @@ impl From<engine::Error> for Refusal {
                 Self::new("platform", message).next("check the credentials and `broadside doctor`, then try again")
             }
             engine::Error::OutcomeUnknown(_) => Self::new("outcome_unknown", message),
+            engine::Error::Files(_) => Self::new("files", message),
             engine::Error::Unavailable(source) => Self::new("unavailable", format!("{message}: {source}"))
                 .next("`broadside doctor` looks at the database"),
         }

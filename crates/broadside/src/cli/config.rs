@@ -52,6 +52,9 @@ pub(super) fn check(settings: &Settings) -> anyhow::Result<()> {
     AddressPolicy::public_only()
         .trusting_hosts(&settings.webhooks.allow)
         .context("webhooks.allow")?;
+    if settings.media.s3.is_some() {
+        crate::wiring::media_store(settings)?;
+    }
     for (platform, set) in &settings.platforms {
         if let Some(path) = &set.client_secret_file {
             crate::wiring::read_secret(path).with_context(|| format!("platforms.{platform}.client_secret_file"))?;

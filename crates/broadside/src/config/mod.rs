@@ -136,6 +136,45 @@ pub struct Media {
     pub image_bytes_max: u64,
     /// The largest video in bytes.
     pub video_bytes_max: u64,
+    /// The largest document in bytes.
+    pub document_bytes_max: u64,
+    /// The bucket that files are kept in; without one they lie in the data directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub s3: Option<S3>,
+}
+
+/// Section `media.s3`: a bucket of an S3-compatible storage.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct S3 {
+    /// Where the service is; Amazon's if it is not set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<Url>,
+    /// The region, which every signature names.
+    #[serde(default = "usual_region")]
+    pub region: String,
+    /// The bucket.
+    pub bucket: String,
+    /// The public half of the key.
+    pub access_key: String,
+    /// The secret half; shown as `(set)`.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "hidden",
+        deserialize_with = "secret"
+    )]
+    pub secret_key: Option<SecretText>,
+    /// A file that holds the secret half.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_key_file: Option<PathBuf>,
+    /// Whether the bucket's name is part of the host's, as Amazon has it, and not of the path.
+    #[serde(default)]
+    pub virtual_hosted: bool,
+}
+
+fn usual_region() -> String {
+    "us-east-1".to_owned()
 }
 
 /// Section `webhooks`.

@@ -88,7 +88,7 @@ impl Foundations {
             Opened::Site(storage) => storage,
             Opened::HeldBy(holder) => return Ok(Opened::HeldBy(holder)),
         };
-        let media = MediaStore::local(dir).with_context(|| format!("the media folder in {}", dir.display()))?;
+        let media = media_store(config)?;
         Ok(Opened::Site(Self {
             storage,
             media,
@@ -158,7 +158,7 @@ impl Site {
         let limits = media::Limits {
             image_bytes_max: config.media.image_bytes_max,
             video_bytes_max: config.media.video_bytes_max,
-            document_bytes_max: 0,
+            document_bytes_max: config.media.document_bytes_max,
         };
         let policy = AddressPolicy::public_only()
             .trusting_origins(&config.media.allow)
@@ -169,7 +169,8 @@ impl Site {
         };
         let http = Http::new(Arc::clone(&clock)).context("the HTTP clients")?;
         let fetcher = Fetcher::new(policy, fetch_limits, Arc::clone(&clock)).context("the HTTP client for media")?;
-        let library = Arc::new(Library::new(media, fetcher, signer, Arc::clone(&clock), seeded_rng()?));
+        let library =
+            Arc::new(Library::new(media, fetcher, signer, Arc::clone(&clock), seeded_rng()?).with_limits(limits));
         if let Some(url) = &public_url {
             library.set_public_url(url.clone());
         }
@@ -178,6 +179,7 @@ impl Site {
             connectors: registry,
             endpoints: endpoints(config, extras.endpoints, extras.apps, extras.scopes)?,
             media: Arc::clone(&library) as _,
+            library: Arc::clone(&library),
             http,
             clock,
             rng: seeded_rng()?,
@@ -259,6 +261,31 @@ impl Site {
     pub async fn rotate_secrets(&self) -> anyhow::Result<()> {
         self.storage.rotate_secrets().await
     }
+}
+
+/// Where files are kept: in a bucket if one is set, else in the data directory.
+///
+/// # Errors
+/// When the folder cannot be made, or the bucket's settings lack a part.
+pub(crate) fn media_store(config: &Config) -> anyhow::Result<MediaStore> {
+    let dir = &config.data.dir;
+    let Some(set) = &config.media.s3 else {
+        return MediaStore::local(dir).with_context(|| format!("the media folder in {}", dir.display()));
+    };
+    let secret_key = match (&set.secret_key, &set.secret_key_file) {
+        (Some(secret), _) => secret.clone(),
+        (None, Some(path)) => read_secret(path).context("media.s3.secret_key_file")?,
+        (None, None) => anyhow::bail!("media.s3 needs a secret_key or a secret_key_file"),
+    };
+    let settings = media::S3 {
+        endpoint: set.endpoint.clone(),
+        region: set.region.clone(),
+        bucket: set.bucket.clone(),
+        access_key: set.access_key.clone(),
+        secret_key,
+        virtual_hosted: set.virtual_hosted,
+    };
+    MediaStore::s3(&settings).context("media.s3")
 }
 
 /// The connectors and sign-ins of this server.

@@ -58,7 +58,6 @@ impl Server {
             public_url: public_url.clone(),
             version: env!("CARGO_PKG_VERSION"),
             links: Arc::clone(&site.library) as _,
-            imports: Arc::clone(&site.library) as _,
             files: Arc::clone(&site.library) as _,
             publishes: true,
             seed: random_number()?,

@@ -15,7 +15,7 @@ const EVERYWHERE: [&str; 5] = [
 fn every_state_that_is_listed_can_be_prepared_without_a_server() {
     let scratch = Scratch::new("states");
     let names = run(&scratch.data(), &["fixtures", "--list", "--json"]).json();
-    assert!(names.as_array().unwrap().len() >= 23, "{names}");
+    assert!(names.as_array().unwrap().len() >= 25, "{names}");
     let mut owners = Vec::new();
     for name in [
         "no_connections",
@@ -25,6 +25,7 @@ fn every_state_that_is_listed_can_be_prepared_without_a_server() {
         "over_seats",
         "workspace_no_api",
         "webhook_failed_5",
+        "uploaded_media",
     ] {
         assert!(names.as_array().unwrap().contains(&Value::from(name)));
         let variables = run(&scratch.data(), &["fixtures", "--prepare", name, "--json"]).json();
@@ -35,7 +36,7 @@ fn every_state_that_is_listed_can_be_prepared_without_a_server() {
     }
     owners.sort_by_key(ToString::to_string);
     owners.dedup();
-    assert_eq!(owners.len(), 7, "each preparation makes an owner of its own");
+    assert_eq!(owners.len(), 8, "each preparation makes an owner of its own");
 }
 
 #[test]

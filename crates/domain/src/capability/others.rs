@@ -8,6 +8,7 @@ use crate::text::TextUnit;
 
 const JPEG_PNG: &[&str] = &["image/jpeg", "image/png"];
 const MP4_MOV: &[&str] = &["video/mp4", "video/quicktime"];
+const MP4_MOV_WEBM: &[&str] = &["video/mp4", "video/quicktime", "video/webm"];
 const MIB: u64 = 1_024 * 1_024;
 
 const fn base(platform: Platform, units_max: u32, images: Option<ImageRule>, video: Option<VideoRule>) -> Capability {
@@ -67,6 +68,17 @@ const fn video(mib_max: u64, duration_ms: (u64, u64), frame_rate: Option<(f64, f
     })
 }
 
+/// The same rule with WebM.
+const fn or_webm(rule: Option<VideoRule>) -> Option<VideoRule> {
+    match rule {
+        Some(rule) => Some(VideoRule {
+            mimes: MP4_MOV_WEBM,
+            ..rule
+        }),
+        None => None,
+    }
+}
+
 /// TikTok refuses films under 23 frames a second (developers.tiktok.com, media transfer guide).
 pub(super) static TIKTOK: Capability = Capability {
     needs_media: true,
@@ -74,12 +86,17 @@ pub(super) static TIKTOK: Capability = Capability {
         Platform::TikTok,
         2_200,
         images(35, 20),
-        video(4_096, (3_000, 600_000), Some((23.0, 60.0))),
+        or_webm(video(4_096, (3_000, 600_000), Some((23.0, 60.0)))),
     )
 };
 pub(super) static YOUTUBE: Capability = Capability {
     needs_media: true,
-    ..base(Platform::YouTube, 5_000, None, video(262_144, (0, 43_200_000), None))
+    ..base(
+        Platform::YouTube,
+        5_000,
+        None,
+        or_webm(video(262_144, (0, 43_200_000), None)),
+    )
 };
 pub(super) static PINTEREST: Capability = Capability {
     needs_media: true,

@@ -14,6 +14,7 @@ fn draft(replies: &[&str], first_comment: Option<&str>) -> Draft {
         head: part("head"),
         replies: replies.iter().map(|text| part(text)).collect(),
         first_comment: first_comment.map(str::to_owned),
+        settings: Settings::new(),
         ..Content::default()
     };
     Draft {

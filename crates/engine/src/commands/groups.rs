@@ -1,13 +1,14 @@
 //! Creating, changing and deleting groups.
 
-use domain::content::{Content, Settings};
+use domain::content::{Content, Media, Settings};
 use domain::group::PlanEdit;
 use domain::ids::{GroupId, PostId, UserId};
 use domain::log::{LogEntry, LogKind, LogOutcome};
 use domain::platform::Platform;
 use jiff::{SignedDuration, Timestamp};
-use store::{Created, Group, GroupEdit, NewGroup, NewPost, Reach, RequestKey};
+use store::{Created, Group, GroupEdit, NewGroup, NewPost, Purpose, Reach, RequestKey};
 
+use crate::uploads::ready_file;
 use crate::{Engine, Error};
 
 /// How long an idempotency key is remembered.
@@ -65,6 +66,8 @@ pub struct EditGroup {
     pub settings: Settings,
     /// To exactly these targets.
     pub targets: Option<Vec<Target>>,
+    /// Stored files that come to those of its head; they are removed when the edit is refused or was made before.
+    pub media: Vec<Media>,
     /// What makes a repeated request the same request.
     pub idempotency: Option<IdempotencyKey>,
 }
@@ -174,6 +177,7 @@ impl Engine {
             ("text", command.text.is_some()),
             ("settings", !command.settings.is_empty()),
             ("targets", command.targets.is_some()),
+            ("media", !command.media.is_empty()),
         ] {
             if is_changed {
                 log = log.with(name, "changed");
@@ -195,12 +199,21 @@ impl Engine {
             targets: command
                 .targets
                 .map(|targets| targets.into_iter().map(new_post).collect()),
+            files: command
+                .media
+                .iter()
+                .map(|media| ready_file(reach.owner, group, Purpose::Post, media.clone(), now))
+                .collect(),
             log,
         };
         let request = command
             .idempotency
             .map(|key| request_key(reach.owner, key, String::new(), now));
-        let edited = self.store.edit_group(reach, group, edit, request).await?;
+        let edited = self.store.edit_group(reach, group, edit, request).await;
+        if edited.as_ref().map_or(true, |edited| edited.replayed) {
+            self.discard_media(&command.media).await;
+        }
+        let edited = edited?;
         if !edited.replayed {
             self.wake();
         }

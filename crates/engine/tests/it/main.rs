@@ -17,6 +17,8 @@ mod crash_matrix;
 #[cfg(test)]
 mod derivatives;
 #[cfg(test)]
+mod films;
+#[cfg(test)]
 mod quota_day;
 #[cfg(test)]
 mod readme;

@@ -73,6 +73,23 @@ fn neither_the_secret_nor_a_length_of_it_is_shown() {
     assert_eq!(format!("{:?}", signer()), "LinkSigner");
 }
 
+#[test]
+fn an_upload_token_names_its_file_until_it_ends_and_opens_nothing_else() {
+    let id = MediaId::from_bytes([9; 12]);
+    let token = signer().sign_upload(id, at("10:00:00")).unwrap();
+    assert_eq!(signer().verify_upload(&token, at("09:59:59")), Ok(id));
+    assert_eq!(signer().verify_upload(&token, at("10:00:00")), Err(LinkError::Expired));
+    let other = LinkSigner::new(SecretBytes::new(vec![8; 32]));
+    assert_eq!(other.verify_upload(&token, at("09:00:00")), Err(LinkError::Invalid));
+    for token in ["", "x", &token[1..], &format!("{token}A"), &token.replace('A', "B")] {
+        let found = signer().verify_upload(token, at("09:00:00"));
+        assert_eq!(found, Err(LinkError::Invalid), "{token}");
+    }
+    // A link to a file is no permission to write it.
+    let (link, _) = parts(&signer().sign(KEY, at("10:00:00")).unwrap());
+    assert_eq!(signer().verify_upload(&link, at("09:00:00")), Err(LinkError::Invalid));
+}
+
 proptest! {
     #[test]
     fn no_changed_byte_of_a_token_is_accepted(i in 0usize..97, flip in 1u8..) {

@@ -12,6 +12,10 @@ pub(super) struct Jpeg {
     pub(super) width: u16,
     /// Pixels down.
     pub(super) height: u16,
+    /// Degrees, clockwise, by which its pixels are turned to be seen.
+    pub(super) rotation: u16,
+    /// Colour components: one is grey, three are the usual, four are those of print.
+    pub(super) components: u8,
 }
 
 /// Reads markers to the first scan and makes sure that the picture ends.
@@ -19,7 +23,8 @@ pub(super) fn read<R: BufRead + Seek>(reader: &mut R) -> Result<Jpeg, Error> {
     let mut start = [0; 2];
     reader.read_exact(&mut start)?;
     let mut size = None;
-    let mut turned = false;
+    let mut orientation = 1;
+    let mut components = 3;
     loop {
         let marker = next_marker(reader)?;
         match marker {
@@ -39,29 +44,43 @@ pub(super) fn read<R: BufRead + Seek>(reader: &mut R) -> Result<Jpeg, Error> {
                 let mut segment = vec![0; usize::from(body)];
                 reader.read_exact(&mut segment)?;
                 if let Some(tiff) = segment.strip_prefix(b"Exif\0\0") {
-                    turned = is_on_its_side(exif::orientation(tiff).unwrap_or(1));
+                    orientation = exif::orientation(tiff).unwrap_or(1);
                 }
             }
             0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => {
-                let mut frame = [0; 5];
+                let mut frame = [0; 6];
                 reader.read_exact(&mut frame)?;
-                let [_, a, b, c, d] = frame;
+                let [_, a, b, c, d, parts] = frame;
+                components = parts;
                 size = Some((u16::from_be_bytes([c, d]), u16::from_be_bytes([a, b])));
-                reader.seek_relative(i64::from(body) - 5)?;
+                reader.seek_relative(i64::from(body) - 6)?;
             }
             _ => reader.seek_relative(i64::from(body))?,
         }
     }
     let (width, height) = size.ok_or(Error::Malformed("a JPEG scan comes before its frame"))?;
     find_end(reader)?;
-    Ok(if turned {
-        Jpeg {
-            width: height,
-            height: width,
-        }
+    let (width, height) = if is_on_its_side(orientation) {
+        (height, width)
     } else {
-        Jpeg { width, height }
+        (width, height)
+    };
+    Ok(Jpeg {
+        width,
+        height,
+        rotation: rotation(orientation),
+        components,
     })
+}
+
+/// The turn in each orientation, mirrored ones included (Exif 2.32, 4.6.4).
+const fn rotation(orientation: u16) -> u16 {
+    match orientation {
+        3 | 4 => 180,
+        5 | 6 => 90,
+        7 | 8 => 270,
+        _ => 0,
+    }
 }
 
 /// The next marker's code.

@@ -11,6 +11,7 @@ use crate::error::Error;
 
 mod gif;
 pub(crate) mod jpeg;
+mod matroska;
 mod mp4;
 mod sniff;
 #[cfg(test)]
@@ -38,8 +39,14 @@ pub struct Probe {
     pub duration_ms: Option<u64>,
     /// Frames a second of a film, over its whole length.
     pub frame_rate: Option<f64>,
-    /// The four letters that name a film's coding, such as `avc1` (mp4ra.org).
+    /// The four letters that name a film's coding, such as `avc1` (mp4ra.org), or the name that Matroska has for it.
     pub codec: Option<String>,
+    /// The same of a film's first sound track, if it has one.
+    pub audio: Option<String>,
+    /// By how many degrees, clockwise, the stored pixels are turned to be seen: 0, 90, 180 or 270.
+    pub rotation: u16,
+    /// Whether it is a picture in the colours of print, which hardly any platform takes.
+    pub is_cmyk: bool,
 }
 
 impl Probe {
@@ -52,6 +59,9 @@ impl Probe {
             duration_ms: None,
             frame_rate: None,
             codec: None,
+            audio: None,
+            rotation: 0,
+            is_cmyk: false,
         }
     }
 
@@ -89,6 +99,11 @@ pub fn probe<R: Read + Seek>(mut reader: R, len: u64) -> Result<Probe, Error> {
     match sniffed.mime {
         "image/jpeg" => {
             let picture = jpeg::read(&mut reader)?;
+            let found = Probe {
+                rotation: picture.rotation,
+                is_cmyk: picture.components == 4,
+                ..found
+            };
             found.sized(picture.width.into(), picture.height.into())
         }
         "image/gif" => {
@@ -119,6 +134,19 @@ pub fn probe<R: Read + Seek>(mut reader: R, len: u64) -> Result<Probe, Error> {
                 duration_ms: Some(film.duration_ms),
                 frame_rate: film.frame_rate,
                 codec: Some(film.codec),
+                audio: film.audio,
+                rotation: film.rotation,
+                ..found
+            })
+        }
+        "video/webm" | "video/x-matroska" => {
+            let film = matroska::read(&mut reader, len)?;
+            let found = found.sized(film.width, film.height)?;
+            Ok(Probe {
+                duration_ms: film.duration_ms,
+                frame_rate: film.frame_rate,
+                codec: Some(film.codec),
+                audio: film.audio,
                 ..found
             })
         }

@@ -28,6 +28,10 @@ pub(super) struct Film {
     pub(super) frame_rate: Option<f64>,
     /// The four letters of its coding.
     pub(super) codec: String,
+    /// The four letters of its first sound track's coding.
+    pub(super) audio: Option<String>,
+    /// Degrees, clockwise, by which its pictures are turned to be seen.
+    pub(super) rotation: u16,
 }
 
 /// A box at the top of the file.
@@ -211,6 +215,8 @@ struct Movie {
     width: u32,
     height: u32,
     codec: String,
+    audio: Option<String>,
+    rotation: u16,
     scale: u32,
     frames: u64,
     units: u64,
@@ -222,6 +228,8 @@ impl Movie {
     fn read(index: &[u8]) -> Result<Self, Error> {
         let header = find(index, &[b"mvhd"])?.ok_or(Error::Malformed("the film has no header"))?;
         let (scale, duration) = time_header(header)?;
+        let mut movie = None;
+        let mut audio = None;
         for found in boxes(index) {
             let (name, body) = found?;
             let handler = if name == *b"trak" {
@@ -229,11 +237,16 @@ impl Movie {
             } else {
                 None
             };
-            if handler.and_then(|hdlr| hdlr.get(8..12)) == Some(b"vide") {
-                return Self::read_track(index, body, milliseconds(duration, scale));
+            match handler.and_then(|hdlr| hdlr.get(8..12)) {
+                Some(b"vide") if movie.is_none() => {
+                    movie = Some(Self::read_track(index, body, milliseconds(duration, scale))?);
+                }
+                Some(b"soun") if audio.is_none() => audio = sound(body)?,
+                _ => {}
             }
         }
-        Err(Error::Malformed("the film has no track with pictures"))
+        let movie = movie.ok_or(Error::Malformed("the film has no track with pictures"))?;
+        Ok(Self { audio, ..movie })
     }
 
     fn read_track(index: &[u8], track: &[u8], duration_ms: u64) -> Result<Self, Error> {
@@ -242,7 +255,7 @@ impl Movie {
         let (media_scale, media_units) = time_header(find(track, &[b"mdia", b"mdhd"])?.ok_or_else(missing)?)?;
         let samples = find(track, &[b"mdia", b"minf", b"stbl"])?.ok_or_else(missing)?;
         let (codec, coded) = description(find(samples, &[b"stsd"])?.ok_or_else(missing)?)?;
-        let (id, shown) = shown_extent(header)?;
+        let (id, shown, rotation) = shown_extent(header)?;
         let (width, height) = if shown.0 == 0 || shown.1 == 0 { coded } else { shown };
         if width == 0 || height == 0 {
             return Err(Error::Malformed("the film has no extent"));
@@ -259,6 +272,8 @@ impl Movie {
             width,
             height,
             codec,
+            audio: None,
+            rotation,
             scale: media_scale,
             frames,
             units,
@@ -309,12 +324,27 @@ impl Movie {
             duration_ms,
             frame_rate,
             codec: self.codec,
+            audio: self.audio,
+            rotation: self.rotation,
         })
     }
 }
 
-/// The id of a track and the extent in which it is shown, its matrix applied.
-fn shown_extent(tkhd: &[u8]) -> Result<(u32, (u32, u32)), Error> {
+/// The coding of a sound track.
+fn sound(track: &[u8]) -> Result<Option<String>, Error> {
+    let Some(stsd) = find(track, &[b"mdia", b"minf", b"stbl", b"stsd"])? else {
+        return Ok(None);
+    };
+    let entries = stsd.get(8..).unwrap_or_default();
+    Ok(split_box(entries).ok().map(|((name, _), _)| letters(name)))
+}
+
+fn letters(name: [u8; 4]) -> String {
+    String::from_utf8_lossy(&name).trim().to_owned()
+}
+
+/// The id of a track, the extent in which it is shown, its matrix applied, and the turn in that matrix.
+fn shown_extent(tkhd: &[u8]) -> Result<(u32, (u32, u32), u16), Error> {
     let is_long = tkhd.first() == Some(&1);
     let (id, matrix) = if is_long {
         (u32_at(tkhd, 20)?, 52)
@@ -323,8 +353,23 @@ fn shown_extent(tkhd: &[u8]) -> Result<(u32, (u32, u32)), Error> {
     };
     // Extents are 16.16 fixed point; the matrix is a b u c d v x y w, and a quarter turn has a and d zero.
     let (width, height) = (u32_at(tkhd, matrix + 36)? >> 16, u32_at(tkhd, matrix + 40)? >> 16);
-    let is_turned = u32_at(tkhd, matrix)? == 0 && u32_at(tkhd, matrix + 16)? == 0 && u32_at(tkhd, matrix + 4)? != 0;
-    Ok((id, if is_turned { (height, width) } else { (width, height) }))
+    let (a, b) = (
+        u32_at(tkhd, matrix)?.cast_signed(),
+        u32_at(tkhd, matrix + 4)?.cast_signed(),
+    );
+    let d = u32_at(tkhd, matrix + 16)?;
+    let rotation = match (a.signum(), b.signum(), d) {
+        (0, 1, 0) => 90,
+        (0, -1, 0) => 270,
+        (-1, _, _) => 180,
+        _ => 0,
+    };
+    let shown = if matches!(rotation, 90 | 270) {
+        (height, width)
+    } else {
+        (width, height)
+    };
+    Ok((id, shown, rotation))
 }
 
 /// The coding and coded extent of the first entry of a sample description.
@@ -332,10 +377,7 @@ fn description(stsd: &[u8]) -> Result<(String, (u32, u32)), Error> {
     let entries = stsd.get(8..).ok_or(Error::Malformed("a box is too short"))?;
     let ((name, entry), _) = split_box(entries)?;
     let extent = u32_at(entry, 24)?;
-    Ok((
-        String::from_utf8_lossy(&name).trim().to_owned(),
-        (extent >> 16, extent & 0xffff),
-    ))
+    Ok((letters(name), (extent >> 16, extent & 0xffff)))
 }
 
 /// Frames and time units of a `stts`, whose entries are a count and a length.

@@ -134,6 +134,45 @@ fn a_film_turned_by_a_quarter_is_measured_as_it_is_seen() {
 }
 
 #[test]
+fn turns_sound_and_the_colours_of_print_are_told() {
+    let film = |turned, sound| {
+        let film = Film {
+            turned,
+            sound,
+            ..Film::default()
+        };
+        let found = look(&film.bytes()).unwrap();
+        (found.rotation, found.audio)
+    };
+    assert_eq!(film(true, true), (90, Some("Opus".to_owned())));
+    assert_eq!(film(false, false), (0, None));
+    for (components, is_cmyk) in [(1, false), (3, false), (4, true)] {
+        let picture = Jpeg {
+            components,
+            orientation: Some(8),
+            ..Jpeg::default()
+        };
+        let found = look(&picture.bytes()).unwrap();
+        assert_eq!(
+            (found.is_cmyk, found.rotation, extent(&found)),
+            (is_cmyk, 270, (480, 640))
+        );
+    }
+}
+
+#[test]
+fn a_webm_has_length_extent_rate_and_coding() {
+    let found = look(&samples::webm(640, 360, 15)).unwrap();
+    assert_eq!((found.kind, extent(&found)), (MediaKind::Video, (640, 360)));
+    assert_eq!(found.duration_ms, Some(10_000));
+    assert!((found.frame_rate.unwrap() - 15.0).abs() < 0.001, "{found:?}");
+    assert_eq!(
+        (found.codec.as_deref(), found.audio.as_deref()),
+        (Some("V_VP9"), Some("A_OPUS"))
+    );
+}
+
+#[test]
 fn a_film_in_fragments_is_summed_up() {
     for listed in [false, true] {
         let film = Film {
@@ -151,8 +190,7 @@ fn a_film_in_fragments_is_summed_up() {
 
 #[test]
 fn other_containers_are_told_apart() {
-    let webm = b"\x1a\x45\xdf\xa3\x9fB\x86\x81\x01B\xf7\x81\x01B\x82\x84webmB\x87\x81\x04".to_vec();
-    assert_eq!(look(&webm).unwrap().mime, "video/webm");
+    assert_eq!(look(&samples::webm(640, 360, 25)).unwrap().mime, "video/webm");
     let found = look(b"%PDF-1.7\n").unwrap();
     assert_eq!((found.kind, found.mime), (MediaKind::Document, "application/pdf"));
     for unknown in [
@@ -180,6 +218,7 @@ fn no_file_that_is_cut_off_passes() {
         }
         .bytes(),
         samples::webp(640, 480),
+        samples::webm(640, 480, 25),
         samples::heif(b"avif", 640, 480),
         Film {
             data: 100,
@@ -311,7 +350,7 @@ proptest! {
 
     #[test]
     fn damaged_files_are_answered_and_never_a_panic(
-        which in 0usize..8, damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+        which in 0usize..9, damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
     ) {
         let mut bytes = [
             samples::png(640, 480),
@@ -322,6 +361,7 @@ proptest! {
             Film { data: 50, ..Film::default() }.bytes(),
             Film { data: 50, fragments: 3, listed: true, ..Film::default() }.bytes(),
             Film { data: 50, index_first: false, turned: true, ..Film::default() }.bytes(),
+            samples::webm(640, 480, 25),
         ][which].clone();
         for (at, byte) in damage {
             let at = at.index(bytes.len());

@@ -1,12 +1,12 @@
 //! Tests of the store, on a real folder and in memory.
 
 use futures_util::stream;
-use object_store::memory::InMemory;
 use proptest::prelude::*;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use super::*;
+use crate::key::NAME_BYTES_MAX;
 use crate::samples::{self, Film, Jpeg};
 
 const LIMITS: Limits = Limits {
@@ -47,6 +47,13 @@ impl Drop for Folder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
+}
+
+/// The key of some upload.
+pub(crate) fn key() -> String {
+    let at = jiff::Timestamp::from_millisecond(1_710_500_000_000).unwrap();
+    let owner = UserId::from_bytes([0xab; 12]);
+    crate::key::upload_key(owner, MediaKind::Image, "a.jpg", at, &mut StdRng::seed_from_u64(3))
 }
 
 fn new_file(name: &str, seed: u64) -> NewFile {
@@ -343,4 +350,29 @@ async fn no_more_than_one_part_is_in_memory() {
             [PART_BYTES, PART_BYTES, film.len() - 2 * PART_BYTES]
         );
     }
+}
+
+#[tokio::test]
+async fn a_file_that_was_put_without_us_is_looked_at_all_the_same() {
+    let objects: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let store = MediaStore::new(Arc::clone(&objects));
+    let new = || NewFile::keyed(MediaId::from_bytes([1; 12]), key(), None, None);
+    let put = |bytes: Vec<u8>| {
+        let objects = Arc::clone(&objects);
+        async move { objects.put(&Path::parse(key()).unwrap(), bytes.into()).await.unwrap() }
+    };
+    let missing = store.adopt(new(), &LIMITS).await;
+    assert!(matches!(missing, Err(Error::NotFound)), "{missing:?}");
+    let bytes = Jpeg::default().bytes();
+    put(bytes.clone()).await;
+    let adopted = store.adopt(new(), &LIMITS).await.unwrap();
+    let sent = stream::iter([Ok(Bytes::from(bytes))]);
+    let stored = store.put_stream(new(), sent, &LIMITS).await.unwrap();
+    assert_eq!(adopted, stored);
+    put(vec![0; 20_000_001]).await;
+    let large = store.adopt(new(), &LIMITS).await;
+    assert!(matches!(large, Err(Error::TooLarge { .. })), "{large:?}");
+    put(b"no picture at all".to_vec()).await;
+    let other = store.adopt(new(), &LIMITS).await;
+    assert!(matches!(other, Err(Error::Unsupported)), "{other:?}");
 }

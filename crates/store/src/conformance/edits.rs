@@ -22,6 +22,7 @@ fn edit(seconds: i64) -> GroupEdit {
         text: None,
         settings: Settings::new(),
         targets: None,
+        files: Vec::new(),
         log: entry(LogKind::StatusChanged, seconds),
     }
 }

@@ -13,6 +13,7 @@ mod edits;
 mod evidence;
 mod groups;
 mod intents;
+mod media;
 mod operation;
 mod people;
 mod plans;
@@ -173,6 +174,14 @@ scenarios! {
     retractions:
         a_published_post_is_removed_once_and_says_so,
         only_a_published_post_of_ones_own_is_removed;
+    media:
+        a_group_awaits_a_file_until_it_is_ready,
+        a_failed_upload_is_awaited_and_may_be_tried_again,
+        files_for_the_settings_are_not_published,
+        files_belong_to_groups_that_can_be_edited,
+        a_removed_file_is_condemned_unless_it_is_shown_elsewhere,
+        uploads_that_nobody_made_end_and_go_with_their_group,
+        imports_are_counted_by_the_hour;
     operation:
         the_backlog_counts_what_is_due_and_what_is_claimed,
         posts_are_counted_by_platform_and_state,

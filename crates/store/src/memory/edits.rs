@@ -42,7 +42,8 @@ impl State {
             });
         }
         let row = self.live_group(reach, id)?;
-        let changes_more = edit.text.is_some() || !edit.settings.is_empty() || edit.targets.is_some();
+        let changes_more =
+            edit.text.is_some() || !edit.settings.is_empty() || edit.targets.is_some() || !edit.files.is_empty();
         let was_tried = self.intents.iter().any(|intent| row.posts.contains(&intent.post));
         if !self.posts_of(row).all(|row| row.post.state.is_editable()) || (changes_more && was_tried) {
             return Err(Conflict::NotEditable(self.mask(row)).into());
@@ -51,6 +52,10 @@ impl State {
         if edit.text.is_some() || !edit.settings.is_empty() {
             let row = self.group_mut(id)?;
             rules::rewrite(Arc::make_mut(&mut row.content), edit.text, edit.settings);
+            row.revision += 1;
+        }
+        if !edit.files.is_empty() {
+            self.add_files(reach, id, edit.files, edit.plan.now)?;
         }
         let mut plan = edit.plan;
         if let Some(targets) = edit.targets {

@@ -65,6 +65,7 @@ impl State {
             id: new.id,
             owner: new.owner,
             content: Arc::new(new.content),
+            revision: 0,
             draft: new.draft,
             planned_at: new.planned_at,
             created_at: new.created_at,

@@ -5,6 +5,7 @@ mod budgets;
 mod derivatives;
 mod edits;
 mod groups;
+mod media;
 mod publishing;
 mod retractions;
 mod sign_ins;

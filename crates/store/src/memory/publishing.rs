@@ -132,7 +132,7 @@ impl State {
                 .map(|row| row.record.clone())
                 .collect(),
             resume: row.resume.clone(),
-            revision: 0,
+            revision: group.revision,
         })
     }
 
@@ -409,15 +409,16 @@ impl State {
             dropped.extend(rules::media_keys(&group.content));
             let derivatives = self.derivatives.extract_if(.., |(of, _)| *of == group.id);
             dropped.extend(derivatives.map(|(_, key)| key));
+            let of_group = |_: &_, file: &mut crate::MediaFile| file.group == group.id;
+            dropped.extend(self.files.extract_if(.., of_group).map(|(_, file)| file.key));
         }
         for (_, key) in &self.derivatives {
             dropped.remove(key);
         }
-        for group in self.groups.values() {
-            for key in rules::media_keys(&group.content) {
-                dropped.remove(&key);
-            }
+        for key in self.shown_keys() {
+            dropped.remove(&key);
         }
+        self.condemn(dropped.clone());
         self.requests.retain(|_, request| request.expires_at > now);
         self.forget_expired(now);
         self.consents.retain(|_, (_, expires_at)| *expires_at > now);

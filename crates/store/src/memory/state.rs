@@ -7,7 +7,7 @@ use domain::account::{Account, ApiKey, Tokens, User};
 use domain::budget::Budget;
 use domain::content::Content;
 use domain::group::StateMask;
-use domain::ids::{AccountId, ApiKeyId, AttemptId, GroupId, IdMint, IntentId, LogId, PostId, UserId};
+use domain::ids::{AccountId, ApiKeyId, AttemptId, GroupId, IdMint, IntentId, LogId, MediaId, PostId, UserId};
 use domain::intent::{Claim, IntentRecord, IntentState};
 use domain::log::{LogEntry, LogRecord};
 use domain::notice::NoticeKind;
@@ -22,7 +22,8 @@ use rand::{Rng, SeedableRng};
 
 use super::webhooks::{DeliveryRow, WebhookRow};
 use crate::{
-    Conflict, ConnectLink, Error, Group, Installation, InstanceApp, Post, Reach, RequestKey, Result, SignInRow, rules,
+    Conflict, ConnectLink, Error, Group, Installation, InstanceApp, MediaFile, Post, Reach, RequestKey, Result,
+    SignInRow, rules,
 };
 
 #[derive(Debug, Clone)]
@@ -56,6 +57,12 @@ pub(super) struct State {
     pub(super) budgets: BTreeMap<String, (Budget, Timestamp)>,
     /// Derivatives by the groups that use them.
     pub(super) derivatives: BTreeSet<(GroupId, String)>,
+    /// Files of groups.
+    pub(super) files: BTreeMap<MediaId, MediaFile>,
+    /// Keys of bytes that nothing refers to.
+    pub(super) condemned: BTreeSet<String>,
+    /// The hour in which an owner last imported, and how many URLs in it.
+    pub(super) imports: BTreeMap<UserId, (i64, u32)>,
     seed: u64,
 }
 
@@ -85,6 +92,8 @@ pub(super) struct GroupRow {
     pub(super) id: GroupId,
     pub(super) owner: UserId,
     pub(super) content: Arc<Content>,
+    /// How often the content was changed.
+    pub(super) revision: u32,
     pub(super) draft: bool,
     pub(super) planned_at: Option<Timestamp>,
     pub(super) created_at: Timestamp,
@@ -156,6 +165,9 @@ impl State {
             minted: 0,
             budgets: BTreeMap::new(),
             derivatives: BTreeSet::new(),
+            files: BTreeMap::new(),
+            condemned: BTreeSet::new(),
+            imports: BTreeMap::new(),
             seed,
         }
     }

@@ -20,7 +20,13 @@ fn sealed_statements() -> impl Iterator<Item = (&'static str, &'static str)> {
 }
 
 fn all_statements() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let rooms = [sql::ALL, sql::webhooks::ALL, verbs::usage::ALL, verbs::workspaces::ALL];
+    let rooms = [
+        sql::ALL,
+        sql::webhooks::ALL,
+        verbs::media::sql::ALL,
+        verbs::usage::ALL,
+        verbs::workspaces::ALL,
+    ];
     rooms.into_iter().flatten().copied()
 }
 
@@ -43,6 +49,7 @@ const MAY_SCAN: &[&str] = &[
     "METERS",
     "FOLLOWERS",
     "LISTENERS",
+    "CONDEMNED",
 ];
 
 #[test]

@@ -10,6 +10,7 @@ macro_rules! statements {
     };
 }
 
+/// Rooms of verbs have their statements beside them.
 pub(super) use statements;
 
 pub(super) mod webhooks;

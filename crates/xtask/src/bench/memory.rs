@@ -90,7 +90,7 @@ pub(super) async fn measure_start(bench: &Bench) -> anyhow::Result<Line> {
 }
 
 /// The product as it is released; [`BINARY_VARIABLE`] may name one.
-async fn optimised_binary() -> anyhow::Result<PathBuf> {
+pub(super) async fn optimised_binary() -> anyhow::Result<PathBuf> {
     if let Some(named) = std::env::var_os(BINARY_VARIABLE) {
         return std::path::absolute(named).context("the path of the binary");
     }
@@ -121,14 +121,14 @@ async fn optimised_binary() -> anyhow::Result<PathBuf> {
 }
 
 /// A running product.
-struct Server {
+pub(super) struct Server {
     child: Child,
-    addr: SocketAddr,
+    pub(super) addr: SocketAddr,
 }
 
 impl Server {
     /// Starts it on a data directory; returns how long it took to be ready as well.
-    async fn start(binary: &Path, dir: &Path) -> anyhow::Result<(Self, Duration)> {
+    pub(super) async fn start(binary: &Path, dir: &Path) -> anyhow::Result<(Self, Duration)> {
         // The port is free again when the listener is dropped, and nobody else is likely to take it so soon.
         let addr = TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
         let printed = dir.with_extension("printed");
@@ -167,7 +167,7 @@ impl Server {
     }
 
     /// Resident memory in millions of bytes.
-    fn resident(&self) -> anyhow::Result<f64> {
+    pub(super) fn resident(&self) -> anyhow::Result<f64> {
         let id = self.child.id().context("the server has ended")?;
         let status = std::fs::read_to_string(format!("/proc/{id}/status")).context("the server's status")?;
         let line = status.lines().find(|line| line.starts_with("VmRSS:"));
@@ -177,7 +177,7 @@ impl Server {
         Ok(f64::from(kib) * 1_024.0 / 1e6)
     }
 
-    async fn stop(mut self) -> anyhow::Result<()> {
+    pub(super) async fn stop(mut self) -> anyhow::Result<()> {
         self.child.kill().await.context("the server could not be stopped")
     }
 }

@@ -7,6 +7,7 @@ mod burst;
 mod claims;
 mod creates;
 mod load;
+mod media;
 mod memory;
 mod report;
 mod seed;
@@ -51,6 +52,9 @@ pub enum Name {
     Memory,
     /// From start to ready.
     Start,
+    /// A film of 2 GB from its upload to a platform, only when it is asked for by name.
+    #[value(name = "media-2gb")]
+    Media2Gb,
 }
 
 /// What to measure and what to do with it.
@@ -83,6 +87,8 @@ struct Sizes {
     groups: u32,
     /// Future posts beside which is published and claimed.
     future_posts: u32,
+    /// The length of the film.
+    film_bytes: u64,
 }
 
 impl Sizes {
@@ -91,12 +97,14 @@ impl Sizes {
         span: Duration::from_secs(2),
         groups: 100_000,
         future_posts: 1_000_000,
+        film_bytes: 2_000_000_000,
     };
     const QUICK: Self = Self {
         samples: 5,
         span: Duration::from_millis(800),
         groups: 20_000,
         future_posts: 100_000,
+        film_bytes: 200_000_000,
     };
 }
 
@@ -120,7 +128,12 @@ pub async fn run(options: &Options, out: &mut (dyn Write + Send)) -> anyhow::Res
     };
     site::log_to(&bench.scratch.path().join("log"))?;
     let chosen: BTreeSet<Name> = match options.names.as_slice() {
-        [] => Name::value_variants().iter().copied().collect(),
+        // It needs room for the film three times over.
+        [] => Name::value_variants()
+            .iter()
+            .copied()
+            .filter(|name| *name != Name::Media2Gb)
+            .collect(),
         names => names.iter().copied().collect(),
     };
     let mut lines = Vec::new();
@@ -157,6 +170,7 @@ impl Bench {
             Name::ClaimScaling => vec![claims::measure(self).await?],
             Name::Memory => memory::measure(self).await?,
             Name::Start => vec![memory::measure_start(self).await?],
+            Name::Media2Gb => vec![media::measure(self).await?],
         })
     }
 }

@@ -65,11 +65,13 @@ pub(super) async fn open(dir: &Path, setup: Setup) -> anyhow::Result<Engine> {
         options.before_commit = Some(slow);
     }
     let store = SqliteStore::open(dir, options).with_context(|| format!("cannot open {}", dir.display()))?;
+    let library = library(dir)?;
     let parts = engine::Parts {
         store: Arc::new(store),
         connectors: Registry::all(),
         endpoints: setup.endpoints,
-        media: library(dir)?,
+        media: Arc::clone(&library) as _,
+        library,
         http: Http::new(Arc::clone(&clock))?,
         rng: StdRng::seed_from_u64(SEED ^ u64::try_from(clock.now().as_microsecond())?),
         clock,
@@ -100,7 +102,6 @@ pub(super) async fn serve(engine: &Engine, dir: &Path) -> anyhow::Result<Listeni
         public_url: Url::parse(&format!("http://{}/", listener.local_addr()?))?,
         version: env!("CARGO_PKG_VERSION"),
         links: Arc::clone(&library) as _,
-        imports: Arc::clone(&library) as _,
         files: library,
         publishes: false,
         seed: SEED,

@@ -13,6 +13,7 @@ mod consent;
 pub(crate) mod launch;
 mod oidc;
 mod proxy;
+mod s3;
 mod server;
 mod walk;
 pub(crate) mod world;
@@ -34,6 +35,8 @@ pub enum Against {
     Mastodon,
     /// A certified OAuth provider: codes, proof keys, rotating refresh tokens.
     Oidc,
+    /// A storage that verifies signatures: uploads by presigned URLs.
+    S3,
 }
 
 /// Which servers to check against.
@@ -56,7 +59,7 @@ pub async fn run(options: &Options, out: &mut (dyn Write + Send)) -> anyhow::Res
         )?;
         return Ok(true);
     };
-    let all = [Against::Pds, Against::Mastodon, Against::Oidc];
+    let all = [Against::Pds, Against::Mastodon, Against::Oidc, Against::S3];
     let chosen = if options.servers.is_empty() {
         &all[..]
     } else {
@@ -72,6 +75,7 @@ pub async fn run(options: &Options, out: &mut (dyn Write + Send)) -> anyhow::Res
             }
             Against::Mastodon => check(Which::Mastodon, &servers, &product::binary().await?, out).await?,
             Against::Oidc => oidc::check(&servers, out).await?,
+            Against::S3 => s3::check(&servers, out).await?,
         };
     }
     Ok(passed)

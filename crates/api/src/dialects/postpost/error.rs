@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Response};
 use domain::plan::LimitReached;
 use engine::Conflict;
@@ -25,6 +26,24 @@ pub enum Error {
     /// A file of `mediaUrls` could not be taken in.
     #[error("Media ingestion failed")]
     Media(Vec<MediaResult>),
+    /// As many URLs were imported in this hour as are allowed.
+    #[error(
+        "Media URL ingestion rate limit reached (60 URLs/hour). Retry later or use the presigned get-upload-url flow."
+    )]
+    ImportsUsedUp {
+        /// Seconds until there is room again.
+        retry_after: i64,
+    },
+    /// A refusal with a status, and perhaps a code, of its own.
+    #[error("{text}")]
+    Coded {
+        /// The status.
+        status: StatusCode,
+        /// The code.
+        code: Option<&'static str>,
+        /// The text.
+        text: Cow<'static, str>,
+    },
     /// The body is no JSON object.
     #[error("Invalid JSON body")]
     Json,
@@ -102,6 +121,18 @@ pub enum Operation {
     RegenerateSecret,
     /// `test-connection`.
     TestConnection,
+    /// `get-upload-url`.
+    GetUploadUrl,
+    /// `complete-media`.
+    CompleteMedia,
+    /// `media`.
+    DeleteMedia,
+    /// `attach-media`.
+    AttachMedia,
+    /// `upload-instagram-cover`.
+    UploadCover,
+    /// `upload-youtube-thumbnail`.
+    UploadThumbnail,
 }
 
 impl Operation {
@@ -122,6 +153,12 @@ impl Operation {
             Self::DeleteWebhook => "Failed to delete webhook",
             Self::RegenerateSecret => "Failed to regenerate secret",
             Self::TestConnection => "Failed to test connection",
+            Self::GetUploadUrl => "Failed to create upload URL",
+            Self::CompleteMedia => "Failed to complete media file",
+            Self::DeleteMedia => "Failed to delete media file",
+            Self::AttachMedia => "Failed to attach media",
+            Self::UploadCover => "Failed to upload Instagram cover",
+            Self::UploadThumbnail => "Failed to upload YouTube thumbnail",
         }
     }
 
@@ -164,6 +201,24 @@ impl Error {
         Self::BadRequest(Cow::Borrowed(text))
     }
 
+    /// A refusal with a status of its own.
+    pub(super) fn plain(status: StatusCode, text: impl Into<Cow<'static, str>>) -> Self {
+        Self::Coded {
+            status,
+            code: None,
+            text: text.into(),
+        }
+    }
+
+    /// A refusal with a status and a code of its own.
+    pub(super) fn coded(status: StatusCode, code: &'static str, text: impl Into<Cow<'static, str>>) -> Self {
+        Self::Coded {
+            status,
+            code: Some(code),
+            text: text.into(),
+        }
+    }
+
     fn status(&self) -> StatusCode {
         match self {
             Self::Refused(refusal) => match refusal {
@@ -175,6 +230,8 @@ impl Error {
                 Refusal::Unavailable => StatusCode::INTERNAL_SERVER_ERROR,
             },
             Self::BadRequest(_) | Self::Media(_) | Self::Json | Self::BodyTooDeep => StatusCode::BAD_REQUEST,
+            Self::ImportsUsedUp { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Coded { status, .. } => *status,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyMissing => StatusCode::REQUEST_TIMEOUT,
             Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
@@ -192,6 +249,8 @@ impl Error {
             Self::BodyTooDeep => Some("IDEMPOTENCY_BODY_TOO_COMPLEX"),
             Self::Workspace(refused) => refused.code(),
             Self::Forbidden { code, .. } => Some(code),
+            Self::ImportsUsedUp { .. } => Some("MEDIA_URL_RATE_LIMITED"),
+            Self::Coded { code, .. } => *code,
             _ => None,
         }
     }
@@ -226,6 +285,9 @@ pub(super) struct Refused<'a> {
     media_results: Option<&'a [MediaResult]>,
     #[serde(flatten)]
     namesake: Option<&'a workspace::EmailExists>,
+    /// Seconds until there is room again, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_sec: Option<i64>,
 }
 
 impl IntoResponse for Error {
@@ -235,6 +297,10 @@ impl IntoResponse for Error {
             *response.status_mut() = self.status();
             return response;
         }
+        let retry_after = match &self {
+            Self::ImportsUsedUp { retry_after } => Some(*retry_after),
+            _ => None,
+        };
         let text = self.to_string();
         let mut response = wire::json(&Refused {
             error: &text,
@@ -247,7 +313,11 @@ impl IntoResponse for Error {
                 Self::Workspace(refused) => refused.details(),
                 _ => None,
             },
+            retry_after_sec: retry_after,
         });
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
         *response.status_mut() = self.status();
         response
     }

@@ -1,25 +1,31 @@
-//! `mediaUrls` of `create-post`: files that the server fetches before it accepts the post, all of them or none.
+//! `mediaUrls` of `create-post` and `update-post`: files that the server fetches before it accepts the post, all of them or none.
 
-use ::media::{Allowance, FetchError};
+use std::cmp::Ordering;
+
+use ::media::FetchError;
 use domain::content::Media;
 use domain::ids::UserId;
+use engine::uploads::{ImportError, Imports};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::error::Error;
+use super::error::{Error, Operation};
 use super::js::Js;
 use crate::state::ApiState;
 
 /// The most URLs in one request.
 const URLS_MAX: usize = 10;
 
+/// What is said when the hour's URLs are used up, for the documents.
+pub(super) const USED_UP: &[&str] =
+    &["Media URL ingestion rate limit reached (60 URLs/hour). Retry later or use the presigned get-upload-url flow."];
+
 /// What became of one URL, as the answer lists it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct MediaResult {
     url: String,
     success: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<&'static str>,
+    code: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
@@ -43,48 +49,51 @@ pub(super) fn parse(given: Js<'_>) -> Result<Vec<String>, Error> {
     entries.into_iter().map(url).collect()
 }
 
-/// Fetches all, one after the other; when one fails the others are taken back.
+/// Fetches all, one after the other; when one fails none is kept.
 pub(super) async fn import(api: &ApiState, owner: UserId, urls: Vec<String>) -> Result<Vec<Media>, Error> {
-    let allowance = Allowance::default();
-    let mut imported = Vec::with_capacity(urls.len());
-    let mut failure = None;
-    let mut results = Vec::with_capacity(urls.len());
-    for url in urls {
-        let (code, error) = match failure {
-            Some(()) => (Some("MEDIA_URL_SKIPPED"), None),
-            None => match api.imports.import(owner, &url, &allowance).await {
-                Ok(media) => {
-                    imported.push(media);
-                    (None, None)
+    if urls.is_empty() {
+        return Ok(Vec::new());
+    }
+    let imported = api
+        .engine
+        .import_media(owner, &urls)
+        .await
+        .map_err(|error| match error {
+            ImportError::UsedUp { again_at } => {
+                let wait = again_at.duration_since(api.engine.clock().now()).as_secs();
+                Error::ImportsUsedUp {
+                    retry_after: wait.max(1),
                 }
-                Err(error) => {
-                    failure = Some(());
-                    (Some(FetchError::code(&error)), Some(error.to_string()))
-                }
-            },
+            }
+            ImportError::Engine(error) => Operation::CreatePost.failed()(error),
+        })?;
+    match imported {
+        Imports::Done(media) => Ok(media),
+        Imports::Failed { done, error } => Err(Error::Media(results(urls, done, &error))),
+    }
+}
+
+/// What became of each URL when the one after the first `done` failed.
+fn results(urls: Vec<String>, done: usize, failure: &FetchError) -> Vec<MediaResult> {
+    let result = |(place, url): (usize, String)| {
+        let (code, error) = match place.cmp(&done) {
+            Ordering::Less => ("MEDIA_URL_ROLLED_BACK", None),
+            Ordering::Equal => (failure.code(), Some(failure.to_string())),
+            Ordering::Greater => ("MEDIA_URL_SKIPPED", None),
         };
-        results.push(MediaResult {
+        MediaResult {
             url,
-            success: code.is_none(),
+            success: false,
             code,
             error,
-        });
-    }
-    if failure.is_none() {
-        return Ok(imported);
-    }
-    for result in results.iter_mut().filter(|result| result.success) {
-        (result.success, result.code) = (false, Some("MEDIA_URL_ROLLED_BACK"));
-    }
-    discard(api, &imported).await;
-    Err(Error::Media(results))
+        }
+    };
+    urls.into_iter().enumerate().map(result).collect()
 }
 
 /// Removes files that no post refers to.
 pub(super) async fn discard(api: &ApiState, media: &[Media]) {
-    for file in media {
-        api.imports.discard(file).await;
-    }
+    api.engine.discard_media(media).await;
 }
 
 #[cfg(test)]
@@ -102,6 +111,16 @@ mod tests {
             Ok(vec!["https://example.com/a.jpg".to_owned()])
         );
         assert_eq!(parse(Js::Missing).unwrap(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn one_failure_takes_all_back() {
+        let urls = ["a", "b", "c"].map(str::to_owned).to_vec();
+        let codes: Vec<_> = results(urls, 1, &FetchError::Dns)
+            .iter()
+            .map(|result| result.code)
+            .collect();
+        assert_eq!(codes, ["MEDIA_URL_ROLLED_BACK", "MEDIA_URL_DNS", "MEDIA_URL_SKIPPED"]);
     }
 
     #[test]

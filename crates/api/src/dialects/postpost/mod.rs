@@ -2,12 +2,14 @@
 
 mod bookmarks;
 mod connections;
+mod covers;
 mod error;
 mod js;
 mod limits;
 mod linkedin;
 mod logs;
 mod map;
+mod media;
 mod media_urls;
 mod not_found;
 mod numbers;

@@ -1,8 +1,8 @@
 //! What the endpoints about posts take and answer, for the OpenAPI document and the reference page.
 
 use super::error::Refused;
-use super::settings;
 use super::wire::{Created, Done, Fetched, Listed, Logs, Updated};
+use super::{media_urls, settings};
 use crate::openapi::{About, Doc, Field, Kind, answer};
 
 /// The dialect as its document introduces it.
@@ -92,6 +92,12 @@ const COMMENT: &[Field] = &[
     ),
 ];
 
+const MEDIA_URLS: Field = Field::new(
+    "mediaUrls",
+    Kind::Texts(1, 10),
+    "Public https URLs of files to publish with the text.",
+);
+
 pub(super) static CREATE_POST: Doc = Doc::new(
     "Posts",
     "Creates a post for one or more accounts",
@@ -109,11 +115,7 @@ pub(super) static CREATE_POST: Doc = Doc::new(
         Kind::Object(COMMENT),
         "A comment under the post where the platform has comments.",
     ),
-    Field::new(
-        "mediaUrls",
-        Kind::Texts(1, 10),
-        "Public https URLs of files to publish with the text.",
-    ),
+    MEDIA_URLS,
 ])
 .errors(&[
     (
@@ -136,6 +138,7 @@ pub(super) static CREATE_POST: Doc = Doc::new(
     ),
     LIMITS,
     (422, &[KEY_CONFLICT]),
+    (429, media_urls::USED_UP),
     (500, &["Failed to create post group"]),
 ]);
 
@@ -152,7 +155,10 @@ pub(super) static UPDATE_POST: Doc = Doc::new(
     "Changes a draft or a scheduled post",
     &[(200, answer::<Updated<'static>>)],
 )
-.words("status or scheduledTime is needed. What is not given stays as it is; platforms takes the place of all targets.")
+.words(
+    "status, scheduledTime or mediaUrls is needed. What is not given stays as it is; platforms takes the place of all \
+     targets, and mediaUrls adds to the files that are there.",
+)
 .path(GROUP)
 .headers(IDEMPOTENCY)
 .body(&[
@@ -165,6 +171,7 @@ pub(super) static UPDATE_POST: Doc = Doc::new(
     CONTENT,
     PLATFORMS,
     SETTINGS,
+    MEDIA_URLS,
 ])
 .errors(&[
     (
@@ -180,10 +187,12 @@ pub(super) static UPDATE_POST: Doc = Doc::new(
             "Platforms must not contain duplicates",
             "platformSettings must be an object",
             "Cannot update post: post is currently in … status",
+            "Media ingestion failed",
         ],
     ),
     (404, &[NO_GROUP]),
     (422, &[KEY_CONFLICT]),
+    (429, media_urls::USED_UP),
     (500, &["Failed to update post"]),
 ]);
 

@@ -11,8 +11,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::error::{Error, Operation};
 use super::wire::{self, Body, GroupRef, json};
 use super::{
-    Postpost, bookmarks, connections, linkedin, logs, map, media_urls, not_found, numbers, operations, platform_limits,
-    query, reference, update, webhooks, words, workspace,
+    Postpost, bookmarks, connections, covers, linkedin, logs, map, media, media_urls, not_found, numbers, operations,
+    platform_limits, query, reference, update, webhooks, words, workspace,
 };
 use crate::dialect::Caller;
 use crate::openapi::{Endpoint, mount};
@@ -35,6 +35,8 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         Endpoint::get("/platform-limits", platform_limits::list, &platform_limits::LIST),
         Endpoint::get("/openapi.json", reference::openapi, &reference::OPENAPI),
     ];
+    endpoints.extend(media::endpoints());
+    endpoints.extend(covers::endpoints());
     endpoints.extend(workspace::endpoints());
     endpoints.extend(webhooks::endpoints());
     endpoints.extend(bookmarks::endpoints());

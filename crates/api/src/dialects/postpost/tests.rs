@@ -11,6 +11,7 @@ use crate::testing::{Answer, Door};
 mod files;
 mod golden;
 mod linkedin;
+mod media;
 mod plans;
 mod properties;
 mod threads;
@@ -20,7 +21,7 @@ mod workspace;
 const POST: &str = r#"{"content":"hello","platforms":["twitter-123456789"]}"#;
 
 /// Every endpoint, with an id where there is one.
-const ENDPOINTS: [(&str, &str); 13] = [
+const ENDPOINTS: [(&str, &str); 19] = [
     ("POST", "/create-post"),
     ("GET", "/get-post/0123456789abcdef01234567"),
     ("PUT", "/update-post/0123456789abcdef01234567"),
@@ -34,6 +35,12 @@ const ENDPOINTS: [(&str, &str); 13] = [
     ("DELETE", "/workspace/users/0123456789abcdef01234567"),
     ("POST", "/workspace/users/0123456789abcdef01234567/api-key"),
     ("POST", "/workspace/users/0123456789abcdef01234567/connection-url"),
+    ("POST", "/get-upload-url"),
+    ("POST", "/complete-media/0123456789abcdef01234567"),
+    ("DELETE", "/media/0123456789abcdef01234567"),
+    ("POST", "/attach-media/0123456789abcdef01234567"),
+    ("POST", "/upload-instagram-cover"),
+    ("POST", "/upload-youtube-thumbnail"),
 ];
 
 async fn create(door: &Door, body: &str) -> String {

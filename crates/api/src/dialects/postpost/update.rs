@@ -10,7 +10,7 @@ use super::error::{Error, Operation};
 use super::js::{Js, Object};
 use super::routes::Answer;
 use super::wire::{self, Body, GroupRef, json};
-use super::{Postpost, map, settings};
+use super::{Postpost, map, media_urls, settings};
 use crate::dialect::Caller;
 use crate::state::ApiState;
 
@@ -24,6 +24,8 @@ pub(super) struct Change {
     text: Option<String>,
     targets: Option<Vec<Target>>,
     settings: Option<Object>,
+    /// Files to be fetched and added before anything is changed.
+    pub(super) media_urls: Vec<String>,
 }
 
 /// `PUT /update-post/{id}`.
@@ -43,8 +45,13 @@ pub(super) async fn update_post(
     let requested = change.at;
     let reach = &caller.reach;
     let group = if change.changes_more() || idempotency.is_some() {
+        // Asked for first: nothing is fetched for a group that is not there.
         let before = api.engine.group(reach, id).await.map_err(&failed)?;
-        let command = change.command(&before, idempotency);
+        let media = media_urls::import(&api, reach.owner, change.media_urls.clone()).await?;
+        let command = EditGroup {
+            media,
+            ..change.command(&before, idempotency)
+        };
         api.engine.edit_group(reach, id, command).await
     } else {
         api.engine.edit_plan(reach, id, change.draft, change.at).await
@@ -52,7 +59,8 @@ pub(super) async fn update_post(
     Ok(json(&map::updated(&group.map_err(failed)?, requested)))
 }
 
-/// Judges an `update-post`. One of the two fields of the early documents must be there, also beside later ones.
+/// Judges an `update-post`. One of the two fields of the early documents must be there, also beside later ones but
+/// `mediaUrls`, which may stand alone.
 pub(super) fn judge(wire: wire::UpdatePost<'_>) -> Result<Change, Error> {
     let draft = match &wire.status {
         status if !status.is_truthy() => None,
@@ -60,7 +68,8 @@ pub(super) fn judge(wire: wire::UpdatePost<'_>) -> Result<Change, Error> {
         Js::Text(status) if status == "scheduled" => Some(false),
         _ => return Err(Error::bad("Status must be either 'draft' or 'scheduled'")),
     };
-    if draft.is_none() && !wire.scheduled_time.is_truthy() {
+    let media_urls = media_urls::parse(wire.media_urls)?;
+    if draft.is_none() && !wire.scheduled_time.is_truthy() && media_urls.is_empty() {
         return Err(Error::bad("Either status or scheduledTime must be provided"));
     }
     let at = map::scheduled_time(&wire.scheduled_time)?;
@@ -85,12 +94,13 @@ pub(super) fn judge(wire: wire::UpdatePost<'_>) -> Result<Change, Error> {
         text,
         targets,
         settings,
+        media_urls,
     })
 }
 
 impl Change {
     fn changes_more(&self) -> bool {
-        self.text.is_some() || self.targets.is_some() || self.settings.is_some()
+        self.text.is_some() || self.targets.is_some() || self.settings.is_some() || !self.media_urls.is_empty()
     }
 
     /// The command for a post that is like this before.
@@ -107,6 +117,7 @@ impl Change {
             text: self.text,
             settings,
             targets: self.targets,
+            media: Vec::new(),
             idempotency,
         }
     }

@@ -60,6 +60,11 @@ impl GroupRef {
     pub(super) fn of(self, operation: Operation) -> Result<GroupId, Error> {
         self.0.ok_or(Error::Failed(operation))
     }
+
+    /// The id, or this refusal.
+    pub(super) fn or(self, refusal: Error) -> Result<GroupId, Error> {
+        self.0.ok_or(refusal)
+    }
 }
 
 impl<S: Sync> FromRequestParts<S> for GroupRef {
@@ -120,20 +125,35 @@ pub(super) struct UpdatePost<'a> {
     pub(super) content: Js<'a>,
     pub(super) platforms: Js<'a>,
     pub(super) platform_settings: Js<'a>,
+    pub(super) media_urls: Js<'a>,
 }
 
 impl<'a> UpdatePost<'a> {
     /// The fields in a body.
     pub(super) fn parse(body: &'a [u8]) -> Result<Self, Error> {
-        let names = ["status", "scheduledTime", "content", "platforms", "platformSettings"];
-        let [status, scheduled_time, content, platforms, platform_settings] =
-            js::fields(body, &names).map_err(|_| Error::Json)?;
+        let names = [
+            "status",
+            "scheduledTime",
+            "content",
+            "platforms",
+            "platformSettings",
+            "mediaUrls",
+        ];
+        let [
+            status,
+            scheduled_time,
+            content,
+            platforms,
+            platform_settings,
+            media_urls,
+        ] = js::fields(body, &names).map_err(|_| Error::Json)?;
         Ok(Self {
             status,
             scheduled_time,
             content,
             platforms,
             platform_settings,
+            media_urls,
         })
     }
 }

@@ -88,6 +88,11 @@ pub(super) fn busy_group_word(mask: StateMask) -> &'static str {
     }
 }
 
+/// Whether a group that can no longer be edited is done, and not on its way.
+pub(super) fn is_over(mask: StateMask) -> bool {
+    busy_group_word(mask) != "processing"
+}
+
 /// All masks that show as this word.
 pub(super) fn masks_of(word: &str) -> Vec<StateMask> {
     StateMask::all().filter(|mask| group_word(*mask) == word).collect()

@@ -17,10 +17,12 @@ use domain::platform::Platform;
 use domain::post::PostState;
 use domain::secret::SecretText;
 use engine::commands::{AddAccount, CreateGroup, Target};
+use engine::library::Library;
 use engine::points::{FailPoints, GoOn};
 use engine::{Engine, Files, Parts, Publisher, Settings};
 use futures_util::stream::{self, BoxStream, StreamExt};
 use jiff::{SignedDuration, Timestamp};
+use media::{AddressPolicy, FetchLimits, Fetcher, LinkSigner, MediaStore};
 use rand::SeedableRng;
 use sandbox::{AccountSeed, Filter, NewSandboxAccount, Rule, RuleSet, Sandbox};
 use store::memory::MemoryStore;
@@ -125,6 +127,7 @@ impl Outside {
             connectors: registry,
             endpoints,
             media,
+            library: library(&clock),
             http: self.http.clone(),
             clock,
             // Each process has its own randomness: on a clock that stands still, ids would be the same otherwise.
@@ -429,4 +432,14 @@ impl MediaSource for SandboxMedia {
     fn public_url(&self, _media: &Media) -> Option<Url> {
         Some(self.url.clone())
     }
+}
+
+/// Files in memory; most of these tests have none.
+fn library(clock: &Arc<dyn Clock>) -> Arc<Library> {
+    let fetcher = Fetcher::new(AddressPolicy::public_only(), FetchLimits::default(), Arc::clone(clock)).unwrap();
+    let signer = LinkSigner::new(domain::secret::SecretBytes::new(vec![7; 32]));
+    let rng = rand::rngs::StdRng::seed_from_u64(1);
+    let library = Library::new(MediaStore::in_memory(), fetcher, signer, Arc::clone(clock), rng);
+    library.set_public_url("http://127.0.0.1:9/".parse().unwrap());
+    Arc::new(library)
 }

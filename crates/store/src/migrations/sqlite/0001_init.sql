@@ -296,6 +296,42 @@ CREATE TABLE derivatives (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX derivatives_by_key ON derivatives (key);
 
+-- Files of groups from the moment their upload is asked for.
+CREATE TABLE media_files (
+    id BLOB PRIMARY KEY CHECK (length(id) = 12),
+    owner_id BLOB NOT NULL REFERENCES users (id),
+    group_id BLOB NOT NULL CHECK (length(group_id) = 12),
+    purpose TEXT NOT NULL CHECK (purpose = 'post' OR purpose = 'cover' OR purpose = 'thumbnail'),
+    kind TEXT NOT NULL CHECK (kind = 'image' OR kind = 'animation' OR kind = 'video' OR kind = 'document'),
+    mime TEXT NOT NULL,
+    name TEXT NOT NULL,
+    key TEXT NOT NULL,
+    bytes_max INTEGER NOT NULL CHECK (bytes_max > 0),
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state = 'uploading' OR state = 'ready' OR state = 'failed'),
+    -- What it is, once it is ready.
+    media TEXT,
+    -- Why it is of no use, once it failed.
+    failure TEXT,
+    CHECK ((state = 'ready') = (media IS NOT NULL)),
+    CHECK ((state = 'failed') = (failure IS NOT NULL))
+) STRICT, WITHOUT ROWID;
+CREATE INDEX media_files_group ON media_files (group_id, id);
+CREATE INDEX media_files_uploading ON media_files (expires_at) WHERE state = 'uploading';
+
+-- Keys of stored bytes that nothing refers to any more, until the bytes are gone.
+CREATE TABLE media_condemned (
+    key TEXT PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+
+-- How many URLs an owner had imported in an hour (since 1970).
+CREATE TABLE media_imports (
+    owner_id BLOB PRIMARY KEY CHECK (length(owner_id) = 12),
+    hour INTEGER NOT NULL,
+    urls INTEGER NOT NULL CHECK (urls > 0)
+) STRICT, WITHOUT ROWID;
+
 -- Written once a commit from what the commit moved.
 CREATE TABLE post_counts (
     platform TEXT NOT NULL,

@@ -7,7 +7,7 @@ use domain::ids::{AccountId, GroupId};
 use domain::post::PostState;
 use rusqlite::params;
 
-use super::{groups, plans};
+use super::{groups, media, plans};
 use crate::edits::{EditedGroup, Edits, GroupEdit};
 use crate::sqlite::tx::Tx;
 use crate::sqlite::{SqliteStore, rows};
@@ -56,7 +56,8 @@ fn change(
     }
     let head = tx.live_head(reach, id)?;
     let posts = tx.posts_of(id)?;
-    let changes_more = edit.text.is_some() || !edit.settings.is_empty() || edit.targets.is_some();
+    let changes_more =
+        edit.text.is_some() || !edit.settings.is_empty() || edit.targets.is_some() || !edit.files.is_empty();
     let is_editable = posts.iter().all(|post| post.state.is_editable());
     if !is_editable || (changes_more && tx.exists(WAS_TRIED, [id.as_bytes()])?) {
         return Err(Conflict::NotEditable(StateMask::from_bits(head.mask)).into());
@@ -67,6 +68,9 @@ fn change(
         rules::rewrite(&mut content, edit.text, edit.settings);
         tx.exec(SAVE_CONTENT, params![id.as_bytes(), rows::to_json(&content)?])?;
         tx.exec(SAVE_REVISION, [id.as_bytes()])?;
+    }
+    if !edit.files.is_empty() {
+        media::add(tx, reach, id, &edit.files, edit.plan.now)?;
     }
     let mut plan = edit.plan;
     if let Some(targets) = edit.targets {

@@ -8,6 +8,7 @@ mod derivatives;
 mod edits;
 pub(super) mod groups;
 pub(super) mod intents;
+pub(super) mod media;
 pub(super) mod operation;
 pub(super) mod plans;
 pub(super) mod refreshes;

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use rusqlite::params;
 use rusqlite::types::Value;
 
-use super::plans;
+use super::{media, plans};
 use crate::seal::{KeyId, SealError};
 use crate::sqlite::reader::Db;
 use crate::sqlite::rows::{self, micros};
@@ -60,6 +60,10 @@ pub(in crate::sqlite) fn prune(tx: &mut Tx, now: Timestamp, limit: u32) -> Resul
             tx.exec(sql::PRUNE_MEDIA_REF, params![key, group.as_bytes()])?;
             dropped.insert(key);
         }
+        for key in media::prune_group(tx, group)? {
+            tx.exec(sql::PRUNE_MEDIA_REF, params![key, group.as_bytes()])?;
+            dropped.insert(key);
+        }
         let id = [group.as_bytes()];
         dropped.extend(tx.all(sql::PRUNE_DERIVATIVES, id, |row| Ok(row.get::<_, String>(0)?))?);
         tx.exec(sql::PRUNE_INTENTS, id)?;
@@ -81,6 +85,7 @@ pub(in crate::sqlite) fn prune(tx: &mut Tx, now: Timestamp, limit: u32) -> Resul
             unused.push(key);
         }
     }
+    media::condemn(tx, &unused)?;
     tx.exec(sql::PRUNE_REQUESTS, [micros(now)])?;
     let forgotten = [micros(rules::forgotten_by(now))];
     tx.exec(sql::PRUNE_SECRETS, forgotten)?;

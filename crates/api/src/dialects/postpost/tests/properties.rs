@@ -54,7 +54,7 @@ const TELLING: &[&str] = &[
 /// A value that may well be right for this field.
 fn likely(field: &Field) -> BoxedStrategy<Value> {
     match field.kind {
-        Kind::Text => select(TELLING).prop_map(Value::from).boxed(),
+        Kind::Text | Kind::File => select(TELLING).prop_map(Value::from).boxed(),
         Kind::Time => select(&["2026-03-15T10:00:00Z", "2026-03-15T08:00:00.000Z"][..])
             .prop_map(Value::from)
             .boxed(),
