@@ -146,14 +146,6 @@ impl Engine {
         found.filter(|file| file.owner == reach.owner).ok_or(Error::NotFound)
     }
 
-    /// The files of a group in the order in which they were asked for, at most 100.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn media_files(&self, reach: &Reach, group: GroupId) -> Result<Vec<MediaFile>, Error> {
-        Ok(self.store.files_of(reach, group).await?)
-    }
-
     /// Where a file can be read for a year; `None` until the server's address is known.
     pub async fn file_url(&self, file: &MediaFile) -> Option<url::Url> {
         self.library.upload_urls(file).await.ok().map(|(_, file_url)| file_url)

@@ -97,9 +97,6 @@ pub trait MediaRoom: Send + Sync {
     /// One file, of whoever.
     async fn media_file(&self, file: MediaId) -> Result<Option<MediaFile>>;
 
-    /// The files of a group within reach in the order in which they were asked for, at most [`FILES_PER_GROUP_MAX`].
-    async fn files_of(&self, reach: &Reach, group: GroupId) -> Result<Vec<MediaFile>>;
-
     /// Says what came of an upload. A ready file becomes part of its group's content in the same transaction; one that
     /// failed stays awaited, so that nothing goes out without it. A failed upload may be tried again.
     ///

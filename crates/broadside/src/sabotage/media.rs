@@ -17,10 +17,6 @@ impl MediaRoom for Saboteur {
         self.inner.media_file(file).await
     }
 
-    async fn files_of(&self, reach: &Reach, group: GroupId) -> Result<Vec<MediaFile>> {
-        self.inner.files_of(reach, group).await
-    }
-
     async fn settle_file(&self, file: MediaId, state: FileState, at: Timestamp) -> Result<MediaFile> {
         self.inner.settle_file(file, state, at).await
     }

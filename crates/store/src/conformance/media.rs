@@ -56,7 +56,6 @@ pub(super) async fn a_group_awaits_a_file_until_it_is_ready(bench: Bench) -> Out
     assert_eq!(read.content.awaiting, [first.id, second.id]);
     assert_eq!((read.updated_at, read.content.head.media), (at(2), Vec::new()));
     assert_eq!(bench.media_file(first.id).await?, Some(first.clone()));
-    assert_eq!(bench.files_of(&ann, group).await?, [first.clone(), second.clone()]);
     // The later one arrives first, and lies where it was asked for all the same.
     let settled = bench.settle_file(second.id, ready(&second), at(3)).await?;
     assert_eq!(settled.state, ready(&second));
@@ -109,7 +108,6 @@ pub(super) async fn files_belong_to_groups_that_can_be_edited(bench: Bench) -> O
     bench.add_files(&ann, group, vec![there.clone()], at(1)).await?;
     let foreign = bench.remove_file(&bob, there.id, at(1)).await;
     assert!(matches!(foreign, Err(Error::NotFound)), "{foreign:?}");
-    assert_eq!(bench.files_of(&bob, group).await?, []);
     let many = (0..FILES_PER_GROUP_MAX).map(|n| upload(&bench, &ann, group, &n.to_string()));
     let many = bench.add_files(&ann, group, many.collect(), at(1)).await;
     assert!(

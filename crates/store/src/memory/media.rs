@@ -122,14 +122,6 @@ impl MediaRoom for MemoryStore {
         Ok(self.read(|state| state.files.get(&id).cloned()))
     }
 
-    async fn files_of(&self, reach: &Reach, group: GroupId) -> Result<Vec<MediaFile>> {
-        Ok(self.read(|state| {
-            let files = state.files.values();
-            let mine = files.filter(|file| file.group == group && file.owner == reach.owner);
-            mine.take(at_most(FILES_PER_GROUP_MAX)).cloned().collect()
-        }))
-    }
-
     async fn settle_file(&self, id: MediaId, to: FileState, at: Timestamp) -> Result<MediaFile> {
         self.write(|state| state.settle_file(id, to, at))
     }

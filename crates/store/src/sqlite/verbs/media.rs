@@ -31,8 +31,6 @@ pub(in crate::sqlite) mod sql {
             "INSERT INTO media_files (id, owner_id, group_id, purpose, kind, mime, name, key, bytes_max, created_at, \
              expires_at, state, media, failure) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
         FILE = concat!("SELECT ", file_columns!(), " FROM media_files f WHERE f.id = ?1");
-        FILES_OF =
-            concat!("SELECT ", file_columns!(), " FROM media_files f WHERE f.group_id = ?1 AND f.owner_id = ?2 ORDER BY f.id LIMIT ?3");
         COUNT_FILES = "SELECT count(*) FROM media_files WHERE group_id = ?1";
         SETTLE_FILE = "UPDATE media_files SET state = ?2, media = ?3, failure = ?4 WHERE id = ?1";
         REMOVE_FILE = "DELETE FROM media_files WHERE id = ?1";
@@ -240,11 +238,6 @@ impl MediaRoom for SqliteStore {
 
     async fn media_file(&self, id: MediaId) -> Result<Option<MediaFile>> {
         self.readers.quick(|db| db.one(sql::FILE, [id.as_bytes()], file))
-    }
-
-    async fn files_of(&self, reach: &Reach, group: GroupId) -> Result<Vec<MediaFile>> {
-        let within = (group.as_bytes(), reach.owner.as_bytes(), FILES_PER_GROUP_MAX);
-        self.readers.quick(|db| db.all(sql::FILES_OF, within, file))
     }
 
     async fn settle_file(&self, id: MediaId, state: FileState, at: Timestamp) -> Result<MediaFile> {
