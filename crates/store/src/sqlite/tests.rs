@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use domain::account::Identity;
 use domain::content::{Content, PartContent};
-use domain::ids::AttemptId;
+use domain::ids::{AttemptId, WebhookId};
 use domain::intent::{Dedupe, DedupeMeans, Fingerprint, Prepared};
 use domain::log::{LogKind, LogOutcome};
+use domain::notice::NoticeKind;
 use domain::platform::Platform;
 use domain::secret::SecretText;
 use jiff::{SignedDuration, Timestamp};
@@ -201,6 +202,18 @@ async fn with_secrets(store: &SqliteStore, secret: &str) -> Claim {
         secret: SecretText::from(secret),
     };
     store.remember_app(Platform::Mastodon, HOME, app).await.unwrap();
+    let webhook = NewWebhook {
+        id: WebhookId::from_bytes([1; 12]),
+        owner: OWNER,
+        dialect: "postpost".to_owned(),
+        name: String::new(),
+        url: HOME.to_owned(),
+        events: Vec::new(),
+        kinds: std::iter::once(NoticeKind::PostFailed).collect(),
+        secret: SecretText::from(secret),
+        at: now(),
+    };
+    store.add_webhook(webhook, 1).await.unwrap();
     armed.into_claim().0
 }
 
