@@ -16,7 +16,7 @@ use domain::secret::SecretText;
 use jiff::{SignedDuration, Timestamp};
 
 use super::*;
-use crate::{NewPost, Slots, conformance};
+use crate::{NewPost, NewWebhook, Slots, Webhooks as _, conformance};
 
 /// An empty directory that belongs to one test and goes with it.
 pub(crate) struct FreshDir(PathBuf);
