@@ -1,7 +1,6 @@
 //! Files in an object store: streamed in, looked at, streamed out.
-//!
-//! A key is `{owner}/{128 random bits}/{name}`, or has a folder by kind before the name, so that it can be neither guessed nor made to collide, and so that an
-//! owner's files lie together. A file that turns out to be wrong leaves nothing behind.
+//! A key is `{owner}/{128 random bits}/{name}`, with a folder by kind before some names: nobody guesses it or makes it
+//! collide, and an owner's files lie together. A file that turns out to be wrong leaves nothing behind.
 
 use std::io;
 use std::ops::Range;

@@ -1,8 +1,9 @@
 //! Media: presigned uploads, their completion, and taking them back; covers and thumbnails have [`super::covers`].
 
 use ::media::probe::Probe;
-use axum::extract::{Path, State};
+use axum::extract::{FromRequestParts, State};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::Response;
 use domain::content::{Media, MediaKind};
 use domain::ids::{GroupId, MediaId};
@@ -240,9 +241,21 @@ fn kind(mime: &str) -> Option<MediaKind> {
     }
 }
 
+/// The id at the end of the path; `None` for what is no id.
+pub(super) struct MediaRef(Option<MediaId>);
+
+impl<S: Sync> FromRequestParts<S> for MediaRef {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        let last = parts.uri.path().trim_end_matches('/').rsplit('/').next();
+        Ok(Self(last.and_then(|text| text.parse().ok())))
+    }
+}
+
 /// `POST /complete-media/:mediaFileId`.
-pub(super) async fn complete(State(api): State<ApiState>, caller: Caller<Postpost>, Path(id): Path<String>) -> Answer {
-    let id: MediaId = id.parse().map_err(|_| {
+pub(super) async fn complete(State(api): State<ApiState>, caller: Caller<Postpost>, MediaRef(id): MediaRef) -> Answer {
+    let id = id.ok_or_else(|| {
         Error::coded(
             StatusCode::BAD_REQUEST,
             "INVALID_MEDIA_FILE_ID",
@@ -332,8 +345,8 @@ fn not_completed(error: UploadError) -> Error {
 }
 
 /// `DELETE /media/:mediaId`.
-pub(super) async fn delete(State(api): State<ApiState>, caller: Caller<Postpost>, Path(id): Path<String>) -> Answer {
-    let id: MediaId = id.parse().map_err(|_| Error::bad("Invalid mediaId"))?;
+pub(super) async fn delete(State(api): State<ApiState>, caller: Caller<Postpost>, MediaRef(id): MediaRef) -> Answer {
+    let id = id.ok_or_else(|| Error::bad("Invalid mediaId"))?;
     let removed = api.engine.delete_media(&caller.reach, id).await;
     removed.map_err(|error| match error {
         engine::Error::NotFound => Error::plain(StatusCode::NOT_FOUND, "Media file not found"),
