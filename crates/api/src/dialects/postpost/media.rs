@@ -1,9 +1,8 @@
 //! Media: presigned uploads, their completion, and taking them back; covers and thumbnails have [`super::covers`].
 
 use ::media::probe::Probe;
-use axum::extract::{FromRequestParts, State};
+use axum::extract::State;
 use axum::http::StatusCode;
-use axum::http::request::Parts;
 use axum::response::Response;
 use domain::content::{Media, MediaKind};
 use domain::ids::{GroupId, MediaId};
@@ -14,7 +13,7 @@ use serde::Serialize;
 
 use super::error::{Error, Operation};
 use super::js::{self, Js};
-use super::wire::{Body, Done, GroupRef, True, Updated, json};
+use super::wire::{Body, Done, PathId, True, Updated, json};
 use super::{Postpost, map, media_urls, words};
 use crate::dialect::Caller;
 use crate::openapi::{Doc, Endpoint, Field, Id, Kind, answer};
@@ -241,27 +240,13 @@ fn kind(mime: &str) -> Option<MediaKind> {
     }
 }
 
-/// The id at the end of the path; `None` for what is no id.
-pub(super) struct MediaRef(Option<MediaId>);
-
-impl<S: Sync> FromRequestParts<S> for MediaRef {
-    type Rejection = Error;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
-        let last = parts.uri.path().trim_end_matches('/').rsplit('/').next();
-        Ok(Self(last.and_then(|text| text.parse().ok())))
-    }
-}
-
 /// `POST /complete-media/:mediaFileId`.
-pub(super) async fn complete(State(api): State<ApiState>, caller: Caller<Postpost>, MediaRef(id): MediaRef) -> Answer {
-    let id = id.ok_or_else(|| {
-        Error::coded(
-            StatusCode::BAD_REQUEST,
-            "INVALID_MEDIA_FILE_ID",
-            "Invalid media file ID",
-        )
-    })?;
+pub(super) async fn complete(State(api): State<ApiState>, caller: Caller<Postpost>, id: PathId<MediaId>) -> Answer {
+    let id = id.or(Error::coded(
+        StatusCode::BAD_REQUEST,
+        "INVALID_MEDIA_FILE_ID",
+        "Invalid media file ID",
+    ))?;
     let file = api.engine.complete_media(&caller.reach, id).await;
     let file = file.map_err(not_completed)?;
     let FileState::Ready(media) = &file.state else {
@@ -345,8 +330,8 @@ fn not_completed(error: UploadError) -> Error {
 }
 
 /// `DELETE /media/:mediaId`.
-pub(super) async fn delete(State(api): State<ApiState>, caller: Caller<Postpost>, MediaRef(id): MediaRef) -> Answer {
-    let id = id.ok_or_else(|| Error::bad("Invalid mediaId"))?;
+pub(super) async fn delete(State(api): State<ApiState>, caller: Caller<Postpost>, id: PathId<MediaId>) -> Answer {
+    let id = id.or(Error::bad("Invalid mediaId"))?;
     let removed = api.engine.delete_media(&caller.reach, id).await;
     removed.map_err(|error| match error {
         engine::Error::NotFound => Error::plain(StatusCode::NOT_FOUND, "Media file not found"),
@@ -366,7 +351,7 @@ pub(super) async fn delete(State(api): State<ApiState>, caller: Caller<Postpost>
 pub(super) async fn attach(
     State(api): State<ApiState>,
     caller: Caller<Postpost>,
-    id: GroupRef,
+    id: PathId<GroupId>,
     Body(body): Body,
 ) -> Answer {
     let invalid = || {

@@ -4,12 +4,13 @@ use axum::Router;
 use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
+use domain::ids::GroupId;
 use domain::platform::Platform;
 use engine::commands::CreateGroup;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::error::{Error, Operation};
-use super::wire::{self, Body, GroupRef, json};
+use super::wire::{self, Body, PathId, json};
 use super::{
     Postpost, bookmarks, connections, covers, linkedin, logs, map, media, media_urls, not_found, numbers, operations,
     platform_limits, query, reference, update, webhooks, words, workspace,
@@ -92,7 +93,7 @@ async fn create_post(
     Ok(json(&map::created(&created, new.at)))
 }
 
-async fn get_post(State(api): State<ApiState>, caller: Caller<Postpost>, id: GroupRef) -> Answer {
+async fn get_post(State(api): State<ApiState>, caller: Caller<Postpost>, id: PathId<GroupId>) -> Answer {
     let id = id.of(Operation::GetPost)?;
     let group = api
         .engine
@@ -102,7 +103,7 @@ async fn get_post(State(api): State<ApiState>, caller: Caller<Postpost>, id: Gro
     Ok(json(&map::fetched(&group).ok_or(Error::NotFound)?))
 }
 
-async fn delete_post(State(api): State<ApiState>, caller: Caller<Postpost>, id: GroupRef) -> Answer {
+async fn delete_post(State(api): State<ApiState>, caller: Caller<Postpost>, id: PathId<GroupId>) -> Answer {
     let id = id.of(Operation::DeletePost)?;
     api.engine
         .delete_group(&caller.reach, id)
@@ -146,7 +147,7 @@ fn shown_platforms(api: &ApiState) -> &'static [Platform] {
     if has_others { &words::PLATFORMS } else { &[] }
 }
 
-async fn post_logs(State(api): State<ApiState>, caller: Caller<Postpost>, id: GroupRef) -> Answer {
+async fn post_logs(State(api): State<ApiState>, caller: Caller<Postpost>, id: PathId<GroupId>) -> Answer {
     let id = id.of(Operation::PostLogs)?;
     let records = logs::read(&api, &caller.reach, id).await?;
     Ok(json(&wire::Logs {

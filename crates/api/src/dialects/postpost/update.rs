@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::http::HeaderMap;
+use domain::ids::GroupId;
 use engine::Group;
 use engine::commands::{EditGroup, IdempotencyKey, Target};
 use jiff::Timestamp;
@@ -9,7 +10,7 @@ use jiff::Timestamp;
 use super::error::{Error, Operation};
 use super::js::{Js, Object};
 use super::routes::Answer;
-use super::wire::{self, Body, GroupRef, json};
+use super::wire::{self, Body, PathId, json};
 use super::{Postpost, map, media_urls, settings};
 use crate::dialect::Caller;
 use crate::state::ApiState;
@@ -33,7 +34,7 @@ pub(super) async fn update_post(
     State(api): State<ApiState>,
     caller: Caller<Postpost>,
     headers: HeaderMap,
-    id: GroupRef,
+    id: PathId<GroupId>,
     Body(body): Body,
 ) -> Answer {
     let change = judge(wire::UpdatePost::parse(&body)?)?;

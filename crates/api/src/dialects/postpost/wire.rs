@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::str::FromStr;
 
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::extract::{FromRequest, FromRequestParts, MatchedPath, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
@@ -52,27 +53,32 @@ impl<S: Sync> FromRequest<S> for Body {
     }
 }
 
-/// The last segment of the path, which may or may not be the id of a group.
-pub(super) struct GroupRef(Option<GroupId>);
+/// The segment of the path that the route names `{…}`, which may or may not be an id.
+pub(super) struct PathId<T>(Option<T>);
 
-impl GroupRef {
+impl<T> PathId<T> {
     /// The id. What is no id fails as a failure of the operation would: so does the original's database driver.
-    pub(super) fn of(self, operation: Operation) -> Result<GroupId, Error> {
-        self.0.ok_or(Error::Failed(operation))
+    pub(super) fn of(self, operation: Operation) -> Result<T, Error> {
+        self.or(Error::Failed(operation))
     }
 
     /// The id, or this refusal.
-    pub(super) fn or(self, refusal: Error) -> Result<GroupId, Error> {
+    pub(super) fn or(self, refusal: Error) -> Result<T, Error> {
         self.0.ok_or(refusal)
     }
 }
 
-impl<S: Sync> FromRequestParts<S> for GroupRef {
+impl<T: FromStr, S: Sync> FromRequestParts<S> for PathId<T> {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
-        let last = parts.uri.path().trim_end_matches('/').rsplit('/').next();
-        Ok(Self(last.and_then(|text| text.parse().ok())))
+        let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
+        // From the end: what a router is nested under is in the route, and not in the path.
+        let mut named = route.trim_end_matches('/').rsplit('/');
+        let mut sent = parts.uri.path().trim_end_matches('/').rsplit('/');
+        let from_the_end = named.position(|segment| segment.starts_with('{'));
+        let text = from_the_end.and_then(|nth| sent.nth(nth));
+        Ok(Self(text.and_then(|text| text.parse().ok())))
     }
 }
 

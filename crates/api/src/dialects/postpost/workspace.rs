@@ -17,7 +17,7 @@ use serde::Serialize;
 use super::error::{Error, Operation};
 use super::js::{self, Js};
 use super::time::Iso;
-use super::wire::{Body, Done, True, json};
+use super::wire::{Body, Done, PathId, True, json};
 use super::{Postpost, USER_TOKEN_HEADERS, first_given};
 use crate::dialect::Caller;
 use crate::openapi::{Endpoint, Id, Instant};
@@ -204,24 +204,6 @@ impl FromRequestParts<ApiState> for Manager {
     }
 }
 
-/// The user that the path names, which may or may not be an id.
-struct UserRef(Option<UserId>);
-
-impl UserRef {
-    fn id(self) -> Result<UserId, Error> {
-        Ok(self.0.ok_or(Refused::UserId)?)
-    }
-}
-
-impl<S: Sync> FromRequestParts<S> for UserRef {
-    type Rejection = Error;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
-        let mut after = parts.uri.path().split('/').skip_while(|segment| *segment != "users");
-        Ok(Self(after.nth(1).and_then(|text| text.parse().ok())))
-    }
-}
-
 /// A managed user.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -370,8 +352,11 @@ fn attach_fields(body: &[u8]) -> Result<(Whom, Option<String>), Error> {
     Ok((Whom { id, name }, consent))
 }
 
-async fn detach(State(api): State<ApiState>, Manager(manager): Manager, user: UserRef) -> Answer {
-    api.engine.detach_user(manager, user.id()?).await.map_err(failed)?;
+async fn detach(State(api): State<ApiState>, Manager(manager): Manager, user: PathId<UserId>) -> Answer {
+    api.engine
+        .detach_user(manager, user.or(Refused::UserId.into())?)
+        .await
+        .map_err(failed)?;
     Ok(json(&Done { success: True }))
 }
 
@@ -385,8 +370,8 @@ struct Key<'a> {
     user_id: UserId,
 }
 
-async fn api_key(State(api): State<ApiState>, Manager(manager): Manager, user: UserRef) -> Answer {
-    let user = user.id()?;
+async fn api_key(State(api): State<ApiState>, Manager(manager): Manager, user: PathId<UserId>) -> Answer {
+    let user = user.or(Refused::UserId.into())?;
     let made = api.engine.replace_managed_key(manager, user).await.map_err(failed)?;
     Ok(json(&Key {
         message: "API key generated successfully",
@@ -398,14 +383,14 @@ async fn api_key(State(api): State<ApiState>, Manager(manager): Manager, user: U
 async fn connection_url(
     State(api): State<ApiState>,
     Manager(manager): Manager,
-    user: UserRef,
+    user: PathId<UserId>,
     Body(body): Body,
 ) -> Answer {
     let [days, rotate] = js::fields(&body, &["expiresInDays", "rotate"]).map_err(|_| Error::Json)?;
     let life = lifetime(&days)?;
     let page = api
         .engine
-        .managed_page(manager, user.id()?, life, rotate.is_truthy())
+        .managed_page(manager, user.or(Refused::UserId.into())?, life, rotate.is_truthy())
         .await
         .map_err(failed)?;
     Ok(json(&Page::of(&api, &page)))

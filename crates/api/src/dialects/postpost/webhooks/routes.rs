@@ -18,7 +18,7 @@ use crate::dialects::postpost::Postpost;
 use crate::dialects::postpost::error::{Error, Operation};
 use crate::dialects::postpost::js::{self, Js};
 use crate::dialects::postpost::time::Iso;
-use crate::dialects::postpost::wire::{Body, Done, True, json};
+use crate::dialects::postpost::wire::{Body, Done, PathId, True, json};
 use crate::openapi::{Endpoint, Id, Instant};
 use crate::state::ApiState;
 
@@ -43,11 +43,9 @@ struct WebhookRef(WebhookId);
 impl<S: Sync> FromRequestParts<S> for WebhookRef {
     type Rejection = Error;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
-        let mut segments = parts.uri.path().trim_end_matches('/').rsplit('/');
-        let last = segments.next().filter(|last| *last != "regenerate-secret");
-        let id = last.or_else(|| segments.next()).unwrap_or_default();
-        id.parse().map(Self).map_err(|_| Error::WebhookNotFound)
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        let id = PathId::from_request_parts(parts, state).await?;
+        id.or(Error::WebhookNotFound).map(Self)
     }
 }
 
