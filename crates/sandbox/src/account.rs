@@ -19,8 +19,8 @@ pub struct NewSandboxAccount {
     pub platform: Platform,
     /// The account's name there, without `@`; for Telegram the channel's username, for Bluesky the full handle.
     pub handle: String,
-    /// The platform's id of the account; made up when absent. An id that exists gets a fresh token and this script,
-    /// and keeps its posts. For Telegram it is the numeric chat id, for Bluesky the DID.
+    /// The platform's id of the account; made up when absent. An id that exists keeps its posts and gets a fresh
+    /// token, which this script is for; older tokens keep theirs. For Telegram it is the numeric chat id, for Bluesky the DID.
     #[serde(default)]
     pub remote_id: Option<String>,
     /// Whether the account lives on the stand-in protocol rather than on the platform's own emulator. Platforms
@@ -219,17 +219,22 @@ impl Account {
         }
     }
 
-    /// Sets what the account's tokens may do from now on; none means the platform's most usual grant.
-    pub(crate) fn set_scopes(&self, scopes: Option<Vec<String>>) {
-        self.inner().scopes = scopes;
+    /// The same account for whoever connects it anew: with a script, scopes and windows of its own, so that owners of
+    /// one account do not use up each other's windows or meet each other's faults.
+    pub(crate) fn connected_anew(&self, new: &NewSandboxAccount, now: Timestamp) -> Self {
+        let anew = Self::new(new, self.remote_id.clone(), self.stand_in, self.since);
+        anew.inner().fresh_since = now;
+        Self {
+            handle: self.handle.clone(),
+            is_person: self.is_person,
+            ..anew
+        }
     }
 
-    /// A fresh start: this script, and windows of which nothing is used. Owners who connect the same account one after
-    /// the other do not use up each other's windows.
-    pub(crate) fn start_anew(&self, rules: Vec<Rule>, now: Timestamp) {
+    /// A fresh start without rules, and with windows of which nothing is used.
+    pub(crate) fn start_anew(&self, now: Timestamp) {
         let mut inner = self.inner();
         inner.script.clear();
-        inner.script.extend(rules);
         (inner.requests, inner.posts) = (Window::requests(), Window::posts());
         inner.of_day.clear();
         inner.fresh_since = now;

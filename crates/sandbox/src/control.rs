@@ -153,7 +153,7 @@ pub(crate) fn clear(world: &Shared, platform: Option<Platform>, account: Option<
             let account = world.accounts().by_id(platform, &remote_id);
             account
                 .ok_or(crate::Error::NoSuchAccount { platform, remote_id })?
-                .start_anew(Vec::new(), world.now());
+                .start_anew(world.now());
         }
         (None, Some(_)) => return Err(crate::Error::NoPlatform),
         (platform, None) => world.clear_global_rules(platform),

@@ -193,7 +193,7 @@ impl Sandbox {
         self.world.address(&format!("samples/{name}"))
     }
 
-    /// Makes an account, or gives an existing one a fresh token and a new script.
+    /// Makes an account, or connects an existing one anew: a fresh token, with a script of its own.
     ///
     /// # Errors
     /// [`Error::RemoteId`] when the platform's ids look different.

@@ -210,18 +210,11 @@ impl World {
             .accounts()
             .by_id(new.platform, &remote_id)
             .filter(|known| known.stand_in == stand_in);
-        let account = match known {
-            Some(known) => {
-                known.start_anew(new.script.clone(), now);
-                known.set_scopes(new.scopes.clone());
-                known
-            }
-            None => {
-                let account = Arc::new(Account::new(new, remote_id, stand_in, now));
-                self.accounts().insert(Arc::clone(&account));
-                account
-            }
-        };
+        let account = Arc::new(match known {
+            Some(known) => known.connected_anew(new, now),
+            None => Account::new(new, remote_id, stand_in, now),
+        });
+        self.accounts().insert(Arc::clone(&account));
         let mut seed = AccountSeed {
             platform: new.platform,
             remote_id: account.remote_id.clone(),
