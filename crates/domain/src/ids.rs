@@ -49,6 +49,16 @@ fn parse(text: &str) -> Result<[u8; 12], ParseIdError> {
     Ok(bits)
 }
 
+/// The digits of an id. Answers are full of ids: digit by digit through the formatter they took a twentieth of a read.
+fn digits(bits: [u8; 12]) -> [u8; 24] {
+    let digit = |half: u8| half + if half < 10 { b'0' } else { b'a' - 10 };
+    let mut digits = [0; 24];
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(bits) {
+        pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 0xf)]);
+    }
+    digits
+}
+
 macro_rules! define_ids {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
         $(#[$doc])*
@@ -85,7 +95,8 @@ macro_rules! define_ids {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                let digits = digits(self.0);
+                f.write_str(std::str::from_utf8(&digits).map_err(|_| fmt::Error)?)
             }
         }
 
@@ -97,7 +108,8 @@ macro_rules! define_ids {
 
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
+                let digits = digits(self.0);
+                serializer.serialize_str(std::str::from_utf8(&digits).map_err(serde::ser::Error::custom)?)
             }
         }
 
@@ -151,6 +163,9 @@ mod tests {
         assert_eq!(id.to_string().len(), 24);
         assert_eq!(id.to_string().parse(), Ok(id));
         assert_eq!(id.to_string().to_uppercase().parse(), Ok(id));
+        let every_digit = GroupId::from_bytes([0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0x90, 0xa9, 0xf0, 0x0f]);
+        assert_eq!(every_digit.to_string(), "0123456789abcdef90a9f00f");
+        assert_eq!(serde_json::to_string(&every_digit).unwrap(), "\"0123456789abcdef90a9f00f\"");
     }
 
     #[test]
