@@ -110,6 +110,8 @@ impl Pieces {
     pub async fn take(&mut self, length: u64) -> Result<Bytes, PlatformError> {
         let lost = || unreadable(self.platform, Stage::Prepare);
         let length = usize::try_from(length).map_err(|_| lost())?;
+        // All of it at once: a buffer that grows as it fills is copied again and again.
+        self.left.reserve(length.saturating_sub(self.left.len()));
         while self.left.len() < length {
             let more = self.stream.try_next().await.map_err(|_| lost())?;
             self.left.extend_from_slice(&more.ok_or_else(lost)?);

@@ -1,12 +1,13 @@
 //! A request that was read to its end.
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::BytesMut;
 use http_body_util::{BodyExt as _, Limited};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
+use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, StatusCode};
 
@@ -99,10 +100,24 @@ impl<S: Sync> FromRequest<S> for Call {
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, Response> {
         let (parts, body) = request.into_parts();
-        let body = match Limited::new(body, BODY_BYTES_MAX).collect().await {
-            Ok(body) => body.to_bytes(),
-            Err(_) => return Err(StatusCode::PAYLOAD_TOO_LARGE.into_response()),
-        };
-        Ok(Self::of(parts, body))
+        match read(&parts.headers, body).await {
+            Some(body) => Ok(Self::of(parts, body)),
+            None => Err(StatusCode::PAYLOAD_TOO_LARGE.into_response()),
+        }
     }
+}
+
+/// The whole body, in one piece that is as long as it was announced: pieces that are collected first would be there twice.
+async fn read(headers: &HeaderMap, body: Body) -> Option<Bytes> {
+    let announced = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse().ok());
+    let mut whole = BytesMut::with_capacity(announced.unwrap_or(0).min(BODY_BYTES_MAX));
+    let mut body = Limited::new(body, BODY_BYTES_MAX);
+    while let Some(frame) = body.frame().await {
+        if let Ok(piece) = frame.ok()?.into_data() {
+            whole.extend_from_slice(&piece);
+        }
+    }
+    Some(whole.freeze())
 }

@@ -94,9 +94,7 @@ impl Medium {
         if kind.is_image()
             && let Ok(size) = imagesize::blob_size(bytes)
         {
-            medium.width = size.width;
-            medium.height = size.height;
-            medium.readable = size.width > 0 && size.height > 0;
+            medium.has_frame(size);
         }
         if kind.is_video() {
             medium.read_video(Cursor::new(bytes));
@@ -104,7 +102,7 @@ impl Medium {
         medium
     }
 
-    /// The same of a file on disk, of which no more than a piece is ever in memory. Frames of images are not looked at.
+    /// The same of a file on disk, of which no more than a piece is ever in memory.
     pub(crate) fn of_spool(spool: &mut Spool) -> io::Result<Self> {
         let mut hash = Sha256::new();
         let mut kind = None;
@@ -115,6 +113,11 @@ impl Medium {
         let kind = kind.unwrap_or(Kind::Other);
         let size = usize::try_from(spool.len()).unwrap_or(usize::MAX);
         let mut medium = Self::unread(kind, hex(&hash.finalize()), size);
+        if kind.is_image()
+            && let Ok(size) = imagesize::reader_size(BufReader::new(spool.rewound()?))
+        {
+            medium.has_frame(size);
+        }
         if kind.is_video() {
             medium.read_video(BufReader::new(spool.rewound()?));
         }
@@ -132,6 +135,12 @@ impl Medium {
             fps: 0.0,
             duration_s: 0.0,
         }
+    }
+
+    fn has_frame(&mut self, size: imagesize::ImageSize) {
+        self.width = size.width;
+        self.height = size.height;
+        self.readable = size.width > 0 && size.height > 0;
     }
 
     fn read_video(&mut self, file: impl Read + Seek) {
@@ -189,9 +198,12 @@ mod tests {
 
     #[test]
     fn a_file_on_disk_is_judged_like_one_in_memory() {
-        let bytes = mp4(VideoShape::default(), 1);
-        let mut spool = Spool::new().unwrap();
-        spool.append(&bytes).unwrap();
-        assert_eq!(Medium::of_spool(&mut spool).unwrap(), Medium::of(&bytes));
+        for bytes in [mp4(VideoShape::default(), 1), crate::samples::jpeg(320, 200, 1)] {
+            let mut spool = Spool::new().unwrap();
+            spool.append(&bytes).unwrap();
+            let medium = Medium::of_spool(&mut spool).unwrap();
+            assert!(medium.readable);
+            assert_eq!(medium, Medium::of(&bytes));
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Files that are on their way in, kept on disk: an upload of a gigabyte must not cost a gigabyte of memory.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::PathBuf;
@@ -67,6 +68,52 @@ impl Spool {
     }
 }
 
+/// Numbered pieces of a file, in whatever order they come.
+#[derive(Debug)]
+pub(crate) struct Segments {
+    spool: Spool,
+    /// Where each piece lies, and its length.
+    places: BTreeMap<u32, (u64, usize)>,
+}
+
+impl Segments {
+    /// None yet.
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self {
+            spool: Spool::new()?,
+            places: BTreeMap::new(),
+        })
+    }
+
+    /// Keeps a piece. The same number again takes the place of the first.
+    pub(crate) fn insert(&mut self, number: u32, bytes: &[u8]) -> io::Result<()> {
+        let known = self.places.get(&number).filter(|(_, length)| *length == bytes.len());
+        let offset = known.map_or(self.spool.len(), |(offset, _)| *offset);
+        self.spool.write_at(offset, bytes)?;
+        self.places.insert(number, (offset, bytes.len()));
+        Ok(())
+    }
+
+    /// The length of all pieces together, if none between them is missing.
+    pub(crate) fn total(&self) -> Option<usize> {
+        let is_whole = self.places.keys().copied().eq((0..).take(self.places.len()));
+        is_whole.then(|| self.places.values().map(|(_, length)| length).sum())
+    }
+
+    /// The file that they make up.
+    pub(crate) fn joined(&mut self) -> io::Result<Spool> {
+        let mut whole = Spool::new()?;
+        let mut piece = Vec::new();
+        for (offset, length) in self.places.values() {
+            piece.resize(*length, 0);
+            self.spool.file.seek(SeekFrom::Start(*offset))?;
+            self.spool.file.read_exact(&mut piece)?;
+            whole.append(&piece)?;
+        }
+        Ok(whole)
+    }
+}
+
 impl Drop for Spool {
     fn drop(&mut self) {
         // A file that stays behind is in the directory for temporary files.
@@ -90,5 +137,22 @@ mod tests {
         assert_eq!((whole.as_slice(), spool.len()), (b"abcdef!".as_slice(), 7));
         drop(spool);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn numbered_pieces_make_up_a_file_once_none_is_missing_and_a_later_one_counts() {
+        let mut segments = Segments::new().unwrap();
+        for (number, bytes) in [(2, "gh"), (0, "xxx"), (0, "abc")] {
+            segments.insert(number, bytes.as_bytes()).unwrap();
+        }
+        assert_eq!(segments.total(), None);
+        for bytes in ["d", "def"] {
+            segments.insert(1, bytes.as_bytes()).unwrap();
+        }
+        assert_eq!(segments.total(), Some(8));
+        let mut whole = Vec::new();
+        let mut joined = segments.joined().unwrap();
+        joined.for_each_piece(|piece| whole.extend_from_slice(piece)).unwrap();
+        assert_eq!(whole, b"abcdefgh");
     }
 }

@@ -1,6 +1,6 @@
 //! Media: images in one shot, videos in segments with processing behind them.
 
-use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
 use axum::extract::{Path, State};
 use base64::Engine as _;
@@ -18,6 +18,7 @@ use crate::exchange::{Credential, Handled, Turn, open};
 use crate::fault::{Class, Picked};
 use crate::form::Fields;
 use crate::medium::{Kind, Medium};
+use crate::spool::Segments;
 use crate::world::{Shared, lock};
 
 /// How long an upload can be used.
@@ -72,7 +73,8 @@ pub(super) struct Upload {
     account: String,
     category: String,
     total: usize,
-    segments: BTreeMap<u32, Bytes>,
+    /// What came so far of an upload in pieces.
+    segments: Option<Arc<Mutex<Segments>>>,
     medium: Option<Medium>,
     pub(super) alt: String,
     began: Timestamp,
@@ -97,7 +99,7 @@ impl Upload {
             account: account.remote_id.clone(),
             category: category.to_owned(),
             total,
-            segments: BTreeMap::new(),
+            segments: None,
             medium: None,
             alt: String::new(),
             began: now,
@@ -201,8 +203,7 @@ impl Upload {
     }
 
     /// Takes the whole file, and judges it.
-    fn complete(&mut self, bytes: &[u8], now: Timestamp) {
-        let medium = Medium::of(bytes);
+    fn complete(&mut self, medium: Medium, now: Timestamp) {
         let fits = match self.category.as_str() {
             category if category.ends_with("_video") => {
                 let length = medium.duration_s;
@@ -213,13 +214,18 @@ impl Upload {
         };
         self.fails |= !fits;
         self.medium = Some(medium);
-        self.segments.clear();
+        self.segments = None;
         self.finalized = Some(now);
     }
 }
 
 fn wrong(turn: &Turn<X>, message: &str, name: &str) -> Answer {
     invalid(&turn.world.x, message, &json!({ name: [] }))
+}
+
+/// There is no room for a file.
+fn full() -> Answer {
+    super::problem(503, "Service Unavailable", "Service Unavailable")
 }
 
 fn new_id(turn: &Turn<X>) -> String {
@@ -308,7 +314,7 @@ fn take_image(turn: &Turn<X>, fields: &Fields, _id: &str) -> Result<Answer, Answ
     }
     let id = new_id(turn);
     let mut upload = Upload::new(id.clone(), &account, &category, bytes.len(), &turn.picked, turn.now);
-    upload.complete(&bytes, turn.now);
+    upload.complete(Medium::of(&bytes), turn.now);
     let readable = upload
         .medium
         .as_ref()
@@ -357,7 +363,9 @@ fn begin(turn: &Turn<X>, fields: &Fields, _id: &str) -> Result<Answer, Answer> {
         return Err(wrong(turn, "$.total_bytes: the file is too large", "total_bytes"));
     }
     let id = new_id(turn);
-    let upload = Upload::new(id.clone(), &account, &category, total, &turn.picked, turn.now);
+    let mut upload = Upload::new(id.clone(), &account, &category, total, &turn.picked, turn.now);
+    let segments = Segments::new().map_err(|_| full())?;
+    upload.segments = Some(Arc::new(Mutex::new(segments)));
     let answer = Answer::ok(&upload.json(turn.now));
     lock(&turn.world.x.media).insert(id, upload);
     Ok(answer)
@@ -395,8 +403,8 @@ fn take_segment(turn: &Turn<X>, fields: &Fields, id: &str) -> Result<Answer, Ans
         if upload.finalized.is_some() {
             return Err(wrong(turn, "The upload was finalized already.", "id"));
         }
-        // The same index again takes the place of the first.
-        upload.segments.insert(index, bytes);
+        let segments = upload.segments.as_ref().ok_or_else(full)?;
+        lock(segments).insert(index, &bytes).map_err(|_| full())?;
         let expires_at = upload.began.as_second() + UPLOAD_LIFE.as_secs();
         Ok(Answer::ok(&json!({ "data": { "expires_at": expires_at } })))
     })
@@ -405,18 +413,16 @@ fn take_segment(turn: &Turn<X>, fields: &Fields, id: &str) -> Result<Answer, Ans
 fn finish(turn: &Turn<X>, _fields: &Fields, id: &str) -> Result<Answer, Answer> {
     with_upload(turn, id, |upload| {
         if upload.finalized.is_none() {
-            let in_order = upload
-                .segments
-                .keys()
-                .copied()
-                .eq(0..u32::try_from(upload.segments.len()).unwrap_or(u32::MAX));
-            let bytes: Vec<u8> = upload.segments.values().flatten().copied().collect();
-            if !in_order || bytes.len() != upload.total {
+            let segments = upload.segments.clone().ok_or_else(full)?;
+            let mut segments = lock(&segments);
+            if segments.total() != Some(upload.total) {
                 return Err(wrong(turn, "Segments do not add up to provided total file size.", "id"));
             }
+            let mut whole = segments.joined().map_err(|_| full())?;
+            let medium = Medium::of_spool(&mut whole).map_err(|_| full())?;
             upload.polls_left = turn.picked.polls.or(upload.polls_left);
             upload.fails |= turn.picked.processing_fails;
-            upload.complete(&bytes, turn.now);
+            upload.complete(medium, turn.now);
         }
         Ok(Answer::ok(&upload.json(turn.now)))
     })
