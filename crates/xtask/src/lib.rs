@@ -14,6 +14,7 @@ pub mod clock;
 pub mod connect;
 pub mod docs;
 pub mod facts;
+mod film;
 pub mod mcp;
 pub mod new_platform;
 pub mod platforms;
@@ -22,6 +23,7 @@ pub mod quotas;
 pub mod real_servers;
 pub mod specs;
 pub mod tidy;
+pub mod uploads;
 pub mod webhooks;
 
 /// The command line of `cargo xtask`.
@@ -64,6 +66,8 @@ enum Task {
     Mcp(mcp::Options),
     /// Signs in at real servers that run on this machine, publishes to them, and reads back what arrived.
     RealServers(real_servers::Options),
+    /// Publishes the longest films through every protocol that takes them in pieces, one piece cut, and looks at memory.
+    Uploads(uploads::Options),
     /// Delivers webhooks to receivers that stall, redirect, fail and behave, and kills the server meanwhile.
     Webhooks(webhooks::Options),
 }
@@ -94,6 +98,7 @@ async fn dispatch(task: Task) -> anyhow::Result<bool> {
         Task::Quotas(options) => quotas::run(&options),
         Task::Mcp(options) => mcp::run(&options, &mut out).await,
         Task::RealServers(options) => real_servers::run(&options, &mut out).await,
+        Task::Uploads(options) => uploads::run(&options, &mut out).await,
         Task::Webhooks(options) => webhooks::run(&options, &mut out).await,
         Task::Chaos(options) => Ok(chaos::run(&options, &mut out).await?.is_success()),
     }

@@ -6,19 +6,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, ensure};
-use bytes::Bytes;
 use domain::account::{Identity, Tokens};
 use domain::clock::Clock;
 use domain::plan::Plan;
 use domain::platform::Platform;
 use domain::secret::SecretText;
 use engine::commands::AddAccount;
-use futures_util::stream::{self, Stream};
+use futures_util::stream;
 use jiff::SignedDuration;
-use sandbox::samples::{VideoShape, mp4};
+use sandbox::samples::VideoShape;
 use sandbox::{AccountSeed, Filter, NewSandboxAccount, Sandbox};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -29,11 +27,10 @@ use super::report::{Line, Subject, Target};
 use super::site::{self, Setup};
 use crate::chaos::control::http_client;
 use crate::clock::SystemClock;
+use crate::film::Film;
 
 /// The largest film of the server that is measured, in bytes: a little more than is sent.
 const VIDEO_BYTES_MAX: u64 = 2_200_000_000;
-/// Bytes that are sent at once.
-const CHUNK_BYTES: usize = 64 * 1_024;
 /// How often its memory is looked at.
 const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(20);
 /// How long the whole may take.
@@ -129,46 +126,15 @@ async fn prepare(dir: &Path, sandbox: &Sandbox, account: &AccountSeed) -> anyhow
 
 /// Uploads the film and publishes it; the hash of what was sent.
 async fn flow(client: &Client, group: &str, upload: &str, bytes: u64) -> anyhow::Result<String> {
-    let start = film_start(bytes)?;
-    let hash = hash_of(&start, bytes);
-    client.put(upload, &start, bytes).await?;
-    client.publish(group).await?;
-    Ok(hash)
-}
-
-/// The head of a film of `bytes` in all: a small film, and the header of a box that fills the rest.
-fn film_start(bytes: u64) -> anyhow::Result<Bytes> {
     let shape = VideoShape {
         width: 1_080,
         height: 1_080,
         ..VideoShape::default()
     };
-    let mut film = mp4(shape, 11);
-    let rest = bytes.checked_sub(film.len() as u64).context("the film is too short")?;
-    film.extend(1_u32.to_be_bytes());
-    film.extend(b"free");
-    film.extend(rest.to_be_bytes());
-    Ok(film.into())
-}
-
-/// The film in chunks. What fills it differs from chunk to chunk, so that one that is lost or comes twice is noticed.
-fn film(start: &Bytes, bytes: u64) -> impl Iterator<Item = Bytes> + Send + use<> {
-    let start = start.clone();
-    let filling = bytes.saturating_sub(start.len() as u64);
-    let chunks = filling.div_ceil(CHUNK_BYTES as u64);
-    let chunk = move |n: u64| {
-        let length = (filling - n * CHUNK_BYTES as u64).min(CHUNK_BYTES as u64);
-        let length = usize::try_from(length).unwrap_or(CHUNK_BYTES);
-        let mut chunk = n.to_be_bytes().repeat(length / 8 + 1);
-        chunk.truncate(length);
-        Bytes::from(chunk)
-    };
-    std::iter::once(start).chain((0..chunks).map(chunk))
-}
-
-fn hash_of(start: &Bytes, bytes: u64) -> String {
-    let hash = film(start, bytes).fold(Sha256::new(), Digest::chain_update);
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    let film = Film::of(shape, bytes)?;
+    client.put(upload, &film).await?;
+    client.publish(group).await?;
+    Ok(film.sha256())
 }
 
 /// Whoever announces too much is refused before it sends a byte of it.
@@ -223,12 +189,12 @@ impl Client {
         text(&slot, "uploadUrl")
     }
 
-    async fn put(&self, url: &str, start: &Bytes, bytes: u64) -> anyhow::Result<()> {
-        let chunks = chunks(start, bytes);
+    async fn put(&self, url: &str, film: &Film) -> anyhow::Result<()> {
+        let pieces = stream::iter(film.pieces(0).map(std::io::Result::Ok));
         let request = self.http.put(url).header("content-type", "video/mp4");
         let request = request
-            .header("content-length", bytes)
-            .body(reqwest::Body::wrap_stream(chunks));
+            .header("content-length", film.bytes)
+            .body(reqwest::Body::wrap_stream(pieces));
         let answer = request.send().await?;
         let status = answer.status();
         ensure!(status.is_success(), "the upload: {status}: {}", answer.text().await?);
@@ -251,10 +217,6 @@ impl Client {
         }
         anyhow::bail!("the film was not published in time")
     }
-}
-
-fn chunks(start: &Bytes, bytes: u64) -> impl Stream<Item = std::io::Result<Bytes>> + Send + use<> {
-    stream::iter(film(start, bytes).map(Ok))
 }
 
 fn text(body: &Value, name: &str) -> anyhow::Result<String> {
