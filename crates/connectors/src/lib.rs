@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use domain::account::Tokens;
+use domain::account::{Identity, Tokens};
 use domain::capability::{Capability, Quota};
 use domain::clock::BoxFut;
 use domain::content::{Draft, Media};
@@ -197,6 +197,16 @@ pub struct AccountRef<'a> {
     pub username: &'a str,
     /// The account's own server.
     pub base_url: Option<&'a str>,
+}
+
+impl<'a> From<&'a Identity> for AccountRef<'a> {
+    fn from(identity: &'a Identity) -> Self {
+        Self {
+            remote_id: &identity.remote_id,
+            username: &identity.username,
+            base_url: identity.base_url.as_deref(),
+        }
+    }
 }
 
 /// 32 bytes that are the same for each send of one part and differ between parts.

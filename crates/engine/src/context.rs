@@ -116,11 +116,7 @@ impl Desk {
         prior: &'a [IntentRecord],
     ) -> SendCtx<'a> {
         SendCtx {
-            account: AccountRef {
-                remote_id: &self.account.identity.remote_id,
-                username: &self.account.identity.username,
-                base_url: self.account.identity.base_url.as_deref(),
-            },
+            account: AccountRef::from(&self.account.identity),
             tokens: &self.tokens,
             endpoints: &engine.endpoints,
             http: &self.http,

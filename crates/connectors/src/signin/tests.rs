@@ -43,20 +43,16 @@ async fn every_platform_signs_in_and_tells_whose_tokens_it_gave() {
             );
             assert_eq!(account.missing, [], "{platform}");
             let verified = sign_in
-                .verify(world.connect_ctx(), account_ref(account), &account.tokens)
+                .verify(
+                    world.connect_ctx(),
+                    AccountRef::from(&account.identity),
+                    &account.tokens,
+                )
                 .await
                 .unwrap_or_else(|error| panic!("{platform}: {error:?}"));
             let name = |account: &Verified| (account.identity.remote_id.clone(), account.identity.username.clone());
             assert_eq!(name(&verified), name(account), "{platform}");
         }
-    }
-}
-
-fn account_ref(account: &Verified) -> AccountRef<'_> {
-    AccountRef {
-        remote_id: &account.identity.remote_id,
-        username: &account.identity.username,
-        base_url: account.identity.base_url.as_deref(),
     }
 }
 

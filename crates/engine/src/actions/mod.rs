@@ -201,11 +201,7 @@ impl Engine {
         }
         let tokens: Tokens = self.store.tokens(account.id).await?.ok_or(Error::NotFound)?;
         let ctx = InsightCtx {
-            account: AccountRef {
-                remote_id: &account.identity.remote_id,
-                username: &account.identity.username,
-                base_url: account.identity.base_url.as_deref(),
-            },
+            account: AccountRef::from(&account.identity),
             tokens: &tokens,
             endpoints: &self.endpoints,
             http: &self.http,

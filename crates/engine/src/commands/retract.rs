@@ -124,11 +124,7 @@ impl Engine {
         for (part, remote) in found.live.iter().rev() {
             let now = self.clock.now();
             let ctx = SendCtx {
-                account: AccountRef {
-                    remote_id: &account.identity.remote_id,
-                    username: &account.identity.username,
-                    base_url: account.identity.base_url.as_deref(),
-                },
+                account: AccountRef::from(&account.identity),
                 tokens: &tokens,
                 endpoints: &self.endpoints,
                 http: &self.http,

@@ -33,11 +33,7 @@ fn with(mut world: World, account: &Verified) -> World {
 }
 
 async fn verify(world: &World, account: &Verified) -> Result<Verified, PlatformError> {
-    let whose = AccountRef {
-        remote_id: &account.identity.remote_id,
-        username: &account.identity.username,
-        base_url: account.identity.base_url.as_deref(),
-    };
+    let whose = AccountRef::from(&account.identity);
     signin::BlueskySignIn
         .verify(world.connect_ctx(), whose, &account.tokens)
         .await

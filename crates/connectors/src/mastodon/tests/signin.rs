@@ -26,11 +26,7 @@ async fn finished(world: &World, begun: &Begun) -> Result<Found, PlatformError> 
 }
 
 async fn verify(world: &World, account: &Verified) -> Result<Verified, PlatformError> {
-    let whose = AccountRef {
-        remote_id: &account.identity.remote_id,
-        username: &account.identity.username,
-        base_url: account.identity.base_url.as_deref(),
-    };
+    let whose = AccountRef::from(&account.identity);
     signin::MastodonSignIn
         .verify(world.connect_ctx(), whose, &account.tokens)
         .await
