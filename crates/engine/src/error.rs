@@ -3,6 +3,8 @@
 use domain::error::PlatformError;
 use domain::plan::LimitReached;
 
+use crate::context::Halt;
+
 /// Why a command did nothing. Dialects render it in their own words.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -41,6 +43,15 @@ impl From<store::Error> for Error {
             store::Error::Conflict(conflict) => Self::Conflict(conflict),
             store::Error::LimitReached(reached) => Self::Limit(reached),
             other => Self::Unavailable(other),
+        }
+    }
+}
+
+impl From<Halt> for Error {
+    fn from(halt: Halt) -> Self {
+        match halt {
+            Halt::Store(error) => error.into(),
+            Halt::LeaseLost | Halt::Stopped => Self::Unavailable(store::Error::Unavailable("stopping".to_owned())),
         }
     }
 }

@@ -12,7 +12,6 @@ use store::{ACCOUNTS_LISTED_MAX, AccountLogQuery, AccountNote, Reach, Refreshed,
 
 use super::connecting::cannot_ask;
 use super::{entries, schedule};
-use crate::context::Halt;
 use crate::refresh::{self, Renewal, Why};
 use crate::scrub::scrub;
 use crate::{Engine, Error};
@@ -80,20 +79,14 @@ impl Engine {
             Ok(Renewal::Usable(newer)) => Ok(Some(*newer)),
             // Whether the tokens at hand are any good is asked next.
             Ok(Renewal::Failed(_) | Renewal::Later) => Ok(None),
-            Err(halt) => Err(halt_error(halt)),
+            Err(halt) => Err(halt.into()),
         }
     }
 
     async fn ask_about(&self, sign_in: &dyn SignIn, account: &Account, tokens: &Tokens) -> Result<Asked, Error> {
-        let identity = &account.identity;
-        let base_url = identity.base_url.as_deref();
-        let app = self.app_of(account).await.map_err(halt_error)?;
-        let ctx = self.sign_in_ctx(base_url, app.as_ref(), self.clock.now());
-        let subject = AccountRef {
-            remote_id: &identity.remote_id,
-            username: &identity.username,
-            base_url,
-        };
+        let subject = AccountRef::from(&account.identity);
+        let app = self.app_of(account).await?;
+        let ctx = self.sign_in_ctx(subject.base_url, app.as_ref(), self.clock.now());
         let answer = sign_in.verify(ctx, subject, tokens).await;
         Ok(match answer.map_err(|error| scrub(tokens, error)) {
             Ok(verified) => Asked::Told(Box::new(verified.knowing(sign_in.facts(), &account.scopes))),
@@ -189,11 +182,4 @@ fn is_about_the_sign_in(error: &PlatformError) -> bool {
         ErrorKind::Auth | ErrorKind::AccountGone | ErrorKind::Permission
     );
     by_kind || matches!(error.retry.when, When::AfterRefresh | When::AfterReconnect)
-}
-
-pub(crate) fn halt_error(halt: Halt) -> Error {
-    match halt {
-        Halt::Store(error) => error.into(),
-        Halt::LeaseLost | Halt::Stopped => Error::Unavailable(store::Error::Unavailable("stopping".to_owned())),
-    }
 }

@@ -61,7 +61,7 @@ impl Engine {
                 }
             })
             .await;
-        self.revoke_settled().await.map_err(super::health::halt_error)?;
+        self.revoke_settled().await?;
         Ok(count)
     }
 

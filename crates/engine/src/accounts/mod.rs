@@ -38,7 +38,6 @@ pub use connecting::{AddAccount, ConnectWith};
 /// What front doors hand in and show; they know the connectors by these names alone.
 pub use connectors::Credentials;
 pub use connectors::signin::{Callback, Field, Means};
-pub(crate) use health::halt_error;
 pub use links::{FoundLink, MakeLink};
 pub use outcome::{Failure, Method, Offered, Outcome, Reason, SignInEnd};
 pub(crate) use removal::Revocation;

@@ -8,7 +8,6 @@ use domain::platform::Platform;
 use store::Reach;
 
 use super::entries;
-use super::health::halt_error;
 use crate::context::Halt;
 use crate::scrub::scrub;
 use crate::{Engine, Error};
@@ -62,7 +61,7 @@ impl Engine {
                 }
                 Ok(())
             }
-            Some(revocation) => self.revoke(revocation).await.map_err(halt_error),
+            Some(revocation) => Ok(self.revoke(revocation).await?),
         }
     }
 

@@ -23,7 +23,6 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use store::Reach;
 
-use crate::accounts::halt_error;
 use crate::context::Halt;
 use crate::gate::InUse;
 use crate::refresh::{self, Renewal, Why};
@@ -116,7 +115,7 @@ impl Engine {
         match task.await {
             Ok(acted) => acted,
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            Err(_) => Err(halt_error(Halt::Stopped)),
+            Err(_) => Err(Halt::Stopped.into()),
         }
     }
 
@@ -176,7 +175,7 @@ impl Engine {
     }
 
     async fn renewed_account(&self, account: &Account) -> Result<Account, Error> {
-        match refresh::renew(self, account, Why::Needed).await.map_err(halt_error)? {
+        match refresh::renew(self, account, Why::Needed).await? {
             Renewal::Usable(newest) => Ok(newest.0),
             Renewal::Failed(error) => Err(Error::Platform(error)),
             Renewal::Later => Ok(account.clone()),

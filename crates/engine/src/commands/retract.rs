@@ -11,7 +11,6 @@ use domain::log::{LogEntry, LogKind, LogOutcome};
 use domain::part::{Part, RemotePost};
 use store::{Group, Reach, Retractable};
 
-use crate::context::Halt;
 use crate::refresh::{Renewal, Why};
 use crate::scrub::scrub;
 use crate::{Engine, Error, record, refresh};
@@ -114,7 +113,7 @@ impl Engine {
         };
         let account = account.ok_or_else(|| gone("account is not connected any more; connect it and try again"))?;
         if refresh::is_needed(&account, self.clock.now())
-            && let Renewal::Failed(error) = refresh::renew(self, &account, Why::Needed).await.map_err(halted)?
+            && let Renewal::Failed(error) = refresh::renew(self, &account, Why::Needed).await?
         {
             return Err(Error::Platform(error));
         }
@@ -166,11 +165,4 @@ fn in_words(mut error: Box<PlatformError>, outcome: LogOutcome) -> Box<PlatformE
         );
     }
     error
-}
-
-fn halted(halt: Halt) -> Error {
-    match halt {
-        Halt::Store(error) => error.into(),
-        Halt::LeaseLost | Halt::Stopped => Error::Unavailable(store::Error::LeaseLost),
-    }
 }
