@@ -44,7 +44,10 @@ pub(crate) fn meter(engine: &Engine) -> Option<Arc<Meter>> {
 
 /// What this step of a part takes; nothing when budgets are off or nothing limits it.
 pub(crate) fn ask(engine: &Engine, claim: &Claim, desk: &Desk, part: Part, step: Step) -> BudgetAsk {
-    let charges = charges(engine, desk, part, step);
+    ask_for(engine, claim, charges(engine, desk, part, step))
+}
+
+fn ask_for(engine: &Engine, claim: &Claim, charges: Vec<(&'static Quota, Charge)>) -> BudgetAsk {
     if charges.is_empty() {
         return BudgetAsk::default();
     }
@@ -104,33 +107,35 @@ fn key(desk: &Desk, quota: &Quota) -> String {
 
 /// Has a part wait when a budget does not allow its send now. Nothing is charged.
 pub(crate) async fn wait(engine: &Engine, claim: &Claim, desk: &Desk, part: Part) -> Result<Option<BudgetWait>, Halt> {
-    let ask = ask(engine, claim, desk, part, Step::Sending);
-    if ask.charges.is_empty() {
+    let charges = charges(engine, desk, part, Step::Sending);
+    if charges.is_empty() {
         return Ok(None);
     }
     let now = engine.clock.now();
-    ask_platform(engine, claim, desk, part, now).await?;
-    Ok(engine.store.wait_for_budgets(ask, now).await?)
-}
-
-/// Asks a platform that tells its limits, once what it said last has run out.
-async fn ask_platform(engine: &Engine, claim: &Claim, desk: &Desk, part: Part, now: Timestamp) -> Result<(), Halt> {
-    if !desk.connector.tells_limits() {
-        return Ok(());
-    }
-    let charges = charges(engine, desk, part, Step::Sending);
     let limited = charges
         .iter()
         .find(|(quota, _)| quota.scope == Scope::Account && quota.most.is_some());
-    let Some((_, charge)) = limited else {
+    if let Some((_, charge)) = limited {
+        ask_platform(engine, claim, desk, part, &charge.key, now).await?;
+    }
+    let ask = ask_for(engine, claim, charges);
+    Ok(engine.store.wait_for_budgets(ask, now).await?)
+}
+
+/// Asks a platform that tells its limits, once what it said last of this budget has run out.
+async fn ask_platform(
+    engine: &Engine,
+    claim: &Claim,
+    desk: &Desk,
+    part: Part,
+    key: &str,
+    now: Timestamp,
+) -> Result<(), Halt> {
+    if !desk.connector.tells_limits() {
         return Ok(());
-    };
-    if engine
-        .store
-        .budget(&charge.key)
-        .await?
-        .is_some_and(|budget| budget.is_told(now))
-    {
+    }
+    let known = engine.store.budget(key).await?;
+    if known.is_some_and(|budget| budget.is_told(now)) {
         return Ok(());
     }
     let ctx = desk.ctx(engine, claim, part, &[]);
