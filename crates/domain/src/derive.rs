@@ -5,7 +5,7 @@
 use crate::capability::ImageRule;
 use crate::content::{Media, MediaKind};
 
-/// Formats that can be converted here; others (HEIC, AVIF, TIFF) go as they are or are refused.
+/// Formats that can be decoded here. Others (HEIC, AVIF) go without what they tell, or are refused by the platform's rule.
 pub const CONVERTIBLE: &[&str] = &["image/jpeg", "image/png", "image/webp", "image/gif"];
 
 /// What was found in a picture's file beside its extent.
@@ -38,7 +38,7 @@ impl Recipe {
     /// and the rule's own check says what is wrong.
     #[must_use]
     pub fn for_picture(media: &Media, survey: Survey, rule: &ImageRule) -> Option<Self> {
-        if media.kind != MediaKind::Image || !CONVERTIBLE.contains(&media.mime.as_str()) {
+        if media.kind != MediaKind::Image {
             return None;
         }
         let too_many_pixels = matches!((media.width, media.height), (Some(w), Some(h)) if !rule.takes_extent(w, h));
@@ -46,7 +46,8 @@ impl Recipe {
         if is_taken {
             return survey.tells_location.then_some(Self::Clean);
         }
-        (!survey.is_animated && rule.mimes.contains(&"image/jpeg")).then_some(Self::Jpeg {
+        let can_be_decoded = CONVERTIBLE.contains(&media.mime.as_str()) && !survey.is_animated;
+        (can_be_decoded && rule.mimes.contains(&"image/jpeg")).then_some(Self::Jpeg {
             bytes_max: rule.bytes_max,
             pixels_max: rule.pixels_max,
             sides_sum_max: rule.sides_sum_max,
@@ -156,6 +157,19 @@ mod tests {
         };
         let jpeg = picture("image/jpeg", 900_000, 1_000, 1_000);
         assert_eq!(needed(Platform::X, &jpeg, tells), Some(Recipe::Clean));
+        let heic = picture("image/heic", 900_000, 1_000, 1_000);
+        assert_eq!(needed(Platform::Mastodon, &heic, tells), Some(Recipe::Clean));
+    }
+
+    #[test]
+    fn what_cannot_be_decoded_is_left_to_the_platforms_rule() {
+        let tells = Survey {
+            tells_location: true,
+            ..Survey::default()
+        };
+        assert_eq!(needed(Platform::X, &picture("image/heic", 9, 9, 9), tells), None);
+        let large = picture("image/avif", 99_000_000, 9, 9);
+        assert_eq!(needed(Platform::Mastodon, &large, tells), None);
     }
 
     #[test]

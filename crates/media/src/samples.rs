@@ -171,6 +171,36 @@ pub(crate) fn heif(brand: &[u8; 4], width: u32, height: u32) -> Vec<u8> {
     [ftyp, full_box(b"meta", 0, &iprp), iso_box(b"mdat", &[0; 30])].concat()
 }
 
+/// The same with a picture of some bytes, and beside it an Exif in the data, an XMP in the description, and a box of the
+/// camera's maker behind it all.
+pub(crate) fn heif_that_tells(brand: &[u8; 4], exif: &[u8], xmp: &[u8], behind: &[u8]) -> Vec<u8> {
+    let picture = [7; 40];
+    let exif = [&[0; 4], exif].concat();
+    let entry = |id: u8, kind: &[u8; 4]| full_box(b"infe", 2 << 24, &[&[0, id, 0, 0], &kind[..], &[0]].concat());
+    let entries = [entry(1, b"hvc1"), entry(2, b"Exif"), entry(3, b"mime")].concat();
+    let iinf = full_box(b"iinf", 0, &[&[0, 3], &entries[..]].concat());
+    let ispe = iso_box(b"ispe", &words(&[0, 64, 48]));
+    let iprp = iso_box(b"iprp", &iso_box(b"ipco", &ispe));
+    let idat = iso_box(b"idat", &[b"\0\0\0\0", xmp].concat());
+    let ftyp = iso_box(b"ftyp", &[&b"mif1"[..], &[0; 4], b"mif1", brand].concat());
+    let number = |n: usize| u32::try_from(n).unwrap().to_be_bytes();
+    let meta = |data: usize| {
+        let item = |id: u8, method: u8, from: usize, length: usize| {
+            [&[0, id, 0, method, 0, 0, 0, 1][..], &number(from), &number(length)].concat()
+        };
+        let places = [
+            item(1, 0, data, picture.len()),
+            item(2, 0, data + picture.len(), exif.len()),
+            item(3, 1, 4, xmp.len()),
+        ];
+        let iloc = full_box(b"iloc", 1 << 24, &[&[0x44, 0, 0, 3], &places.concat()[..]].concat());
+        full_box(b"meta", 0, &[&iinf[..], &iloc, &iprp, &idat].concat())
+    };
+    let data = ftyp.len() + meta(0).len() + 8;
+    let mdat = iso_box(b"mdat", &[&picture[..], &exif].concat());
+    [ftyp, meta(data), mdat, iso_box(b"mpvd", behind)].concat()
+}
+
 /// What of a film differs between tests.
 #[derive(Clone)]
 pub(crate) struct Film {

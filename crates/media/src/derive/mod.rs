@@ -19,6 +19,7 @@ use crate::error::Error;
 use crate::store::{Limits, MediaStore, NewFile, Window, path_of};
 
 mod develop;
+mod heif;
 mod jpeg;
 mod png;
 #[cfg(test)]
@@ -70,6 +71,9 @@ fn extension(media: &Media, recipe: &Recipe) -> &'static str {
         (Recipe::Clean, "image/png") => "png",
         (Recipe::Clean, "image/webp") => "webp",
         (Recipe::Clean, "image/gif") => "gif",
+        (Recipe::Clean, "image/heic") => "heic",
+        (Recipe::Clean, "image/heif") => "heif",
+        (Recipe::Clean, "image/avif") => "avif",
         _ => "jpg",
     }
 }
@@ -89,6 +93,7 @@ impl MediaStore {
                 "image/jpeg" => jpeg::survey(&mut reader),
                 "image/png" => png::survey(&mut reader, len),
                 "image/webp" => webp::survey(&mut reader, len),
+                "image/heic" | "image/heif" | "image/avif" => heif::survey(&mut reader, len),
                 _ => Ok(Survey::default()),
             }
         })
@@ -162,6 +167,7 @@ impl MediaStore {
                 "image/jpeg" => jpeg::clean(&mut reader, &mut out),
                 "image/png" => png::clean(&mut reader, len, &mut out),
                 "image/webp" => webp::clean(&mut reader, len, &mut out),
+                "image/heic" | "image/heif" | "image/avif" => heif::clean(&mut reader, len, &mut out),
                 _ => Err(Error::Unsupported),
             };
             match copied.and_then(|()| out.flush().map_err(Error::from)) {

@@ -363,3 +363,60 @@ proptest! {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_heic_or_avif_that_tells_where_it_was_taken_stays_as_it_is_but_for_that() {
+    let store = store();
+    for (brand, mime, name) in [(b"heic", "image/heic", "me.heic"), (b"avif", "image/avif", "me.avif")] {
+        let bytes = samples::heif_that_tells(brand, &camera_exif(1), b"<x exif:GPSLatitude='48'/>", b"a film");
+        let source = put(&store, bytes.clone()).await;
+        assert_eq!(source.mime, mime);
+        assert!(store.survey(&source).await.unwrap().tells_location);
+        let made = store.derive(&source, &Recipe::Clean).await.unwrap();
+        assert_eq!((made.mime.as_str(), made.name.as_deref()), (mime, Some(name)));
+        assert_eq!((made.width, made.height), (Some(64), Some(48)));
+        let clean = read(&store, &made).await;
+        assert_eq!(clean.len(), bytes.len());
+        for word in [&b"48.2082 N"[..], b"GPSLatitude", b"a film", b"mpvd"] {
+            assert!(holds(&bytes, word) && !holds(&clean, word));
+        }
+        assert!(holds(&clean, &[7; 40]), "the picture");
+        let changed = bytes
+            .iter()
+            .zip(&clean)
+            .filter(|(before, after)| before != after)
+            .count();
+        assert!(changed < camera_exif(1).len() + 26 + 6 + 4);
+        assert!(!store.survey(&made).await.unwrap().tells_location);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_heic_that_tells_no_place_needs_no_other_file_and_a_broken_one_is_refused() {
+    let store = store();
+    let exif = crate::exif::only_orientation(6);
+    let mut bytes = samples::heif_that_tells(b"heic", &exif, b"<x/>", b"");
+    let behind = bytes.len() - 8;
+    bytes.truncate(behind);
+    let source = put(&store, bytes.clone()).await;
+    assert_eq!(store.survey(&source).await.unwrap(), Survey::default());
+    let places = bytes.windows(4).position(|window| window == b"iloc").unwrap();
+    bytes[places + 4] = 9;
+    let broken = put(&store, bytes).await;
+    assert!(matches!(store.survey(&broken).await, Err(Error::Unsupported)));
+    assert!(store.derive(&broken, &Recipe::Clean).await.is_err());
+}
+
+proptest! {
+    #[test]
+    fn no_heic_however_broken_is_a_panic(at in 0_usize..600, byte: u8, cut in 0_usize..700) {
+        let mut bytes = samples::heif_that_tells(b"heic", &camera_exif(1), b"<x/>", b"film");
+        if let Some(broken) = bytes.get_mut(at) {
+            *broken = byte;
+        }
+        bytes.truncate(bytes.len().min(cut));
+        let len = bytes.len() as u64;
+        let _ = heif::survey(&mut Cursor::new(&bytes), len);
+        let _ = heif::clean(&mut Cursor::new(&bytes), len, &mut Vec::new());
+    }
+}
