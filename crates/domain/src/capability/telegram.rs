@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::{AskRule, Capability, ImageRule, Pace, RetractRule, SendBudget, TextRule, VideoRule};
+use super::{AskRule, Capability, DocumentRule, ImageRule, Pace, RetractRule, SendBudget, TextRule, VideoRule};
 use crate::platform::Platform;
 use crate::text::TextUnit;
 
@@ -34,7 +34,12 @@ pub(super) static CAPABILITY: Capability = Capability {
         duration_ms: (0, u64::MAX),
         frame_rate: None,
     }),
-    documents: None,
+    // Telegram takes files of any kind; a PDF is what this server can be given.
+    documents: Some(DocumentRule {
+        count_max: 10,
+        bytes_max: 50 * 1_024 * 1_024,
+        mimes: &["application/pdf"],
+    }),
     mixes_media: true,
     media_max: 10,
     needs_media: false,
