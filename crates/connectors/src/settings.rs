@@ -106,13 +106,18 @@ impl Given {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{draft, with_settings};
     use serde_json::json;
 
     #[test]
     fn a_setting_of_another_form_is_refused_by_its_name_and_an_empty_one_is_none() {
         let settings = json!({ "empty": "", "null": null, "number": 7, "list": ["a"], "one": "a", "yes": true });
-        let given = Given::of(&with_settings(draft(Platform::Threads, "x", vec![]), settings));
+        let Value::Object(settings) = settings else {
+            panic!("settings are an object")
+        };
+        let given = Given {
+            platform: Platform::Threads,
+            settings,
+        };
         for name in ["empty", "null", "missing"] {
             assert_eq!(given.text(name).unwrap(), None);
             assert_eq!(given.word(name, &["a"]).unwrap(), None);

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::capability::Capability;
 use crate::ids::MediaId;
 use crate::part::Part;
 use crate::platform::Platform;
@@ -164,13 +165,16 @@ impl Draft {
         }
     }
 
-    /// The settings for this platform; empty when there are none.
+    /// The settings for this platform; empty when there are none. What its capability does not list is not among them,
+    /// so that no connector takes a setting that nobody was told of.
     #[must_use]
     pub fn settings(&self) -> Settings {
-        match self.content.settings.get(self.platform.word()) {
-            Some(serde_json::Value::Object(settings)) => settings.clone(),
-            _ => Settings::new(),
-        }
+        let Some(serde_json::Value::Object(given)) = self.content.settings.get(self.platform.word()) else {
+            return Settings::new();
+        };
+        let listed = Capability::of(self.platform).settings.iter();
+        let given = listed.filter_map(|name| given.get_key_value(*name));
+        given.map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 }
 

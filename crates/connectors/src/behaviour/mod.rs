@@ -41,8 +41,8 @@ pub(crate) struct Subject {
     pub(crate) describes: Describes,
     /// What this account cannot do although others of the platform can.
     pub(crate) lacks: &'static [PostType],
-    /// Every setting of the platform's page, and what it becomes.
-    pub(crate) settings: fn(&mut Bench) -> Vec<Setting>,
+    /// Every setting that the capability lists, and what it becomes; `None` where another subject of the platform says so.
+    pub(crate) settings: Option<fn(&mut Bench) -> Vec<Setting>>,
 }
 
 /// A post with settings, and what must be stored of one of them.

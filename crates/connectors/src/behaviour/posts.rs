@@ -1,5 +1,7 @@
 //! What was stored is what was asked for.
 
+use std::collections::BTreeSet;
+
 use domain::capability::PostType;
 use domain::content::Draft;
 use domain::part::{Part, RemotePost};
@@ -71,13 +73,18 @@ fn parent<'a>(part: Part, live: &[(Part, RemotePost)], posts: &'a [Published]) -
     posts.get(at).map(|post| &post.remote_id)
 }
 
-/// Publishes a post for each setting and looks for it in what the platform has then.
+/// Publishes a post for each setting and looks for it in what the platform has then. What is tried is what the capability
+/// lists, no less and no more.
 pub(crate) async fn every_setting(subject: &Subject) {
-    let count = (subject.settings)(&mut Bench::new(subject, vec![]).await).len();
-    for number in 0..count {
+    let Some(settings) = subject.settings else { return };
+    let tried = settings(&mut Bench::new(subject, vec![]).await);
+    let names: BTreeSet<&str> = tried.iter().map(|setting| setting.name).collect();
+    let listed = subject.connector.capability().settings;
+    assert_eq!(names, listed.iter().copied().collect(), "what is tried, what is listed");
+    for number in 0..tried.len() {
         // A world of its own for each, since platforms refuse the same words twice.
         let mut bench = Bench::new(subject, vec![]).await;
-        let setting = (subject.settings)(&mut bench).swap_remove(number);
+        let setting = settings(&mut bench).swap_remove(number);
         let (given, is) = after_an_earlier_post(&bench, subject, &setting).await;
         let draft = with_settings(bench.post(setting.on), given);
         let live = bench.world.publish(subject.connector, &draft).await;

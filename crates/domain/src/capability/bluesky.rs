@@ -37,6 +37,7 @@ pub(super) static CAPABILITY: Capability = Capability {
     needs_media: false,
     threads: true,
     first_comment: true,
+    settings: &["langs", "labels", "card", "linkCard"],
     // The record is read by its own key, and a write that was answered late is in the repository or it is not: a
     // minute covers a request that a proxy still holds.
     ask: AskRule {

@@ -36,6 +36,7 @@ pub(super) static CAPABILITY: Capability = Capability {
     needs_media: true,
     threads: false,
     first_comment: true,
+    settings: &["videoType", "contentType", "shareToFeed", "collaborators"],
     // A container says PUBLISHED by itself; FINISHED counts as "not published" only after a minute.
     ask: AskRule {
         ask_after: SignedDuration::from_secs(1),

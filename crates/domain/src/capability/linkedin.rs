@@ -47,6 +47,19 @@ pub(super) static CAPABILITY: Capability = Capability {
     needs_media: false,
     threads: false,
     first_comment: true,
+    settings: &[
+        "visibility",
+        "feedDistribution",
+        "targetEntities",
+        "isReshareDisabledByAuthor",
+        "title",
+        "card",
+        "linkCard",
+        "poll",
+        "repostEnabled",
+        "repostParentUrn",
+        "repostVisibility",
+    ],
     // A member's posts cannot be listed: the question is a second send of the same bytes, which names the first post for
     // about ten minutes. It must come after the minute that settles and long before those are over.
     ask: AskRule {

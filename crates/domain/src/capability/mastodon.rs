@@ -44,6 +44,7 @@ pub(super) static CAPABILITY: Capability = Capability {
     needs_media: false,
     threads: true,
     first_comment: true,
+    settings: &["visibility", "sensitive", "spoilerText", "language"],
     // The key is recorded only after the insert, so a slow server may still be at it for a minute.
     ask: AskRule {
         ask_after: SignedDuration::from_secs(1),

@@ -165,6 +165,8 @@ pub struct Capability {
     pub threads: bool,
     /// Whether a comment can be put under it.
     pub first_comment: bool,
+    /// The settings that a post may carry, by Broadside's names. A connector sees no others.
+    pub settings: &'static [&'static str],
     /// How to ask after an unknown outcome.
     pub ask: AskRule,
     /// How long a send may take.

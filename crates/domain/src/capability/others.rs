@@ -28,6 +28,7 @@ const fn base(platform: Platform, units_max: u32, images: Option<ImageRule>, vid
         needs_media: false,
         threads: false,
         first_comment: false,
+        settings: &[],
         ask: AskRule {
             ask_after: SignedDuration::from_secs(1),
             ask_times: 3,

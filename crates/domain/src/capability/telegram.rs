@@ -45,6 +45,12 @@ pub(super) static CAPABILITY: Capability = Capability {
     needs_media: false,
     threads: true,
     first_comment: false,
+    settings: &[
+        "disableNotification",
+        "disableWebPagePreview",
+        "protectContent",
+        "parseMode",
+    ],
     // A bot cannot read what it sent: nothing can be asked, so nothing is waited for.
     ask: AskRule {
         ask_after: SignedDuration::from_secs(1),

@@ -36,6 +36,20 @@ pub(super) static CAPABILITY: Capability = Capability {
     needs_media: false,
     threads: true,
     first_comment: true,
+    settings: &[
+        "replyControl",
+        "topicTag",
+        "linkAttachment",
+        "pollAttachment",
+        "gifAttachment",
+        "textAttachment",
+        "locationId",
+        "quotePostId",
+        "allowlistedCountryCodes",
+        "textEntities",
+        "isSpoilerMedia",
+        "isGhostPost",
+    ],
     // A container says PUBLISHED by itself; FINISHED counts as "not published" only after a minute.
     ask: AskRule {
         ask_after: SignedDuration::from_secs(2),

@@ -36,6 +36,7 @@ pub(super) static CAPABILITY: Capability = Capability {
     needs_media: false,
     threads: true,
     first_comment: true,
+    settings: &["replyControl", "replySettings", "madeWithAi", "paidPartnership"],
     // Timelines can lag a write by seconds: three looks over a minute before "absent" is believed.
     ask: AskRule {
         ask_after: SignedDuration::from_secs(1),

@@ -47,6 +47,7 @@ pub(super) struct Line {
     platform: Platform,
     posts: Cell,
     settings: Cell,
+    dialects: Cell,
     errors: Cell,
     faults: Cell,
     spec: Option<&'static Spec>,
@@ -68,10 +69,16 @@ impl Line {
         let posts = capability
             .post_types()
             .map(|kind| (kind.word().to_owned(), is_shown(Shown::Stored(kind))));
-        let settings = page
+        let settings = capability
             .settings
             .iter()
-            .map(|name| (name.clone(), is_shown(Shown::Setting(name.clone()))));
+            .map(|name| ((*name).to_owned(), is_shown(Shown::Setting((*name).to_owned()))));
+        let dialects = api::dialects::setting_names(platform)
+            .into_iter()
+            .map(|(dialect, name)| {
+                let is_taken = capability.settings.contains(&name) && is_shown(Shown::Setting(name.to_owned()));
+                (format!("{dialect} {name}"), is_taken)
+            });
         let mut errors: Vec<_> = rows
             .into_iter()
             .map(|row| (row.clone(), is_shown(Shown::ErrorRow(row))))
@@ -84,10 +91,14 @@ impl Line {
             .map(|word| ((*word).to_owned(), is_shown(Shown::Fault((*word).to_owned()))));
         let mut docs = vec![("page".to_owned(), page.missing.len() < 5)];
         docs.extend(page.missing.iter().map(|section| ((*section).to_owned(), false)));
+        let listed = capability.settings.iter().map(|name| (*name).to_owned()).collect();
+        let apart = page.settings.symmetric_difference(&listed);
+        docs.extend(apart.map(|name| (format!("setting {name}"), false)));
         Self {
             platform,
             posts: Cell::of("post", page, &posts.collect::<Vec<_>>()),
             settings: Cell::of("setting", page, &settings.collect::<Vec<_>>()),
+            dialects: Cell::of("dialect", page, &dialects.collect::<Vec<_>>()),
             errors: Cell::of("error", page, &errors),
             faults: Cell::of("fault", page, &faults.collect::<Vec<_>>()),
             spec,
@@ -98,7 +109,14 @@ impl Line {
 
     /// What is listed, not shown, and no known gap.
     pub(super) fn holes(&self) -> Vec<String> {
-        let cells = [&self.posts, &self.settings, &self.errors, &self.faults, &self.docs];
+        let cells = [
+            &self.posts,
+            &self.settings,
+            &self.dialects,
+            &self.errors,
+            &self.faults,
+            &self.docs,
+        ];
         let holes = cells.into_iter().flat_map(|cell| &cell.holes);
         holes.map(|hole| format!("{}: {hole}", self.platform)).collect()
     }
@@ -127,16 +145,17 @@ impl Line {
 /// The table for a terminal.
 pub(super) fn plain(lines: &[Line]) -> String {
     let mut text = format!(
-        "{:<10} {:>6} {:>9} {:>7} {:>7}  {:<24} {:<24} {}\n",
-        "platform", "posts", "settings", "errors", "faults", "specification", "real server", "docs"
+        "{:<10} {:>6} {:>9} {:>9} {:>7} {:>7}  {:<24} {:<24} {}\n",
+        "platform", "posts", "settings", "dialects", "errors", "faults", "specification", "real server", "docs"
     );
     for line in lines {
         let _ = writeln!(
             text,
-            "{:<10} {:>6} {:>9} {:>7} {:>7}  {:<24} {:<24} {}",
+            "{:<10} {:>6} {:>9} {:>9} {:>7} {:>7}  {:<24} {:<24} {}",
             line.platform.word(),
             line.posts,
             line.settings,
+            line.dialects,
             line.errors,
             line.faults,
             line.spec(),
@@ -153,18 +172,19 @@ pub(super) fn readme(lines: &[Line]) -> String {
         "# Platforms\n\n\
          Written by `cargo xtask platforms --write` from a run of the tests, and held against one by `--check`. Each\n\
          number is what tests have shown of what the product lists; a test that is taken away makes a hole.\n\n\
-         | Platform | Kinds of posts stored as asked | Settings stored as asked | Rows of the error map met | Faults stood | \
+         | Platform | Kinds of posts stored as asked | Settings stored as asked | Settings of dialects taken | Rows of the error map met | Faults stood | \
          Specification | Real server | Page |\n\
-         |---|---|---|---|---|---|---|---|\n",
+         |---|---|---|---|---|---|---|---|---|\n",
     );
     for line in lines {
         let _ = writeln!(
             text,
-            "| [{}]({}.md) | {} | {} | {} | {} | {} | {} | {} |",
+            "| [{}]({}.md) | {} | {} | {} | {} | {} | {} | {} | {} |",
             line.platform.name(),
             line.platform.word(),
             line.posts,
             line.settings,
+            line.dialects,
             line.errors,
             line.faults,
             line.spec(),
@@ -175,8 +195,9 @@ pub(super) fn readme(lines: &[Line]) -> String {
     text.push_str(
         "\n- **Posts**: each kind that the capability lists is published to the emulator, and its text, its files by hash and\n  \
          in order, their descriptions, what it answers and its address are compared with what the emulator stored.\n\
-         - **Settings**: each name in the page's table, looked for in what the emulator stored. They are Broadside's names,\n  \
-         which every dialect's settings become.\n\
+         - **Settings**: each name that the capability lists, looked for in what the emulator stored. They are Broadside's\n  \
+         names, which every dialect's settings become; the page's table has the same.\n\
+         - **Dialects**: each setting that a dialect has a place for, taken by the connector.\n\
          - **Error map**: each row is met by a documented body in a test of the error map.\n",
     );
     let _ = writeln!(text, "- **Faults**: {}.", FAULTS.join(", ").replace('_', " "));
@@ -203,11 +224,15 @@ mod tests {
 
     fn page() -> Page {
         let mut page = Page {
-            settings: ["replyControl", "topicTag"].map(str::to_owned).into(),
+            settings: Capability::of(Platform::Threads)
+                .settings
+                .iter()
+                .map(|name| (*name).to_owned())
+                .collect(),
             ..Page::default()
         };
         page.gaps
-            .insert("setting: topicTag".to_owned(), "for a reason.".to_owned());
+            .insert("setting: isGhostPost".to_owned(), "for a reason.".to_owned());
         page
     }
 
@@ -215,11 +240,16 @@ mod tests {
         let platform = Platform::Threads;
         let posts = PostType::ALL.iter().map(|kind| Shown::Stored(*kind));
         let faults = FAULTS.iter().map(|word| Shown::Fault((*word).to_owned()));
-        let others = [
-            Shown::Setting("replyControl".to_owned()),
-            Shown::ErrorRow("row".to_owned()),
-        ];
-        let all = posts.chain(faults).chain(others).filter(|shown| shown != leave_out);
+        let settings = Capability::of(platform).settings.iter();
+        let settings = settings
+            .filter(|name| **name != "isGhostPost")
+            .map(|name| Shown::Setting((*name).to_owned()));
+        let row = std::iter::once(Shown::ErrorRow("row".to_owned()));
+        let all = posts
+            .chain(faults)
+            .chain(settings)
+            .chain(row)
+            .filter(|shown| shown != leave_out);
         all.map(|shown| Proof { platform, shown }).collect()
     }
 
@@ -233,8 +263,8 @@ mod tests {
     fn what_a_test_has_shown_is_no_hole_and_neither_is_a_gap_with_a_reason() {
         let whole = line(&Shown::Setting(String::new()));
         assert_eq!(whole.holes(), [""; 0]);
-        assert_eq!(whole.settings.to_string(), "1/2");
-        assert!(readme(&[whole]).contains("- Threads, `setting: topicTag`: for a reason."));
+        assert_eq!(whole.settings.to_string(), "11/12");
+        assert!(readme(&[whole]).contains("- Threads, `setting: isGhostPost`: for a reason."));
     }
 
     #[test]
@@ -242,14 +272,26 @@ mod tests {
         for (left_out, name) in [
             (Shown::Stored(PostType::Mixed), "threads: post: mixed"),
             (Shown::Fault("drop_after".to_owned()), "threads: fault: drop_after"),
-            (
-                Shown::Setting("replyControl".to_owned()),
-                "threads: setting: replyControl",
-            ),
+            (Shown::Setting("locationId".to_owned()), "threads: setting: locationId"),
             (Shown::ErrorRow("row".to_owned()), "threads: error: row"),
         ] {
             assert_eq!(line(&left_out).holes(), [name]);
         }
+    }
+
+    #[test]
+    fn a_setting_of_a_dialect_that_is_not_taken_and_one_that_the_page_does_not_name_are_holes() {
+        let shown = line(&Shown::Setting("topicTag".to_owned()));
+        let holes = ["threads: setting: topicTag", "threads: dialect: postpost topicTag"];
+        assert_eq!(shown.holes(), holes);
+        let mut page = page();
+        page.settings.remove("locationId");
+        page.settings.insert("unheardOf".to_owned());
+        let nothing = Shown::Setting(String::new());
+        let capability = Capability::of(Platform::Threads);
+        let line = Line::of(capability, &page, ["row".to_owned()].into(), &proofs(&nothing), None);
+        let holes = ["threads: docs: setting locationId", "threads: docs: setting unheardOf"];
+        assert_eq!(line.holes(), holes);
     }
 
     #[test]

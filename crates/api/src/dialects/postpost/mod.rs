@@ -39,6 +39,7 @@ pub(crate) use reference::reference;
 #[cfg(test)]
 pub(crate) use routes::endpoints;
 pub(crate) use routes::router;
+pub(crate) use settings::setting_names;
 pub use webhooks::PostpostWebhooks;
 
 /// The PostPost dialect.

@@ -171,6 +171,11 @@ fn fields(platform: Platform) -> &'static [Field] {
     }
 }
 
+/// The names of a platform's settings.
+pub(crate) fn setting_names(platform: Platform) -> impl Iterator<Item = &'static str> {
+    fields(platform).iter().map(|field| field.name)
+}
+
 /// The defaults of a platform that has any.
 fn defaults(platform: Platform) -> Value {
     match platform {
@@ -256,6 +261,8 @@ fn over_defaults(given: &mut Object, platform: Platform) -> Option<Object> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::capability::Capability;
+    use std::collections::BTreeSet;
 
     fn merge(given: Value, targets: &[Platform]) -> Value {
         let Value::Object(given) = given else {
@@ -362,5 +369,39 @@ mod tests {
         for field in TREE {
             assert!(words::platform(field.name).is_some(), "{}", field.name);
         }
+    }
+
+    /// The rows of the documentation's table: the platform, what its connector alone knows, what this dialect alone knows.
+    fn documented() -> Vec<(Platform, BTreeSet<String>, BTreeSet<String>)> {
+        let text = include_str!("../../../../../docs/dialects/postpost.md");
+        let (_, rest) = text.split_once("| Only this dialect knows |").unwrap();
+        let rows = rest.lines().skip(2).take_while(|line| line.starts_with('|'));
+        let names = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+        rows.map(|row| {
+            let cells: Vec<&str> = row.split('|').collect();
+            (
+                cells[1].trim().trim_matches('`').parse().unwrap(),
+                names(cells[2]),
+                names(cells[3]),
+            )
+        })
+        .collect()
+    }
+
+    #[test]
+    fn every_setting_is_known_to_both_sides_or_stands_in_the_documentation() {
+        let mut apart = Vec::new();
+        for platform in words::PLATFORMS {
+            let places: BTreeSet<String> = fields(platform).iter().map(|field| field.name.to_owned()).collect();
+            let listed = Capability::of(platform).settings.iter();
+            let taken: BTreeSet<String> = listed.map(|name| (*name).to_owned()).collect();
+            if places != taken {
+                apart.push((platform, &taken - &places, &places - &taken));
+            }
+        }
+        let mut documented = documented();
+        documented.sort();
+        apart.sort();
+        assert_eq!(documented, apart);
     }
 }

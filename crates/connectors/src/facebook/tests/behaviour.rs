@@ -9,7 +9,7 @@ static SUBJECT: Subject = Subject {
     remote_id: None,
     describes: Describes::Pictures,
     lacks: &[],
-    settings,
+    settings: Some(settings),
 };
 
 fn settings(bench: &mut Bench) -> Vec<Setting> {

@@ -9,7 +9,7 @@ static SUBJECT: Subject = Subject {
     remote_id: Some("5515715"),
     describes: Describes::Pictures,
     lacks: &[],
-    settings,
+    settings: Some(settings),
 };
 
 fn settings(bench: &mut Bench) -> Vec<Setting> {
@@ -93,7 +93,7 @@ mod member {
         remote_id: None,
         describes: Describes::Pictures,
         lacks: &[PostType::FirstComment],
-        settings: |_| Vec::new(),
+        settings: None,
     };
 
     behaves!(MEMBER);
