@@ -8,12 +8,14 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use anyhow::{Context, ensure};
 use connectors::Registry;
 use domain::capability::Capability;
 use domain::platform::Platform;
 use sandbox::proof::{Proof, Shown, VARIABLE};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
 
 use crate::product::ScratchFolder;
@@ -125,25 +127,69 @@ async fn noted_by_tests() -> anyhow::Result<BTreeSet<Proof>> {
     read(&file)
 }
 
-/// Runs tests of a package with these paths in its environment.
+/// Runs tests of a package with these paths in its environment, and tells on stderr how far they are.
 pub(crate) async fn test(package: &str, rest: &[&str], environment: &[(&str, &Path)]) -> anyhow::Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    eprintln!("running the tests of {package}");
-    let ran = Command::new(cargo)
-        .args(["test", "--quiet", "--package", package])
+    eprintln!("building the tests of {package}");
+    let mut ran = Command::new(cargo)
+        .args(["test", "--package", package])
         .args(rest)
         .envs(environment.iter().copied())
         .current_dir(crate::repository())
-        .output()
-        .await
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
         .context("cargo could not be started")?;
-    ensure!(
-        ran.status.success(),
-        "the tests of {package} do not pass:\n{}{}",
-        String::from_utf8_lossy(&ran.stdout),
-        String::from_utf8_lossy(&ran.stderr)
-    );
+    let printed = ran.stdout.take().context("what the tests print")?;
+    let mut lines = BufReader::new(printed).lines();
+    let (mut progress, mut said) = (Progress::of(package), String::new());
+    while let Some(line) = lines.next_line().await? {
+        if let Some(word) = progress.after(&line) {
+            eprintln!("{word}");
+        }
+        if !line.ends_with(" ... ok") {
+            said.push_str(&line);
+            said.push('\n');
+        }
+    }
+    let status = ran.wait().await.context("the tests did not end")?;
+    ensure!(status.success(), "the tests of {package} do not pass:\n{said}");
     Ok(())
+}
+
+/// How far the tests of a package are, a word every tenth.
+struct Progress<'a> {
+    package: &'a str,
+    all: usize,
+    done: usize,
+}
+
+impl<'a> Progress<'a> {
+    const fn of(package: &'a str) -> Self {
+        Self {
+            package,
+            all: 0,
+            done: 0,
+        }
+    }
+
+    /// What there is to say after this line of the tests' own words.
+    fn after(&mut self, line: &str) -> Option<String> {
+        let all = line
+            .strip_prefix("running ")
+            .and_then(|rest| rest.split(' ').next()?.parse().ok());
+        if let Some(all) = all {
+            self.all += all;
+        }
+        let ends = [" ... ok", " ... FAILED"].iter().any(|end| line.ends_with(end));
+        if !(line.starts_with("test ") && ends) {
+            return None;
+        }
+        self.done += 1;
+        let tenth = (self.all / 10).max(1);
+        let is_worth_it = self.done.is_multiple_of(tenth) || self.done == self.all;
+        is_worth_it.then(|| format!("{}: {} of {} tests", self.package, self.done, self.all))
+    }
 }
 
 fn read(file: &Path) -> anyhow::Result<BTreeSet<Proof>> {
@@ -160,5 +206,22 @@ fn is_shown(proofs: &BTreeSet<Proof>, platform: Platform, shown: &Shown) -> bool
             platform,
             shown: shown.clone(),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tests_tell_how_far_they_are_every_tenth_and_at_the_end() {
+        let mut progress = Progress::of("p");
+        assert_eq!(progress.after("running 25 tests"), None);
+        let said: Vec<String> = (1..=25)
+            .filter_map(|n| progress.after(&format!("test t{n} ... {}", if n == 25 { "FAILED" } else { "ok" })))
+            .collect();
+        assert_eq!(said.len(), 13);
+        assert_eq!(said.last().unwrap(), "p: 25 of 25 tests");
+        assert_eq!(progress.after("test result: FAILED. 24 passed"), None);
     }
 }
