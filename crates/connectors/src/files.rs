@@ -62,17 +62,18 @@ pub async fn body(
         Some(piece) => piece.map_err(|_| lost())?,
         None => Bytes::new(),
     };
-    let whole = stream::once(async move { Ok::<_, std::io::Error>(first) }).chain(rest);
-    let bounded = whole.scan(length, |left, piece| {
-        if *left == 0 {
-            return future::ready(None);
+    let whole = stream::once(future::ready(Ok(first))).chain(rest);
+    // Nothing is read that is not sent: a file that goes up in a thousand pieces would be read in part twice.
+    let bounded = stream::unfold((whole.boxed(), length), |(mut whole, left)| async move {
+        if left == 0 {
+            return None;
         }
-        let cut = piece.map(|mut piece| {
-            piece.truncate(usize::try_from(*left).unwrap_or(usize::MAX));
-            *left = left.saturating_sub(piece.len() as u64);
+        let piece = whole.next().await?.map(|mut piece| {
+            piece.truncate(usize::try_from(left).unwrap_or(usize::MAX));
             piece
         });
-        future::ready(Some(cut))
+        let sent = piece.as_ref().map_or(left, |piece| piece.len() as u64);
+        Some((piece, (whole, left.saturating_sub(sent))))
     });
     Ok(reqwest::Body::wrap_stream(bounded))
 }
