@@ -1,6 +1,7 @@
 //! What connector tests are made of: a world with a clock that stands still, files in memory, and a server that answers
 //! as told.
 
+mod bench;
 mod server;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use url::Url;
 
+pub(crate) use self::bench::Bench;
 pub(crate) use self::server::{Reply, Request, Server, nobody};
 use crate::http::Http;
 use crate::signin::{Found, SignIn, SignInCtx, Verified};

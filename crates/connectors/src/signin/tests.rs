@@ -168,7 +168,7 @@ async fn a_revoked_sign_in_asks_for_a_person() {
             .unwrap();
         let ctx = world.connect_ctx();
         let error = sign_in
-            .verify(ctx, account_ref(&account), &account.tokens)
+            .verify(ctx, AccountRef::from(&account.identity), &account.tokens)
             .await
             .unwrap_err();
         assert_eq!(error.kind, ErrorKind::Auth, "{platform}: {error:?}");
@@ -281,7 +281,11 @@ async fn a_refresh_whose_answer_is_lost_says_that_the_token_may_be_spent() {
     let spent = refreshed(&world, sign_in.as_ref(), &account.tokens).await.unwrap_err();
     assert_eq!(spent.retry.when, When::AfterReconnect);
     sign_in
-        .verify(world.connect_ctx(), account_ref(&account), &account.tokens)
+        .verify(
+            world.connect_ctx(),
+            AccountRef::from(&account.identity),
+            &account.tokens,
+        )
         .await
         .unwrap();
 }
@@ -302,7 +306,7 @@ async fn an_access_token_that_has_ended_is_refreshed_and_the_account_is_good_aga
             .unwrap();
         let ctx = world.connect_ctx();
         let ended = sign_in
-            .verify(ctx, account_ref(&account), &account.tokens)
+            .verify(ctx, AccountRef::from(&account.identity), &account.tokens)
             .await
             .unwrap_err();
         assert_eq!(
@@ -312,7 +316,7 @@ async fn an_access_token_that_has_ended_is_refreshed_and_the_account_is_good_aga
         );
         account.tokens = refreshed(&world, sign_in.as_ref(), &account.tokens).await.unwrap();
         let good = sign_in
-            .verify(ctx, account_ref(&account), &account.tokens)
+            .verify(ctx, AccountRef::from(&account.identity), &account.tokens)
             .await
             .unwrap();
         let known = good.knowing(sign_in.facts(), &account.scopes);

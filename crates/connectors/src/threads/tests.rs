@@ -1,13 +1,11 @@
-use std::sync::{Arc, Mutex};
-
 use domain::content::{Media, MediaKind};
 use domain::error::{ErrorKind, Fate, From, When};
-use domain::intent::{Dedupe, DedupeMeans, IntentRecord};
+use domain::intent::{Dedupe, DedupeMeans};
 use serde_json::json;
 
 use super::*;
 use crate::Preparation;
-use crate::testing::{Reply, Server, TakenIds, World, draft, with_comment, with_reply, with_settings};
+use crate::testing::{Reply, Server, World, draft, with_comment, with_reply, with_settings};
 
 mod behaviour;
 mod emulated;

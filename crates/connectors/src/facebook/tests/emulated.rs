@@ -1,60 +1,14 @@
 //! Against the sandbox, which was written apart from this connector and has hashed what it got.
 
-use sandbox::{Class, Fault, Filter, Published, Rule, Sandbox};
+use sandbox::{Class, Fault, Rule};
 
 use super::upload::wait_for;
 use super::*;
 use crate::Credentials;
-use crate::testing::connect;
-
-struct Bench {
-    world: World,
-    sandbox: Sandbox,
-}
+use crate::testing::{Bench, connect};
 
 async fn bench(script: Vec<Rule>) -> Bench {
-    let (world, sandbox) = World::in_sandbox(P, script).await;
-    Bench { world, sandbox }
-}
-
-impl Bench {
-    fn published(&self) -> Vec<Published> {
-        self.sandbox.published(&Filter {
-            platform: Some(P),
-            ..Filter::default()
-        })
-    }
-
-    fn image(&mut self, seed: u64) -> Media {
-        let image = sandbox::samples::jpeg(320, 320, seed);
-        let mut media = self.world.media.add(MediaKind::Image, "image/jpeg", image);
-        media.alt = Some(format!("Alt {seed}"));
-        media
-    }
-
-    fn film(&mut self) -> Media {
-        let film = sandbox::samples::by_name("video.mp4").unwrap().1;
-        self.world.media.add(MediaKind::Video, "video/mp4", film)
-    }
-
-    async fn publish(&self, draft: &Draft) -> Vec<(Part, RemotePost)> {
-        self.world.publish(&Facebook, draft).await.unwrap()
-    }
-
-    /// Sends the head of a draft and fails to hear what became of it.
-    async fn lose(&self, draft: &Draft) -> IntentRecord {
-        let prepared = self.world.prepare(&Facebook, draft, Part::Head, &[]).await.unwrap();
-        let intent = self.world.record(Part::Head, prepared.clone());
-        let armed = self.world.arm(Part::Head, prepared);
-        let error = Facebook.send(&self.world.ctx(), &armed).await.unwrap_err();
-        assert_eq!(error.fate, Fate::MayBePublished, "{error:?}");
-        intent
-    }
-
-    async fn check(&self, intent: &IntentRecord) -> Finding {
-        let taken = TakenIds::default();
-        self.world.check(&Facebook, intent, &[], &taken).await.unwrap()
-    }
+    Bench::new(&Facebook, script).await
 }
 
 fn story(media: Media) -> Draft {
@@ -197,7 +151,7 @@ async fn a_lost_answer_never_becomes_a_second_post() {
                 "film story" => story(bench.film()),
                 _ => story(bench.image(1)),
             };
-            let intent = bench.lose(&words).await;
+            let intent = bench.lose(&words, Part::Head, &[]).await;
             // The Page's owner posts the same by hand in the same minute.
             let by_hand = bench.image(2);
             bench.publish(&draft(P, "ours", vec![by_hand])).await;

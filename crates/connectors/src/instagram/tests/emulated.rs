@@ -1,93 +1,24 @@
 //! Against the sandbox, which fetches the files itself and has hashed what it got.
 
-use std::collections::HashMap;
-
 use domain::intent::IntentRecord;
-use sandbox::{Class, Fault, Filter, Published, Rule, Sandbox};
+use sandbox::{Class, Fault, Rule};
 
 use super::*;
 use crate::Credentials;
 use crate::signin::SignIn;
-use crate::testing::connect;
 use crate::testing::sha256_hex;
-
-/// A sandbox, an account, and a server from which files can be fetched.
-struct Bench {
-    world: World,
-    sandbox: Sandbox,
-    files: Arc<Mutex<HashMap<String, Vec<u8>>>>,
-    _server: Server,
-}
+use crate::testing::{Bench, connect};
 
 async fn bench(script: Vec<Rule>) -> Bench {
-    let (mut world, sandbox) = World::in_sandbox(PLATFORM, script).await;
-    let files: Arc<Mutex<HashMap<String, Vec<u8>>>> = Arc::default();
-    let served = Arc::clone(&files);
-    let server = Server::start(
-        move |request| match served.lock().unwrap().get(request.path.trim_start_matches('/')) {
-            Some(bytes) => Reply::Answer {
-                status: 200,
-                headers: vec![],
-                body: bytes.clone(),
-            },
-            None => Reply::text(404, "text/plain", ""),
-        },
-    )
-    .await;
-    world.media.public_base = Some(format!("{}/", server.url()));
-    Bench {
-        world,
-        sandbox,
-        files,
-        _server: server,
-    }
+    Bench::new(&Instagram, script).await
 }
 
-impl Bench {
-    fn add(&mut self, kind: MediaKind, bytes: impl Into<Vec<u8>>) -> Media {
-        let bytes = bytes.into();
-        let mime = if kind == MediaKind::Video {
-            "video/mp4"
-        } else {
-            "image/jpeg"
-        };
-        let media = self.world.media.add(kind, mime, bytes.clone());
-        self.files.lock().unwrap().insert(media.key.clone(), bytes);
-        media
-    }
-
-    fn image(&mut self, seed: u64) -> Media {
-        self.add(MediaKind::Image, sandbox::samples::jpeg(320, 320, seed))
-    }
-
-    fn film(&mut self) -> Media {
-        self.add(MediaKind::Video, sandbox::samples::by_name("video.mp4").unwrap().1)
-    }
-
-    fn published(&self) -> Vec<Published> {
-        self.sandbox.published(&Filter {
-            platform: Some(PLATFORM),
-            ..Filter::default()
-        })
-    }
-
-    /// Prepares a post and fails to hear what became of it.
-    async fn lose(&mut self, caption: &str) -> (IntentRecord, PlatformError) {
-        let image = self.image(1);
-        let draft = draft(PLATFORM, caption, vec![image]);
-        let prepared = self.world.prepare(&Instagram, &draft, Part::Head, &[]).await.unwrap();
-        let intent = self.world.record(Part::Head, prepared.clone());
-        let armed = self.world.arm(Part::Head, prepared);
-        let error = Instagram.send(&self.world.ctx(), &armed).await.unwrap_err();
-        (intent, error)
-    }
-
-    async fn check(&self, intent: &IntentRecord) -> Finding {
-        self.world
-            .check(&Instagram, intent, &[], &TakenIds::default())
-            .await
-            .unwrap()
-    }
+/// Prepares a post and fails to hear what became of it.
+async fn lose(bench: &mut Bench, caption: &str) -> (IntentRecord, PlatformError) {
+    let image = bench.image(1);
+    bench
+        .fail(&draft(PLATFORM, caption, vec![image]), Part::Head, &[])
+        .await
 }
 
 #[tokio::test]
@@ -168,7 +99,7 @@ async fn a_carousel_arrives_whole_and_in_order() {
         (posts.len(), posts[0].text.as_str(), &posts[0].media),
         (1, "four", &hashes)
     );
-    assert_eq!(posts[0].alt, ["", "", "", "The third"]);
+    assert_eq!(posts[0].alt, ["Alt 0", "", "Alt 1", "The third"]);
     assert_eq!(posts[0].notes["media_type"], "CAROUSEL_ALBUM");
 }
 
@@ -214,7 +145,7 @@ async fn a_lost_answer_is_found_again_by_the_container_and_not_taken_for_the_new
         Fault::Malformed,
     ] {
         let mut bench = bench(vec![Rule::nth(Class::Create, 1, fault.clone())]).await;
-        let (intent, error) = bench.lose("ours").await;
+        let (intent, error) = lose(&mut bench, "ours").await;
         assert_eq!(error.fate, Fate::MayBePublished, "{fault:?}");
         // The account's owner posts by hand in the same minute.
         let image = bench.image(2);
@@ -238,7 +169,7 @@ async fn a_lost_answer_is_found_again_by_the_container_and_not_taken_for_the_new
 #[tokio::test]
 async fn what_never_arrived_is_absent_and_the_same_container_is_published_then() {
     let mut bench = bench(vec![Rule::nth(Class::Create, 1, Fault::DropBefore)]).await;
-    let (intent, error) = bench.lose("ours").await;
+    let (intent, error) = lose(&mut bench, "ours").await;
     assert_eq!(error.fate, Fate::MayBePublished);
     assert_eq!(bench.check(&intent).await, Finding::Absent);
     let again = bench.world.arm(Part::Head, intent.prepared.clone());
@@ -262,7 +193,7 @@ async fn the_anti_spam_block_is_believed_only_after_asking_the_container() {
             after: live,
         };
         let mut bench = bench(vec![Rule::nth(Class::Create, 1, blocked)]).await;
-        let (intent, error) = bench.lose("ours").await;
+        let (intent, error) = lose(&mut bench, "ours").await;
         assert_eq!((error.fate, error.kind), (Fate::MayBePublished, ErrorKind::RateLimited));
         let finding = bench.check(&intent).await;
         assert_eq!(matches!(finding, Finding::Published(_)), live, "{finding:?}");
@@ -288,7 +219,7 @@ async fn a_post_that_cannot_be_read_yet_is_live_all_the_same() {
 async fn a_file_that_cannot_be_fetched_is_the_operators_business_and_is_prepared_anew() {
     let mut bench = bench(vec![]).await;
     let image = bench.image(1);
-    bench.files.lock().unwrap().clear();
+    bench.take_files_away();
     let error = bench
         .world
         .prepare(&Instagram, &draft(PLATFORM, "", vec![image]), Part::Head, &[])

@@ -1,74 +1,26 @@
 //! Against the sandbox, which was written apart from this connector and has hashed what it got.
 
-use sandbox::{Class, Fault, Filter, NewSandboxAccount, Published, Rule, Sandbox};
+use sandbox::{Class, Fault, Rule};
 
 use super::*;
-use crate::testing::film_of;
+use crate::testing::{Bench, film_of};
 
 const ORGANIZATION: &str = "5515715";
 
-struct Bench {
-    world: World,
-    sandbox: Sandbox,
-}
-
 async fn bench(remote_id: Option<&str>, script: Vec<Rule>) -> Bench {
-    let mut world = World::new(P, "", "");
-    let sandbox = sandbox::start(sandbox::Options::new(Arc::new(world.clock.clone())))
-        .await
-        .unwrap();
-    let mut new = NewSandboxAccount::new(P, "press").with_script(script);
-    new.remote_id = remote_id.map(str::to_owned);
-    let seed = sandbox.add_account(&new).unwrap();
-    world.remote_id = seed.remote_id;
-    world.tokens.access = seed.token.as_str().into();
-    let world = world.with_endpoint(sandbox.endpoint(P).as_str());
-    Bench { world, sandbox }
+    Bench::of(&LinkedIn, remote_id, script).await
 }
 
-impl Bench {
-    fn published(&self) -> Vec<Published> {
-        self.sandbox.published(&Filter {
-            platform: Some(P),
-            ..Filter::default()
-        })
-    }
+/// A film of so many bytes.
+fn film(bench: &mut Bench, bytes: usize) -> Media {
+    bench.file(MediaKind::Video, "video/mp4", film_of(bytes))
+}
 
-    fn image(&mut self, seed: u64, alt: &str) -> Media {
-        let mut media = self
-            .world
-            .media
-            .add(MediaKind::Image, "image/jpeg", sandbox::samples::jpeg(64, 64, seed));
-        media.alt = Some(alt.to_owned());
-        media
-    }
-
-    /// A film of so many bytes.
-    fn film(&mut self, bytes: usize) -> Media {
-        let film = film_of(bytes);
-        self.world.media.add(MediaKind::Video, "video/mp4", film)
-    }
-
-    async fn publish(&self, draft: &Draft) -> Vec<(Part, RemotePost)> {
-        self.world.publish(&LinkedIn, draft).await.unwrap()
-    }
-
-    /// Sends the head of a draft and fails to hear what became of it.
-    async fn lose(&self, draft: &Draft) -> IntentRecord {
-        let prepared = self.world.prepare(&LinkedIn, draft, Part::Head, &[]).await.unwrap();
-        let intent = IntentRecord {
-            id: domain::ids::IntentId::from_bytes([8; 12]),
-            ..self.world.record(Part::Head, prepared.clone())
-        };
-        let armed = self.world.arm(Part::Head, prepared);
-        let error = LinkedIn.send(&self.world.ctx(), &armed).await.unwrap_err();
-        assert_eq!(error.fate, Fate::MayBePublished, "{error:?}");
-        intent
-    }
-
-    async fn check(&self, intent: &IntentRecord) -> Finding {
-        let taken = TakenIds::default();
-        self.world.check(&LinkedIn, intent, &[], &taken).await.unwrap()
+/// Sends the head of a draft and fails to hear what became of it.
+async fn lose(bench: &Bench, draft: &Draft) -> IntentRecord {
+    IntentRecord {
+        id: domain::ids::IntentId::from_bytes([8; 12]),
+        ..bench.lose(draft, Part::Head, &[]).await
     }
 }
 
@@ -91,7 +43,7 @@ async fn a_text_arrives_as_it_was_written() {
 async fn images_arrive_whole_in_order_with_their_descriptions() {
     for count in [1, 3] {
         let mut bench = bench(None, vec![]).await;
-        let images: Vec<_> = (0..count).map(|n| bench.image(n, &format!("Alt {n}"))).collect();
+        let images: Vec<_> = (0..count).map(|n| bench.image(n)).collect();
         bench.publish(&draft(P, "pictures", images.clone())).await;
         let posts = bench.published();
         let hashes: Vec<_> = images.iter().map(|image| image.sha256.clone()).collect();
@@ -107,7 +59,7 @@ async fn a_document_and_a_film_arrive_whole() {
         .world
         .media
         .add(MediaKind::Document, "application/pdf", "%PDF-1.7 paper");
-    let film = bench.film(9_000_000);
+    let film = film(&mut bench, 9_000_000);
     let titled = |media: &Media| {
         with_settings(
             draft(P, "read this", vec![media.clone()]),
@@ -127,7 +79,7 @@ async fn a_document_and_a_film_arrive_whole() {
 #[tokio::test]
 async fn cards_polls_and_reposts_arrive() {
     let mut bench = bench(Some(ORGANIZATION), vec![]).await;
-    let thumb = serde_json::to_value(bench.image(1, "")).unwrap();
+    let thumb = serde_json::to_value(bench.image(1)).unwrap();
     let head = bench.publish(&draft(P, "head", vec![])).await;
     for (text, settings, path) in [
         (
@@ -177,9 +129,9 @@ async fn a_members_lost_answer_never_becomes_a_second_post() {
         Fault::Truncated,
     ] {
         let mut bench = bench(None, vec![Rule::nth(Class::Create, 1, fault.clone())]).await;
-        let image = bench.image(1, "");
+        let image = bench.image(1);
         let draft = draft(P, "only once (please)", vec![image]);
-        let mut intent = bench.lose(&draft).await;
+        let mut intent = lose(&bench, &draft).await;
         bench.world.clock.advance(SignedDuration::from_secs(65));
         assert_eq!(bench.check(&intent).await, Finding::Absent);
         intent.state = IntentState::Absent;
@@ -200,7 +152,7 @@ async fn two_posts_of_the_same_words_do_not_share_one() {
     bench.publish(&words).await;
     // The second is cut off before LinkedIn saw it; the first is an hour old then, and forgotten in ten minutes.
     bench.world.clock.advance(SignedDuration::from_mins(5));
-    let mut intent = bench.lose(&words).await;
+    let mut intent = lose(&bench, &words).await;
     bench.world.clock.advance(SignedDuration::from_secs(65));
     intent.state = IntentState::Absent;
     bench.world.prior = vec![intent.clone()];
@@ -219,8 +171,8 @@ async fn an_organizations_lost_answer_is_found_in_its_list() {
     for with_image in [false, true] {
         for (fault, is_there) in [(Fault::DropAfter, true), (Fault::DropBefore, false)] {
             let mut bench = bench(Some(ORGANIZATION), vec![Rule::nth(Class::Create, 1, fault.clone())]).await;
-            let media = if with_image { vec![bench.image(1, "")] } else { vec![] };
-            let intent = bench.lose(&draft(P, "ours (#tag) #tag", media)).await;
+            let media = if with_image { vec![bench.image(1)] } else { vec![] };
+            let intent = lose(&bench, &draft(P, "ours (#tag) #tag", media)).await;
             bench.world.clock.advance(SignedDuration::from_secs(3));
             bench.publish(&draft(P, "by hand", vec![])).await;
             let finding = bench.check(&intent).await;
@@ -243,7 +195,7 @@ async fn a_film_goes_on_from_where_it_was_cut_at_every_part() {
             vec![Rule::nth(Class::Upload, cut_at, Fault::Cut { bytes: 1_000_000 })],
         )
         .await;
-        let film = bench.film(2 * 4_194_304 + 1_000_001);
+        let film = film(&mut bench, 2 * 4_194_304 + 1_000_001);
         let draft = draft(P, "film", vec![film.clone()]);
         let mut resume: Option<SecretBytes> = None;
         let mut failures = 0;

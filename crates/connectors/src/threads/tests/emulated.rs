@@ -1,91 +1,18 @@
 //! Against the sandbox, which fetches the files itself and has hashed what it got.
 
-use std::collections::HashMap;
-
-use sandbox::{Class, Fault, Filter, Published, Rule, Sandbox};
+use sandbox::{Class, Fault, Rule};
 
 use super::*;
-
-/// A sandbox, an account, and a server from which files can be fetched.
-struct Bench {
-    world: World,
-    sandbox: Sandbox,
-    files: Arc<Mutex<HashMap<String, Vec<u8>>>>,
-    _server: Server,
-}
+use crate::testing::Bench;
 
 async fn bench(script: Vec<Rule>) -> Bench {
-    let (mut world, sandbox) = World::in_sandbox(P, script).await;
-    let files: Arc<Mutex<HashMap<String, Vec<u8>>>> = Arc::default();
-    let served = Arc::clone(&files);
-    let server = Server::start(
-        move |request| match served.lock().unwrap().get(request.path.trim_start_matches('/')) {
-            Some(bytes) => Reply::Answer {
-                status: 200,
-                headers: vec![],
-                body: bytes.clone(),
-            },
-            None => Reply::text(404, "text/plain", ""),
-        },
-    )
-    .await;
-    world.media.public_base = Some(format!("{}/", server.url()));
-    Bench {
-        world,
-        sandbox,
-        files,
-        _server: server,
-    }
+    Bench::new(&Threads, script).await
 }
 
-impl Bench {
-    fn add(&mut self, kind: MediaKind, bytes: impl Into<Vec<u8>>, alt: &str) -> Media {
-        let bytes = bytes.into();
-        let mime = if kind == MediaKind::Video {
-            "video/mp4"
-        } else {
-            "image/jpeg"
-        };
-        let mut media = self.world.media.add(kind, mime, bytes.clone());
-        media.alt = Some(alt.to_owned());
-        self.files.lock().unwrap().insert(media.key.clone(), bytes);
-        media
-    }
-
-    fn image(&mut self, seed: u64) -> Media {
-        let image = sandbox::samples::jpeg(320, 320, seed);
-        self.add(MediaKind::Image, image, &format!("Alt {seed}"))
-    }
-
-    fn film(&mut self) -> Media {
-        let film = sandbox::samples::by_name("video.mp4").unwrap().1;
-        self.add(MediaKind::Video, film, "A film")
-    }
-
-    fn published(&self) -> Vec<Published> {
-        self.sandbox.published(&Filter {
-            platform: Some(P),
-            ..Filter::default()
-        })
-    }
-
-    async fn publish(&self, draft: &Draft) -> Vec<(Part, RemotePost)> {
-        self.world.publish(&Threads, draft).await.unwrap()
-    }
-
-    /// Prepares a part and fails to hear what became of it.
-    async fn lose(&self, draft: &Draft, part: Part, live: &[(Part, RemotePost)]) -> IntentRecord {
-        let prepared = self.world.prepare(&Threads, draft, part, live).await.unwrap();
-        let intent = self.world.record(part, prepared.clone());
-        let armed = self.world.arm(part, prepared);
-        let error = Threads.send(&self.world.ctx(), &armed).await.unwrap_err();
-        assert_eq!(error.fate, Fate::MayBePublished, "{error:?}");
-        intent
-    }
-
-    async fn check(&self, intent: &IntentRecord) -> Finding {
-        let taken = TakenIds::default();
-        self.world.check(&Threads, intent, &[], &taken).await.unwrap()
+fn described_film(bench: &mut Bench) -> Media {
+    Media {
+        alt: Some("A film".to_owned()),
+        ..bench.film()
     }
 }
 
@@ -119,8 +46,8 @@ async fn a_text_arrives_with_its_settings() {
 #[tokio::test]
 async fn pictures_films_and_carousels_arrive_whole_in_order_with_their_descriptions() {
     let mut bench = bench(vec![]).await;
-    let (image, film) = (bench.image(1), bench.film());
-    let many = vec![bench.image(2), bench.film(), bench.image(3)];
+    let (image, film) = (bench.image(1), described_film(&mut bench));
+    let many = vec![bench.image(2), described_film(&mut bench), bench.image(3)];
     for (media, kind) in [(vec![image], "IMAGE"), (vec![film], "VIDEO"), (many, "CAROUSEL_ALBUM")] {
         bench.publish(&draft(P, kind, media.clone())).await;
         let last = bench.published().pop().unwrap();
@@ -233,8 +160,8 @@ async fn a_container_that_is_not_known_everywhere_is_published_a_little_later() 
 #[tokio::test]
 async fn a_file_that_cannot_be_fetched_is_the_operators_business_and_is_prepared_anew() {
     let mut bench = bench(vec![]).await;
-    let film = bench.film();
-    bench.files.lock().unwrap().clear();
+    let film = described_film(&mut bench);
+    bench.take_files_away();
     let error = bench
         .world
         .prepare(&Threads, &draft(P, "", vec![film]), Part::Head, &[])
