@@ -168,6 +168,23 @@ mod tests {
         assert!(again.unwrap_err().to_string().contains("is there already"));
     }
 
+    /// The skeleton is compiled by nobody until somebody needs it.
+    #[test]
+    fn the_skeleton_of_a_capability_has_every_field_that_others_have() {
+        let fields = |text: &str| -> std::collections::BTreeSet<String> {
+            let lines = text.lines().filter_map(|line| line.strip_prefix("    "));
+            let names = lines.filter_map(|line| line.split_once(':').map(|(name, _)| name.to_owned()));
+            names
+                .filter(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
+                .collect()
+        };
+        let known =
+            std::fs::read_to_string(crate::repository().join("crates/domain/src/capability/mastodon.rs")).unwrap();
+        let (known, template) = (fields(&known), fields(include_str!("template/capability.txt")));
+        assert!(known.contains("retract"), "{known:?}");
+        assert_eq!(known, template);
+    }
+
     #[test]
     fn a_name_that_is_none_or_is_taken_is_refused() {
         for name in ["", "pixelfed", "8bit", "Mastodon", "Google Business"] {
