@@ -24,7 +24,7 @@ use crate::state::ApiState;
 
 /// Makes absolute addresses of stored media.
 pub trait MediaLinks: Send + Sync {
-    /// Where clients can fetch this file for some time; `None` when it has no address.
+    /// Where clients can fetch this file for some time, the same in each answer; `None` when it has no address.
     fn link(&self, media: &Media) -> Option<String>;
 }
 
@@ -59,7 +59,7 @@ pub struct MediaFile {
 
 impl MediaLinks for Library {
     fn link(&self, media: &Media) -> Option<String> {
-        Self::link(self, media).map(Into::into)
+        self.file_url(media.id, &media.key).map(Into::into)
     }
 }
 

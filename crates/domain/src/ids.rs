@@ -77,6 +77,13 @@ macro_rules! define_ids {
             pub const fn as_bytes(&self) -> &[u8; 12] {
                 &self.0
             }
+
+            /// When it was made, to the millisecond, by the clock of its maker. Other bits than a mint's give any instant.
+            #[must_use]
+            pub fn made_at(&self) -> Timestamp {
+                let millis = self.0.iter().take(6).fold(0, |millis, byte| millis << 8 | i64::from(*byte));
+                Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX)
+            }
         }
 
         impl TryFrom<&[u8]> for $name {
@@ -166,6 +173,18 @@ mod tests {
         let every_digit = GroupId::from_bytes([0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0x90, 0xa9, 0xf0, 0x0f]);
         assert_eq!(every_digit.to_string(), "0123456789abcdef90a9f00f");
         assert_eq!(serde_json::to_string(&every_digit).unwrap(), "\"0123456789abcdef90a9f00f\"");
+    }
+
+    #[test]
+    fn an_id_tells_when_it_was_made() {
+        let mut rng = rand::rngs::StdRng::seed_from_u64(7);
+        let now = "2026-11-22T09:00:00.123Z".parse().unwrap();
+        assert_eq!(
+            MediaId::from_bytes(IdMint::default().next(now, &mut rng)).made_at(),
+            now
+        );
+        // Nobody's mint made this one.
+        assert_eq!(MediaId::from_bytes([0xff; 12]).made_at(), Timestamp::MAX);
     }
 
     #[test]

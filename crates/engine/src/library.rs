@@ -24,7 +24,8 @@ use url::Url;
 
 /// How long a link to a file lives: longer than any platform takes to fetch it (Instagram's containers live a day).
 const LINK_LIFE: SignedDuration = SignedDuration::from_hours(48);
-/// How long the address of an upload lives that its owner is told: settings may hold it until the post goes out.
+/// How long the address of a file lives at least that its owner is told: settings may hold it until the post goes out.
+/// Every answer of such a time shows the same address.
 const FILE_URL_LIFE: SignedDuration = SignedDuration::from_hours(24 * 366);
 /// How many uploads arrive at once.
 const ARRIVALS_MAX: usize = 16;
@@ -154,11 +155,7 @@ impl Library {
     /// storage itself.
     pub(crate) async fn upload_urls(&self, file: &MediaFile) -> Result<(Url, Url), media::Error> {
         let unknown = || media::Error::from(io::Error::other("the address of this server is not known"));
-        let base = self.public_url.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let base = base.ok_or_else(unknown)?;
-        let until = self.clock.now().saturating_add(FILE_URL_LIFE).unwrap_or(Timestamp::MAX);
-        let path = self.signer.sign(&file.key, until).map_err(|_| media::Error::BadKey)?;
-        let file_url = base.join(&path).map_err(|_| unknown())?;
+        let file_url = self.file_url(file.id, &file.key).ok_or_else(unknown)?;
         let life = file.expires_at.duration_since(self.clock.now());
         let life = Duration::try_from(life).unwrap_or_default();
         let direct = self.store.presigned_put(&file.key, &file.mime, life).await?;
@@ -252,12 +249,34 @@ impl Library {
         base.join(&self.signer.sign(&media.key, expires_at).ok()?).ok()
     }
 
+    /// The address at which its owner reads a file, for a year at least; `None` until the server's address is known.
+    ///
+    /// Clients hold addresses against each other, so answers must not differ by when they were made. The address changes
+    /// once a year, counted from the making of the file: a grid for all files would change all addresses at one instant.
+    #[must_use]
+    pub fn file_url(&self, id: MediaId, key: &str) -> Option<Url> {
+        let base = self.public_url.read().unwrap_or_else(PoisonError::into_inner).clone()?;
+        let until = ends_at(id.made_at(), self.clock.now());
+        base.join(&self.signer.sign(key, until).ok()?).ok()
+    }
+
     fn new_file(&self, owner: UserId, name: Option<String>, mime: Option<String>) -> NewFile {
         let mut chance = self.chance.lock().unwrap_or_else(PoisonError::into_inner);
         let (mint, rng) = &mut *chance;
         let id = MediaId::from_bytes(mint.next(self.clock.now(), rng));
         NewFile::new(id, owner, name, mime, rng)
     }
+}
+
+/// The end of the address of a file made then: a whole number of lives after it, and one life from now at least.
+fn ends_at(made_at: Timestamp, now: Timestamp) -> Timestamp {
+    let age = now.duration_since(made_at).as_secs().max(0);
+    let life = FILE_URL_LIFE.as_secs();
+    let lives = i32::try_from(age / life + 2).unwrap_or(i32::MAX);
+    let until = FILE_URL_LIFE
+        .checked_mul(lives)
+        .map(|lives| made_at.saturating_add(lives));
+    until.and_then(Result::ok).unwrap_or(Timestamp::MAX)
 }
 
 fn as_new(file: &MediaFile) -> NewFile {
@@ -288,5 +307,24 @@ impl MediaSource for Library {
 
     fn public_url(&self, media: &Media) -> Option<Url> {
         self.link(media)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_stays_for_a_year_and_then_lives_for_a_year_more() {
+        let made: Timestamp = "2026-03-01T12:00:00.123Z".parse().unwrap();
+        let after = |age: SignedDuration| made.saturating_add(age).unwrap();
+        let second = SignedDuration::from_secs(1);
+        let first = ends_at(made, made);
+        assert_eq!(first, after(FILE_URL_LIFE * 2));
+        assert_eq!(ends_at(made, after(FILE_URL_LIFE - second)), first);
+        assert_eq!(ends_at(made, after(FILE_URL_LIFE)), after(FILE_URL_LIFE * 3));
+        // A clock that was set back, and an id of a far time, make an address that works all the same.
+        assert_eq!(ends_at(made, after(-FILE_URL_LIFE)), first);
+        assert_eq!(ends_at(Timestamp::MAX, made), Timestamp::MAX);
     }
 }

@@ -146,9 +146,10 @@ impl Engine {
         found.filter(|file| file.owner == reach.owner).ok_or(Error::NotFound)
     }
 
-    /// Where a file can be read for a year; `None` until the server's address is known.
-    pub async fn file_url(&self, file: &MediaFile) -> Option<url::Url> {
-        self.library.upload_urls(file).await.ok().map(|(_, file_url)| file_url)
+    /// Where its owner reads a file, for a year at least; `None` until the server's address is known.
+    #[must_use]
+    pub fn file_url(&self, file: &MediaFile) -> Option<url::Url> {
+        self.library.file_url(file.id, &file.key)
     }
 
     /// Stores a file that settings will refer to, such as a cover, for a group.

@@ -206,7 +206,7 @@ async fn add(
     })?;
     Ok(Picture {
         media_id: file.id,
-        url: address(api, &file).await,
+        url: address(api, &file),
     })
 }
 

@@ -252,7 +252,7 @@ pub(super) async fn complete(State(api): State<ApiState>, caller: Caller<Postpos
     let FileState::Ready(media) = &file.state else {
         return Err(Error::Failed(Operation::CompleteMedia));
     };
-    let url = api.engine.file_url(&file).await.map(Into::into);
+    let url = address(&api, &file);
     let probe = api.engine.probe_media(&file).await.ok();
     Ok(json(&Completed {
         success: True,
@@ -411,6 +411,6 @@ pub(super) fn not_editable(what: &'static str, operation: Operation) -> impl Fn(
 }
 
 /// A file by the address at which its owner reads it.
-pub(super) async fn address(api: &ApiState, file: &MediaFile) -> Option<String> {
-    api.engine.file_url(file).await.map(Into::into)
+pub(super) fn address(api: &ApiState, file: &MediaFile) -> Option<String> {
+    api.engine.file_url(file).map(Into::into)
 }
