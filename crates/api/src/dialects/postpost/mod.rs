@@ -78,6 +78,12 @@ pub(crate) fn claims(headers: &HeaderMap) -> bool {
     KEY_HEADERS.iter().any(|name| headers.contains_key(*name))
 }
 
+/// Whether the caller speaks the API by its earlier name.
+fn is_of_earlier_name(headers: &HeaderMap) -> bool {
+    let [_, earlier] = KEY_HEADERS;
+    first_given(headers, KEY_HEADERS).is_some_and(|(name, _)| name == earlier)
+}
+
 /// The first of these headers that has a value; an empty one counts as missing.
 fn first_given<'h>(headers: &'h HeaderMap, names: [&'static str; 2]) -> Option<(&'static str, &'h [u8])> {
     let given = |name| Some((name, headers.get(name)?.as_bytes().trim_ascii()));

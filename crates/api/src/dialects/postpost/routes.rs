@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use domain::ids::GroupId;
 use domain::platform::Platform;
 use engine::commands::CreateGroup;
+use jiff::{SignedDuration, Timestamp};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::error::{Error, Operation};
@@ -21,6 +22,9 @@ use crate::request_id::RequestId;
 use crate::state::ApiState;
 
 pub(super) type Answer = Result<Response, Error>;
+
+/// How long a post for now waits for a program that will ask for its uploads only then.
+const FILES_FOLLOW_WITHIN: SignedDuration = SignedDuration::from_secs(2);
 
 /// Every operation: one line makes a route, and puts it into the OpenAPI document and on the reference page.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
@@ -75,12 +79,14 @@ async fn create_post(
     let mut content = new.content;
     content.head.media = media_urls::import(&api, owner, new.media_urls).await?;
     let imported = content.head.media.clone();
+    let is_patient = super::is_of_earlier_name(&headers) && imported.is_empty();
+    let planned_at = new.at.map(|at| if is_patient { at.max(in_time(&api)) } else { at });
     let command = CreateGroup {
         owner,
         content,
         targets: new.targets,
         draft: new.at.is_none(),
-        planned_at: new.at,
+        planned_at,
         idempotency,
         request_id: Some(request_id.as_str().to_owned()),
     };
@@ -91,6 +97,13 @@ async fn create_post(
     }
     let created = created.map_err(Operation::CreatePost.failed())?;
     Ok(json(&map::created(&created, new.at)))
+}
+
+/// The earliest start of a post to which files may follow. Programs of the API's earlier name ask for uploads after they
+/// have made a post for now, and count on a scheduler that looks once a minute; ours looks at once.
+fn in_time(api: &ApiState) -> Timestamp {
+    let now = api.engine.clock().now();
+    now.saturating_add(FILES_FOLLOW_WITHIN).unwrap_or(now)
 }
 
 async fn get_post(State(api): State<ApiState>, caller: Caller<Postpost>, id: PathId<GroupId>) -> Answer {

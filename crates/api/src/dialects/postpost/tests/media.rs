@@ -1,7 +1,7 @@
 //! Uploads from the URL to the group, and what becomes of files that are none.
 
 use axum::body::Body;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::{create, refusal, says};
@@ -247,6 +247,44 @@ async fn a_due_post_waits_for_its_upload() {
     door.clock.advance(SignedDuration::from_secs(31));
     door.publish().await;
     assert_eq!(status().await["status"], json!("published"));
+}
+
+/// Q74: a program of the API's earlier name that asks for uploads after it has posted for now comes in time.
+#[tokio::test]
+async fn files_follow_in_time_to_what_was_posted_by_the_earlier_name() {
+    let door = Door::open().await;
+    let post = async |header: &str, at: Timestamp| {
+        let body =
+            json!({ "content": format!("{header} {at}"), "platforms": ["twitter-123456789"], "scheduledTime": at });
+        let headers = [(header, door.key.as_str())];
+        let made = door
+            .ask("POST", "/api/v1/create-post", &headers, body.to_string())
+            .await
+            .json();
+        (
+            made["postGroupId"].as_str().unwrap().to_owned(),
+            made["scheduledTime"].clone(),
+        )
+    };
+    let text = |at: Timestamp| json!(format!("{at:.3}"));
+    let (now, soon) = (door.now(), door.now() + SignedDuration::from_secs(2));
+    let (group, at) = post("x-publora-key", now).await;
+    assert_eq!(at, text(soon));
+    let later = soon + SignedDuration::from_secs(1);
+    assert_eq!(post("x-publora-key", later).await.1, text(later));
+    assert_eq!(post("x-api-key", now).await.1, text(now));
+    door.publish().await;
+    let slot = slot(&door, &group, "a.jpg", "image/jpeg").await;
+    door.clock.advance(SignedDuration::from_secs(2));
+    door.publish().await;
+    assert_eq!(
+        put(&door, &slot.upload_url, "image/jpeg", jpeg(64, 64)).await.status,
+        200
+    );
+    door.clock.advance(SignedDuration::from_secs(31));
+    door.publish().await;
+    let shown = door.postpost("GET", &format!("/get-post/{group}"), "").await.json();
+    assert_eq!(shown["posts"][0]["status"], json!("published"));
 }
 
 /// Q72: nothing goes out without a file that was promised.
