@@ -10,6 +10,8 @@ use sha2::{Digest, Sha256};
 
 use crate::{Engine, Error};
 
+pub(crate) mod strength;
+
 /// The most keys remembered; beyond that the memory starts anew.
 const REMEMBERED_MAX: usize = 10_000;
 
@@ -65,7 +67,7 @@ impl KeyCache {
     }
 }
 
-/// What is stored of a key: it has 256 random bits, so no slow hash is needed.
+/// What is stored of a key: it was drawn at random, so no slow hash is needed.
 #[must_use]
 pub(crate) fn hash(key: &str) -> [u8; 32] {
     Sha256::digest(key.as_bytes()).into()

@@ -1,10 +1,12 @@
 //! `broadside key`.
 
+use std::convert::Infallible;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Subcommand;
 use domain::account::ApiKey;
+use domain::secret::SecretText;
 use serde_json::json;
 
 use super::Context;
@@ -23,9 +25,10 @@ pub(super) enum Key {
         /// A name to tell keys apart
         #[arg(long, default_value = "Default")]
         name: String,
-        /// Accepts a key from elsewhere, read from standard input, so that clients need not be changed
-        #[arg(long)]
-        import: bool,
+        /// Accepts a key from elsewhere, so that clients need not be changed. Better leave KEY out: it is read from standard
+        /// input then, while an argument shows in the list of processes and stays in the shell's history
+        #[arg(long, value_name = "KEY", num_args = 0..=1, value_parser = secret)]
+        import: Option<Option<SecretText>>,
     },
     /// Lists keys; the keys themselves cannot be shown again
     List {
@@ -49,12 +52,18 @@ impl Key {
         let out = context.out;
         match self {
             Self::Create { user, name, import } => {
-                let import = if import {
-                    Some(Hush(super::account::read_line("the key")?))
-                } else {
-                    None
+                let import = match import {
+                    None => None,
+                    Some(given) => Some(Hush(of_import(given)?)),
                 };
+                let is_import = import.is_some();
                 if let Reply::NewKey { key, text, user } = door.ask(Request::KeyCreate { user, name, import }).await? {
+                    if is_import {
+                        // Whoever brought it has it already, so it is not shown again.
+                        let shown = json!({ "id": key.id, "name": key.name, "user": user, "prefix": key.prefix });
+                        out.show(&shown, || format!("accepted {} for {user}", key.prefix));
+                        return Ok(ExitCode::SUCCESS);
+                    }
                     let shown = json!({ "id": key.id, "name": key.name, "user": user, "key": text });
                     out.show(&shown, || text.0.expose().to_owned());
                     if !out.is_json() {
@@ -76,6 +85,22 @@ impl Key {
             }
         }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// A secret as it stands on the command line.
+fn secret(text: &str) -> Result<SecretText, Infallible> {
+    Ok(SecretText::new(text.to_owned()))
+}
+
+/// The key to import: the argument, or a line of standard input.
+fn of_import(given: Option<SecretText>) -> anyhow::Result<SecretText> {
+    match given {
+        Some(text) if text.expose() != "-" => {
+            eprintln!("warning: a key in an argument can be seen by others on this machine; standard input is safer");
+            Ok(text)
+        }
+        _ => super::account::read_line("the key"),
     }
 }
 

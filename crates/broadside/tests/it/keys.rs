@@ -45,19 +45,89 @@ fn life_of_a_user(data: &std::path::Path, name: &str) -> Vec<String> {
     [added.out, twice.err, revoked.out, again.err, removed.out, gone.err].to_vec()
 }
 
+/// A key in the form of a hosted service; its end is random.
+const FOREIGN: &str = "sk_lzk3q8f1_0123abcd.d7a8fbb307d7809469ca9abcb0082e4f8d5651e46d3cdb762d02";
+const OTHER: &str = "sk_lzk3q8f2.9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d";
+
 #[test]
-fn a_key_from_elsewhere_is_accepted_after_its_import() {
+fn a_key_from_elsewhere_is_accepted_beside_a_server_and_without_one() {
     let scratch = Scratch::new("import");
     let data = scratch.data();
-    let key = "sk_lzk3q8f1_0123abcd.0123456789abcdef0123456789abcdef";
-    run_with_input(&data, &["key", "create", "--import", "--json"], &format!("{key}\n")).json();
-    let server = Served::start(&data, &[]);
+    let path = "/postpost/api/v1/list-posts";
+    let made = run_with_input(&data, &["key", "create", "--import", "--json"], &format!("{FOREIGN}\n")).json();
     assert_eq!(
-        get(&server.addr(), "/postpost/api/v1/list-posts", &[("x-api-key", key)]).0,
-        200
+        (&made["prefix"], &made["user"]),
+        (&"sk_lzk3q8f1_0123abcd".into(), &"me".into())
     );
-    let refused = run_with_input(&data, &["key", "create", "--import"], "short\n");
-    assert_eq!(refused.code, Some(1), "a short key is no secret");
+    let server = Served::start(&data, &[]);
+    assert_eq!(get(&server.addr(), path, &[("x-api-key", FOREIGN)]).0, 200);
+    assert_eq!(get(&server.addr(), path, &[("x-publora-key", OTHER)]).0, 401);
+    // The form of an argument, which is warned of; the key is repeated nowhere.
+    let said = run(&data, &["key", "create", "--name", "ci", "--import", OTHER]);
+    assert_eq!(
+        (said.code, said.out.as_str()),
+        (Some(0), "accepted sk_lzk3q8f2 for me\n")
+    );
+    assert!(
+        said.err.contains("can be seen by others") && !said.err.contains(OTHER),
+        "{}",
+        said.err
+    );
+    assert_eq!(get(&server.addr(), path, &[("x-publora-key", OTHER)]).0, 200);
+    let listed = run(&data, &["key", "list", "--json"]).json();
+    assert_eq!(
+        (&listed[0]["prefix"], &listed[1]["name"]),
+        (&"sk_lzk3q8f1_0123abcd".into(), &"ci".into())
+    );
+    run(&data, &["key", "revoke", "ci"]);
+    assert_eq!(get(&server.addr(), path, &[("x-publora-key", OTHER)]).0, 401);
+}
+
+#[test]
+fn what_is_no_key_could_be_guessed_or_is_somebodys_is_not_imported() {
+    let scratch = Scratch::new("refuse");
+    let data = scratch.data();
+    run(&data, &["user", "add", "ann"]);
+    run(&data, &["user", "add", "bob"]);
+    let import = |user: &str, key: &str| {
+        run_with_input(
+            &data,
+            &["key", "create", "--user", user, "--import"],
+            &format!("{key}\n"),
+        )
+    };
+    assert_eq!(import("ann", FOREIGN).code, Some(0));
+    let refusals = || {
+        let quoted = format!("\"{OTHER}\"");
+        let keys = [
+            "short",
+            "sk_with a space.0123456789",
+            &quoted,
+            "sk_a.0123456789abcdef0123456789abcdef",
+            FOREIGN,
+        ];
+        keys.map(|key| {
+            let said = import("bob", key);
+            assert_eq!(said.code, Some(1), "{key} {}", said.out);
+            assert!(!said.err.contains(key), "{}", said.err);
+            said.err
+        })
+    };
+    let without = refusals();
+    let server = Served::start(&data, &[]);
+    assert_eq!(refusals(), without);
+    let told = [
+        "20 to 200",
+        "20 to 200",
+        "without quotes",
+        "could be guessed",
+        "exists already",
+    ];
+    for (said, words) in without.iter().zip(told) {
+        assert!(said.contains(words), "{said}");
+    }
+    assert_eq!(server.terminate().0, Some(0));
+    assert!(run(&data, &["key", "list", "--user", "bob"]).out.contains("no key yet"));
 }
 
 #[test]

@@ -129,10 +129,11 @@ impl Engine {
         format!("sk_{}_{head}.{tail}", base36(millis))
     }
 
-    /// Accepts a key that the user has from elsewhere.
+    /// Accepts a key that the user has from elsewhere; it is stored and listed like those made here.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a key that is too short to be secret, and as [`Self::create_key`].
+    /// [`Error::Invalid`] for what cannot be a key or could be guessed, [`Error::Conflict`] when somebody has or had the
+    /// same one, and as [`Self::create_key`].
     pub async fn import_key(&self, user: UserId, name: &str, text: &str) -> Result<NewApiKey, Error> {
         let (key, text) = self.new_key(user, name, text)?;
         self.store
@@ -145,9 +146,15 @@ impl Engine {
         if name.chars().count() > 100 {
             return Err(Error::Invalid("a key's name has at most 100 characters".to_owned()));
         }
-        if text.len() < 20 || text.len() > 200 || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        if text.len() < 20 || text.len() > 200 || !text.bytes().all(is_of_keys) {
             return Err(Error::Invalid(
-                "a key has 20 to 200 printable characters without spaces".to_owned(),
+                "a key has 20 to 200 letters, digits and signs of `_-.~+/=`; take it without quotes".to_owned(),
+            ));
+        }
+        if keys::strength::is_guessable(text) {
+            return Err(Error::Invalid(
+                "this key could be guessed: what follows its dot must be drawn at random; have one made here instead"
+                    .to_owned(),
             ));
         }
         let key = ApiKey {
@@ -175,6 +182,11 @@ impl Engine {
         self.keys.forget();
         Ok(())
     }
+}
+
+/// Whether a key may have this character: all that URLs and base64 are written with.
+const fn is_of_keys(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'~' | b'+' | b'/' | b'=')
 }
 
 fn base36(mut number: u64) -> String {

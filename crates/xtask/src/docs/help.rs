@@ -8,19 +8,28 @@ pub(super) trait Manual {
     fn help(&mut self, subcommands: &[String]) -> Option<String>;
 }
 
+/// Whether the word after a flag is its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Never,
+    Always,
+    /// When it is no flag itself.
+    Maybe,
+}
+
 /// What a help text lists.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Listed {
     subcommands: BTreeSet<String>,
-    /// Flag, with its dashes, to whether its value is the next word.
-    flags: BTreeMap<String, bool>,
+    /// Flags, with their dashes.
+    flags: BTreeMap<String, Next>,
 }
 
 /// Checks the words after the program's name.
 pub(super) fn check(words: &[String], manual: &mut dyn Manual) -> Result<(), String> {
     let mut path: Vec<String> = Vec::new();
     let mut listed = listed(manual, &path)?;
-    let mut words = words.iter();
+    let mut words = words.iter().peekable();
     while let Some(word) = words.next() {
         if word == "--" {
             break;
@@ -33,8 +42,14 @@ pub(super) fn check(words: &[String], manual: &mut dyn Manual) -> Result<(), Str
                 .flags
                 .get(flag)
                 .ok_or_else(|| format!("the help does not list {flag}"))?;
-            if *takes_next && value.is_none() && words.next().is_none() {
-                return Err(format!("{flag} needs a value"));
+            match (takes_next, value) {
+                (Next::Always, None) => {
+                    words.next().ok_or_else(|| format!("{flag} needs a value"))?;
+                }
+                (Next::Maybe, None) => {
+                    words.next_if(|next| !next.starts_with('-'));
+                }
+                _ => {}
             }
         } else if !listed.subcommands.is_empty() {
             path.push(word.clone());
@@ -75,9 +90,13 @@ fn read(help: &str) -> Listed {
 }
 
 /// The flags that begin a line of help such as `-d, --data <DIR>  Where`.
-fn flags(line: &str) -> Vec<(String, bool)> {
+fn flags(line: &str) -> Vec<(String, Next)> {
     let head = line.split("  ").next().unwrap_or_default();
-    let takes_next = head.contains(" <") || head.contains(" [");
+    let takes_next = match head {
+        head if head.contains(" [<") => Next::Maybe,
+        head if head.contains(" <") || head.contains(" [") => Next::Always,
+        _ => Next::Never,
+    };
     let words = head.split([' ', ',', '=', '[']).filter(|word| word.starts_with('-'));
     words
         .map(|word| (word.trim_end_matches('.').to_owned(), takes_next))
@@ -96,7 +115,7 @@ mod tests {
             Some(match path.as_slice() {
                 [] => {
                     "A server.\n\nUsage: broadside [OPTIONS] <COMMAND>\n\nCommands:\n  serve  Serves\n  key    Keys\n\n\
-                       Options:\n  -c, --config <FILE>  Where\n      --color[=<WHEN>]  Colours\n  -h, --help  Help\n"
+                       Options:\n  -c, --config <FILE>  Where\n      --color[=<WHEN>]  Colours\n      --import [<KEY>]  Brought\n  -h, --help  Help\n"
                         .to_owned()
                 }
                 ["serve"] => {
@@ -125,6 +144,9 @@ mod tests {
             "serve",
             "--config f serve --listen 127.0.0.1:0 -v",
             "--color serve --listen=x",
+            "--import",
+            "--import --color serve",
+            "--import x serve",
             "key list OWNER",
             "key list -- --anything",
             "hidden",
