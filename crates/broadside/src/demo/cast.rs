@@ -6,6 +6,7 @@ use sandbox::{Class, Fault, NewSandboxAccount, Rule};
 use serde::Serialize;
 
 use crate::admin::view::PostView;
+use crate::fixtures::LINKEDIN_SCOPES;
 use crate::wiring::platforms;
 
 /// How an account's platform treats its posts.
@@ -111,6 +112,10 @@ impl Role {
         let mut new = NewSandboxAccount::new(self.platform, self.handle).with_script(self.behaviour.script());
         new.remote_id = Some(self.remote_id.to_owned());
         new.stand_in = !platforms().contains(&self.platform);
+        if self.platform == Platform::LinkedIn {
+            // So that the API's numbers, reactions and comments have something to show.
+            new = new.with_scopes(LINKEDIN_SCOPES);
+        }
         new
     }
 }
@@ -185,6 +190,19 @@ mod tests {
         let mut of_cast: Vec<_> = CAST[..good].iter().map(|role| role.platform).collect();
         of_cast.sort_unstable();
         assert_eq!(of_cast, crate::wiring::platforms());
+    }
+
+    #[test]
+    fn linkedins_member_may_do_what_the_api_has_endpoints_for() {
+        let of_linkedin = CAST.iter().find(|role| role.platform == Platform::LinkedIn).unwrap();
+        let granted = of_linkedin.account().scopes.unwrap();
+        for needed in [
+            "w_member_social_feed",
+            "r_member_postAnalytics",
+            "r_member_profileAnalytics",
+        ] {
+            assert!(granted.iter().any(|scope| scope == needed), "{needed}");
+        }
     }
 
     #[test]

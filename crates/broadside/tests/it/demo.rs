@@ -92,6 +92,23 @@ fn the_ready_file_is_whole_and_leads_to_a_server_that_answers() {
     }
     let accounts = ready["accounts"].as_array().unwrap();
     assert_eq!(accounts[0]["behaviour"], "ok");
+    // The platform's word, a dash, and the platform's own id: what clients have stored works with any installation.
+    let of_the_good = accounts.iter().take_while(|account| account["behaviour"] == "ok");
+    assert_eq!(
+        of_the_good
+            .map(|account| account["postpost"].as_str().unwrap())
+            .collect::<Vec<_>>(),
+        [
+            "twitter-1000000000000000001",
+            "bluesky-did:plc:demoadaaaaaaaaaaaaaaaaaa",
+            "mastodon-109000000000000001",
+            "telegram--1001000000001",
+            "instagram-17841400000000001",
+            "linkedin-AdaDemo001",
+            "facebook-104000000000001",
+            "threads-17841400000000002",
+        ]
+    );
     for account in accounts {
         let id = account["postpost"].as_str().unwrap();
         assert!(body.contains(id), "{id} is not among {body}");
