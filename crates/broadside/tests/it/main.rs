@@ -14,6 +14,8 @@ mod keys;
 #[cfg(test)]
 mod mcp;
 #[cfg(test)]
+mod migrate;
+#[cfg(test)]
 mod readme;
 #[cfg(test)]
 mod sabotage;
