@@ -17,10 +17,12 @@ pub mod facts;
 mod film;
 pub mod mcp;
 pub mod new_platform;
+mod packages;
 pub mod platforms;
 pub mod product;
 pub mod quotas;
 pub mod real_servers;
+pub mod seed_clients;
 pub mod specs;
 pub mod tidy;
 pub mod uploads;
@@ -64,6 +66,8 @@ enum Task {
     Quotas(quotas::Options),
     /// Lets the official clients of the Model Context Protocol list and call every tool, over HTTP and stdio.
     Mcp(mcp::Options),
+    /// Runs programs in Python, JavaScript and cURL that do what the documentation's samples do, against a demonstration.
+    SeedClients(seed_clients::Options),
     /// Signs in at real servers that run on this machine, publishes to them, and reads back what arrived.
     RealServers(real_servers::Options),
     /// Publishes the longest films through every protocol that takes them in pieces, one piece cut, and looks at memory.
@@ -97,6 +101,7 @@ async fn dispatch(task: Task) -> anyhow::Result<bool> {
         Task::Connect(options) => connect::run(&options, &mut out).await,
         Task::Quotas(options) => quotas::run(&options),
         Task::Mcp(options) => mcp::run(&options, &mut out).await,
+        Task::SeedClients(options) => seed_clients::run(&options, &mut out).await,
         Task::RealServers(options) => real_servers::run(&options, &mut out).await,
         Task::Uploads(options) => uploads::run(&options, &mut out).await,
         Task::Webhooks(options) => webhooks::run(&options, &mut out).await,

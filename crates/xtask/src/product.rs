@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
+use domain::secret::SecretText;
 use serde::Deserialize;
 use tokio::process::{Child, Command};
 
@@ -100,6 +101,7 @@ impl Drop for ScratchFolder {
 #[derive(Debug)]
 pub struct Demo {
     base_url: String,
+    key: SecretText,
     data: PathBuf,
     child: Child,
     // Declared after the child, so that the folder goes after the process was told to.
@@ -137,10 +139,11 @@ impl Demo {
         let mut child = command
             .spawn()
             .with_context(|| format!("cannot start {}", binary.display()))?;
-        let base_url = tokio::time::timeout(READY_WITHIN, when_ready(&mut child, &ready)).await;
-        match base_url.unwrap_or_else(|_| Err(anyhow::anyhow!("the server was not ready within {READY_WITHIN:?}"))) {
-            Ok(base_url) => Ok(Self {
-                base_url,
+        let ready = tokio::time::timeout(READY_WITHIN, when_ready(&mut child, &ready)).await;
+        match ready.unwrap_or_else(|_| Err(anyhow::anyhow!("the server was not ready within {READY_WITHIN:?}"))) {
+            Ok(ready) => Ok(Self {
+                base_url: ready.base_url.trim_end_matches('/').to_owned(),
+                key: SecretText::new(ready.keys.postpost),
                 data,
                 child,
                 _scratch: scratch,
@@ -153,6 +156,12 @@ impl Demo {
     #[must_use]
     pub fn base_url(&self) -> &str {
         &self.base_url
+    }
+
+    /// A key of the user whose accounts the demonstration has, for the PostPost API.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        self.key.expose()
     }
 
     /// The data folder of the server.
@@ -170,11 +179,19 @@ impl Demo {
     }
 }
 
-async fn when_ready(child: &mut Child, ready: &Path) -> anyhow::Result<String> {
-    #[derive(Deserialize)]
-    struct Ready {
-        base_url: String,
-    }
+/// What the product's ready file says.
+#[derive(Deserialize)]
+struct Ready {
+    base_url: String,
+    keys: Keys,
+}
+
+#[derive(Deserialize)]
+struct Keys {
+    postpost: String,
+}
+
+async fn when_ready(child: &mut Child, ready: &Path) -> anyhow::Result<Ready> {
     let mut ticks = tokio::time::interval(Duration::from_millis(25));
     loop {
         ticks.tick().await;
@@ -186,7 +203,7 @@ async fn when_ready(child: &mut Child, ready: &Path) -> anyhow::Result<String> {
             continue;
         };
         if let Ok(ready) = serde_json::from_slice::<Ready>(&text) {
-            return Ok(ready.base_url.trim_end_matches('/').to_owned());
+            return Ok(ready);
         }
     }
 }

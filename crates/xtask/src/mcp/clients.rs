@@ -1,17 +1,14 @@
 //! The official clients: how they are installed, and how they are sent through the tools.
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use tokio::process::Command;
 
 use super::plan::{PLAN, Walk};
+use crate::packages::{self, Home};
 use crate::product::Demo;
 
-/// An installation may take minutes where the registry is slow.
-const INSTALLED_WITHIN: Duration = Duration::from_secs(420);
 /// How long a client may take for all of its calls.
 const WALKED_WITHIN: Duration = Duration::from_secs(180);
 
@@ -75,43 +72,19 @@ impl Client {
         }
     }
 
-    /// Installs the library below `folder`, unless it is there already, and puts the script beside it.
-    pub(super) async fn install(self, folder: &Path) -> anyhow::Result<Installed> {
-        let plan = folder.join("plan.json");
-        std::fs::write(&plan, serde_json::to_vec(&*PLAN)?)?;
+    /// Installs the library, unless it is there already, and puts the script beside it.
+    pub(super) async fn install(self, home: &Home) -> anyhow::Result<Installed> {
+        let plan = home.script("plan.json", serde_json::to_vec(&*PLAN)?)?;
         let (program, script) = match self {
-            Self::JavaScript => {
-                if !folder.join("node_modules/@modelcontextprotocol/sdk").is_dir() {
-                    let mut npm = Command::new("npm");
-                    npm.args([
-                        "install",
-                        "--no-audit",
-                        "--no-fund",
-                        "--ignore-scripts",
-                        "--loglevel=error",
-                        "--prefix",
-                    ])
-                    .arg(folder)
-                    .arg("@modelcontextprotocol/sdk@1");
-                    succeed(&mut npm, "npm").await?;
-                }
-                succeed(Command::new("node").arg("--version"), "node").await?;
-                (PathBuf::from("node"), ("client.mjs", JAVASCRIPT))
-            }
-            Self::Python => {
-                let venv = folder.join("venv");
-                if !venv.join("bin/mcp").is_file() {
-                    let mut make = Command::new("python3");
-                    succeed(make.args(["-m", "venv"]).arg(&venv), "python3 -m venv").await?;
-                    let mut pip = Command::new(venv.join("bin/pip"));
-                    succeed(pip.args(["install", "--quiet", "mcp>=2,<3"]), "pip").await?;
-                }
-                (venv.join("bin/python"), ("client.py", PYTHON))
-            }
+            Self::JavaScript => (
+                home.node("@modelcontextprotocol/sdk", "1").await?,
+                home.script("client.mjs", JAVASCRIPT)?,
+            ),
+            Self::Python => (
+                home.python("mcp", "mcp>=2,<3").await?,
+                home.script("client.py", PYTHON)?,
+            ),
         };
-        let (name, text) = script;
-        let script = folder.join(name);
-        std::fs::write(&script, text)?;
         Ok(Installed {
             client: self,
             program,
@@ -119,22 +92,6 @@ impl Client {
             plan,
         })
     }
-}
-
-/// Runs a command of an installation to its end.
-async fn succeed(command: &mut Command, name: &str) -> anyhow::Result<()> {
-    command.stdin(Stdio::null()).kill_on_drop(true);
-    let output = tokio::time::timeout(INSTALLED_WITHIN, command.output())
-        .await
-        .with_context(|| format!("{name} did not end in time"))?
-        .with_context(|| format!("{name} cannot be started"))?;
-    ensure!(output.status.success(), "{name}: {}", last_line(&output.stderr));
-    Ok(())
-}
-
-fn last_line(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    text.trim_end().lines().next_back().unwrap_or_default().to_owned()
 }
 
 impl Installed {
@@ -147,11 +104,7 @@ impl Installed {
         demo: &Demo,
         key: &str,
     ) -> anyhow::Result<Walk> {
-        let mut command = Command::new(&self.program);
-        // The operator's own settings must not leak into the process under test.
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("BROADSIDE_")) {
-            command.env_remove(name);
-        }
+        let mut command = packages::client(&self.program);
         command.arg(&self.script).arg(&self.plan);
         if self.client == Client::Python {
             command.arg(style);
@@ -168,11 +121,7 @@ impl Installed {
                 .arg(demo.data())
                 .env("BROADSIDE_API_KEY", key),
         };
-        command.stdin(Stdio::null()).kill_on_drop(true);
-        let output = tokio::time::timeout(WALKED_WITHIN, command.output())
-            .await
-            .context("the client did not end in time")?
-            .context("the client cannot be started")?;
+        let output = packages::end_of(command, WALKED_WITHIN).await?;
         let said = String::from_utf8_lossy(&output.stderr);
         ensure!(
             output.status.success(),

@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use crate::facts::{CommandFixtures, Fixtures};
-use crate::product::{self, Demo, ScratchFolder};
+use crate::packages::Home;
+use crate::product::{self, Demo};
 use clients::{Client, Installed, Way};
 
 /// How to check.
@@ -29,17 +30,10 @@ pub struct Options {
 /// # Errors
 /// If the product cannot be built or started.
 pub async fn run(options: &Options, out: &mut (dyn Write + Send)) -> anyhow::Result<bool> {
-    let scratch = ScratchFolder::new("broadside-mcp")?;
-    let folder = match &options.keep {
-        Some(folder) => {
-            std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-            std::path::absolute(folder)?
-        }
-        None => scratch.path().to_owned(),
-    };
+    let home = Home::open(options.keep.as_deref(), "broadside-mcp")?;
     let mut clients = Vec::new();
     for client in Client::ALL {
-        match client.install(&folder).await {
+        match client.install(&home).await {
             Ok(installed) => clients.push(installed),
             Err(why) => writeln!(out, "skipped: {} cannot be installed here: {why:#}", client.name())?,
         }
