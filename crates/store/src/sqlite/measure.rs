@@ -34,6 +34,20 @@ fn per(total: Duration, count: u32) -> Duration {
     total / count
 }
 
+/// A group as the engine makes it: an entry a post, each with the request's id.
+fn usual(n: u64, due: Timestamp) -> NewGroup {
+    let mut new = group(n, 3, due);
+    let entry = |post: &crate::NewPost| LogEntry {
+        group: Some(new.id),
+        post: Some(post.id),
+        platform: Some(post.platform),
+        user: Some(new.owner),
+        ..log(LogKind::Scheduled).with("request_id", "0123456789abcdef")
+    };
+    new.log = new.posts.iter().map(entry).collect();
+    new
+}
+
 #[test]
 #[ignore = "a measurement"]
 fn measure_creates_by_64_clients() {
@@ -58,7 +72,7 @@ fn measure_creates_by_64_clients() {
                     let mut slowest = Duration::ZERO;
                     for nth in 0..EACH {
                         let due = now().saturating_add(SignedDuration::from_hours(1)).unwrap();
-                        let group = group(1_000 + (nth * CLIENTS + client) * 10, 3, due);
+                        let group = usual(1_000 + (nth * CLIENTS + client) * 10, due);
                         let before = instant();
                         store.create_group(group, None).await.unwrap();
                         slowest = slowest.max(before.elapsed());
@@ -85,6 +99,104 @@ fn measure_creates_by_64_clients() {
             stats.commands as f64 / stats.commits as f64,
             std::fs::metadata(dir.join("broadside.db-wal")).unwrap().len() >> 20,
         );
+    });
+}
+
+const POST_ROW: &str = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0)";
+const LOG_ROW: &str = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+
+/// One insert of so many rows, from the statement for one.
+fn of_rows(one: &str, row: &str, rows: usize) -> String {
+    let (head, _) = one.split_once(" VALUES ").unwrap();
+    format!("{head} VALUES {}", vec![row; rows].join(", "))
+}
+
+/// Inserts the posts or the log entries of `groups` groups, `rows` rows a statement; returns the processor time.
+fn insert(tx: &tx::Tx, first: u64, groups: u64, rows: u64, posts: bool) -> Duration {
+    let (one, row) = if posts {
+        (sql::ADD_POST, POST_ROW)
+    } else {
+        (sql::ADD_LOG, LOG_ROW)
+    };
+    let sql = of_rows(one, row, usize::try_from(rows).unwrap());
+    let state = rows::to_json(&PostState::Scheduled { due: now() }).unwrap();
+    let micros = rows::micros(now());
+    let start = busy();
+    for chunk in 0..groups * 3 / rows {
+        let mut statement = tx.conn.prepare_cached(&sql).unwrap();
+        let mut place = 0;
+        let mut bind = |value: &dyn rusqlite::ToSql| {
+            place += 1;
+            statement.raw_bind_parameter(place, value).unwrap();
+        };
+        for nth in chunk * rows..(chunk + 1) * rows {
+            let (group, position) = (id(first + nth / 3 * 10), nth % 3);
+            let own = id(first + nth / 3 * 10 + 1 + position);
+            if posts {
+                bind(&own);
+                bind(&group);
+                bind(&position);
+                bind(&REACH.owner.as_bytes());
+                bind(&"mastodon");
+                bind(&(position + 1).to_string());
+                bind(&id(position + 1));
+                bind(&"scheduled");
+                bind(&2);
+                bind(&state);
+                bind(&micros);
+                bind(&micros);
+            } else {
+                bind(&own);
+                bind(&group);
+                bind(&(position + 1));
+                bind(&REACH.owner.as_bytes());
+                bind(&own);
+                bind(&rusqlite::types::Null);
+                bind(&"scheduled");
+                bind(&"info");
+                bind(&micros);
+                bind(&r#"{"platform":"mastodon","data":{"request_id":"0123456789abcdef"}}"#);
+                bind(&rusqlite::types::Null);
+            }
+        }
+        assert_eq!(statement.raw_execute().unwrap(), usize::try_from(rows).unwrap());
+    }
+    busy() - start
+}
+
+/// Whether one statement for many rows costs less than a statement a row: for a group's three, and for many groups at once.
+#[test]
+#[ignore = "a measurement"]
+fn measure_rows_a_statement() {
+    const GROUPS: u64 = 4_000;
+    let dir = fresh_dir("measure-rows");
+    runtime().block_on(async {
+        let store = Arc::new(opened(&dir));
+        with_owner(&store).await;
+        for n in 1..=3 {
+            let new = account(n, "token");
+            store.connect_account(new, log(LogKind::Connected)).await.unwrap();
+        }
+        for round in 0..5_u64 {
+            for (nth, rows) in (0..).zip([1, 3, 12, 48]) {
+                let first = 10_000 + (round * 4 + nth) * GROUPS * 10;
+                let took = store.writer.call_checked(move |tx| {
+                    for n in 0..GROUPS {
+                        let mut new = group(first + n * 10, 0, now());
+                        new.log.clear();
+                        groups::create(tx, groups::prepare(new)?, None)?;
+                    }
+                    Ok((insert(tx, first, GROUPS, rows, true), insert(tx, first, GROUPS, rows, false)))
+                });
+                let (posts, entries) = took.await.unwrap();
+                let groups = u32::try_from(GROUPS).unwrap();
+                println!(
+                    "{rows:>2} rows a statement: posts {:?}, entries {:?} a group",
+                    per(posts, groups),
+                    per(entries, groups)
+                );
+            }
+        }
     });
 }
 

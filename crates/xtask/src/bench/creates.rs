@@ -1,4 +1,6 @@
 //! Durable creates: many requests in one commit, against a commit for each.
+//!
+//! Ours passes the whole middleware, but its user has no limits; what those cost is [`super::create_post`]'s.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -12,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
 
 use super::Bench;
-use super::load::{Load, nap};
+use super::load::{Load, in_turns, nap};
 use super::report::{Line, Subject, Target};
 use super::seed;
 use super::site::{self, Setup};
@@ -96,21 +98,18 @@ pub(super) async fn measure(bench: &Bench, disk: Disk) -> anyhow::Result<Line> {
         clients: CLIENTS,
         request: request(key.expose(), later),
     };
-    let (mut with_group_commit, mut one_by_one) = (Vec::new(), Vec::new());
-    for nth in 0..bench.sizes.samples {
-        if nth % 2 == 0 {
-            with_group_commit.push(load.per_second(bench.sizes.span).await?);
-            one_by_one.push(without_http(&baseline, &user, later, bench.sizes.span).await?);
-        } else {
-            one_by_one.push(without_http(&baseline, &user, later, bench.sizes.span).await?);
-            with_group_commit.push(load.per_second(bench.sizes.span).await?);
-        }
-    }
+    let span = bench.sizes.span;
+    let (with_group_commit, one_by_one) = in_turns(
+        bench.sizes.samples,
+        || load.per_second(span),
+        || without_http(&baseline, &user, later, span),
+    )
+    .await?;
     Ok(Line::against(disk.subject, &with_group_commit, &one_by_one))
 }
 
 /// A whole `create-post` of the PostPost dialect.
-fn request(key: &str, at: Timestamp) -> Vec<u8> {
+pub(super) fn request(key: &str, at: Timestamp) -> Vec<u8> {
     let targets: Vec<_> = seed::three_targets()
         .into_iter()
         .map(|target| {
@@ -137,7 +136,12 @@ fn request(key: &str, at: Timestamp) -> Vec<u8> {
 }
 
 /// Creates per second through the engine alone.
-async fn without_http(engine: &Engine, user: &User, later: Timestamp, span: Duration) -> anyhow::Result<f64> {
+pub(super) async fn without_http(
+    engine: &Engine,
+    user: &User,
+    later: Timestamp,
+    span: Duration,
+) -> anyhow::Result<f64> {
     let (made, stop) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicBool::new(false)));
     let mut clients = JoinSet::new();
     for _ in 0..CLIENTS {

@@ -73,6 +73,33 @@ impl Load {
     }
 }
 
+/// Measures ours and its baseline in turns, each of them first in every other pair, so that what disturbs the machine
+/// disturbs both alike.
+///
+/// # Errors
+/// Those of a measurement.
+pub(super) async fn in_turns<Ours, Baseline>(
+    samples: usize,
+    ours: impl Fn() -> Ours,
+    baseline: impl Fn() -> Baseline,
+) -> anyhow::Result<(Vec<f64>, Vec<f64>)>
+where
+    Ours: Future<Output = anyhow::Result<f64>>,
+    Baseline: Future<Output = anyhow::Result<f64>>,
+{
+    let (mut of_ours, mut of_baseline) = (Vec::new(), Vec::new());
+    for nth in 0..samples {
+        if nth % 2 == 0 {
+            of_ours.push(ours().await?);
+            of_baseline.push(baseline().await?);
+        } else {
+            of_baseline.push(baseline().await?);
+            of_ours.push(ours().await?);
+        }
+    }
+    Ok((of_ours, of_baseline))
+}
+
 /// Waits on the machine's clock.
 pub(super) async fn nap(by: Duration) {
     let by = SignedDuration::try_from(by).unwrap_or_default();
@@ -141,6 +168,18 @@ mod tests {
         let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc";
         assert_eq!(whole(answer).unwrap(), Some((38, 41)));
         assert_eq!(whole(&answer[..30]).unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn each_of_two_is_first_in_every_other_pair() {
+        let order = std::sync::Mutex::new(Vec::new());
+        let run = |value: f64| {
+            order.lock().unwrap().push(value);
+            std::future::ready(Ok(value))
+        };
+        let measured = in_turns(3, || run(1.0), || run(2.0)).await.unwrap();
+        assert_eq!(measured, (vec![1.0; 3], vec![2.0; 3]));
+        assert_eq!(order.into_inner().unwrap(), [1.0, 2.0, 2.0, 1.0, 1.0, 2.0]);
     }
 
     #[test]

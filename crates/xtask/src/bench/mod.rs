@@ -3,8 +3,10 @@
 //! What must stay true: nothing is measured in a build that is not optimised, ours and its baseline alternate so that a
 //! noisy machine disturbs both alike, and what is published (`docs/performance.md`) is written by `--write` alone.
 
+mod authentication;
 mod burst;
 mod claims;
+mod create_post;
 mod creates;
 mod load;
 mod media;
@@ -38,8 +40,12 @@ pub enum Name {
     /// The same on a disk that takes 10 ms longer.
     #[value(name = "creates-10ms")]
     Creates10Ms,
-    /// A group read over HTTP, against a handler that returns a constant.
+    /// A group made through the whole middleware, against the engine alone; and with every limit of a plan, against none.
+    CreatePost,
+    /// A group read through the whole middleware, against a handler that returns a constant.
     GetPost,
+    /// A handler with the check of the key, against the same without.
+    Authentication,
     /// 10,000 posts due in one second.
     #[value(name = "burst-10000")]
     Burst10000,
@@ -164,6 +170,8 @@ impl Bench {
             Name::Creates => vec![creates::measure(self, creates::PLAIN).await?],
             Name::Creates2Ms => vec![creates::measure(self, creates::SLOWED_BY_2_MS).await?],
             Name::Creates10Ms => vec![creates::measure(self, creates::SLOWED_BY_10_MS).await?],
+            Name::CreatePost => create_post::measure(self).await?,
+            Name::Authentication => authentication::measure(self).await?,
             Name::GetPost => vec![single_posts::measure(self).await?],
             Name::Burst10000 => burst::measure(self, burst::TEN_THOUSAND).await?,
             Name::Burst100 => burst::measure(self, burst::A_HUNDRED).await?,

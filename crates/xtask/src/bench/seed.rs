@@ -102,7 +102,7 @@ pub(super) async fn make_groups(
 }
 
 /// Connects an account without asking its platform.
-async fn add_account(engine: &Engine, owner: &User, target: Target) -> anyhow::Result<()> {
+pub(super) async fn add_account(engine: &Engine, owner: &User, target: Target) -> anyhow::Result<()> {
     let tokens = Tokens {
         access: SecretText::from("a token of the bench"),
         ..Tokens::default()

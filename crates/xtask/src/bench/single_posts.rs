@@ -1,4 +1,8 @@
 //! A group read over HTTP, against the least that the same server can do.
+//!
+//! Ours is `get-post` with all that a real one passes: the request's name and its tracing span, the check of the key and
+//! of what the plan grants, the read of the group and its posts, and the mapping. A limit of a plan or of a rate does not
+//! stand in its way: plans count posts, and this dialect limits no requests.
 
 use std::time::Duration;
 
@@ -14,7 +18,7 @@ use jiff::SignedDuration;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::Bench;
-use super::load::{Load, exchange};
+use super::load::{Load, exchange, in_turns};
 use super::report::{Line, Subject, Target};
 use super::site::{self, Listening, Setup};
 use super::{creates, seed};
@@ -52,16 +56,7 @@ pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Line> {
     };
     let (ours, least) = (load(server.addr), load(constant.addr));
     let span: Duration = bench.sizes.span;
-    let (mut read, mut constants) = (Vec::new(), Vec::new());
-    for nth in 0..bench.sizes.samples {
-        if nth % 2 == 0 {
-            read.push(ours.per_second(span).await?);
-            constants.push(least.per_second(span).await?);
-        } else {
-            constants.push(least.per_second(span).await?);
-            read.push(ours.per_second(span).await?);
-        }
-    }
+    let (read, constants) = in_turns(bench.sizes.samples, || ours.per_second(span), || least.per_second(span)).await?;
     Ok(Line::against(SUBJECT, &read, &constants))
 }
 

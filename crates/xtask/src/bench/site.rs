@@ -38,6 +38,7 @@ pub(super) struct Setup {
     pub(super) endpoints: Endpoints,
     pub(super) points: Arc<dyn FailPoints>,
     pub(super) settings: Settings,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
 impl Default for Setup {
@@ -48,13 +49,14 @@ impl Default for Setup {
             endpoints: Endpoints::default(),
             points: Arc::new(GoOn),
             settings: Settings::default(),
+            clock: Arc::new(SystemClock),
         }
     }
 }
 
 /// Opens a data directory as a server does.
 pub(super) async fn open(dir: &Path, setup: Setup) -> anyhow::Result<Engine> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let clock = setup.clock;
     let mut options = OpenOptions::new(clock.now());
     if let Some(max) = setup.commands_per_commit_max {
         options.commands_per_commit_max = max;
@@ -95,18 +97,23 @@ impl Drop for Listening {
 
 /// Serves the API of this engine.
 pub(super) async fn serve(engine: &Engine, dir: &Path) -> anyhow::Result<Listening> {
-    let library = library(dir)?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let state = ApiState::new(api::Parts {
+    let state = state(engine, dir, listener.local_addr()?)?;
+    serve_routes(listener, api::router(state))
+}
+
+/// What the API's handlers reach, for a server that listens there.
+pub(super) fn state(engine: &Engine, dir: &Path, addr: SocketAddr) -> anyhow::Result<ApiState> {
+    let library = library(dir)?;
+    Ok(ApiState::new(api::Parts {
         engine: engine.clone(),
-        public_url: Url::parse(&format!("http://{}/", listener.local_addr()?))?,
+        public_url: Url::parse(&format!("http://{addr}/"))?,
         version: env!("CARGO_PKG_VERSION"),
         links: Arc::clone(&library) as _,
         files: library,
         publishes: false,
         seed: SEED,
-    });
-    serve_routes(listener, api::router(state))
+    }))
 }
 
 /// Serves these routes by the server's own means.
