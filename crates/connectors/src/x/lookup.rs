@@ -183,15 +183,27 @@ fn matches(sent: &CreatePost, post: &Post, window: &Window) -> bool {
         let id_of = |key: &String| key.rsplit('_').next().map(ToOwned::to_owned);
         return keys.iter().filter_map(id_of).any(|id| media.media_ids.contains(&id));
     }
-    let references = post.referenced_posts.as_deref().unwrap_or_default();
-    let parent = references
-        .iter()
-        .find(|reference| reference.kind == "replied_to")
-        .map(|reference| reference.id.as_str());
+    let refers_to = |kind: &str| {
+        let references = post.referenced_posts.as_deref().unwrap_or_default();
+        let mut of_kind = references.iter().filter(|reference| reference.kind == kind);
+        of_kind.next().map(|reference| reference.id.as_str())
+    };
+    let quote = sent.quote_tweet_id.as_deref();
     keys.is_empty()
         && post.created_at.is_some_and(|at| window.contains(at))
-        && parent == sent.reply.as_ref().map(|reply| reply.in_reply_to_tweet_id.as_str())
-        && comparable(&written(post)) == comparable(&sent.text)
+        && refers_to("replied_to") == sent.reply.as_ref().map(|reply| reply.in_reply_to_tweet_id.as_str())
+        // A link to a post makes a quote of it too, so that one which was not asked for says nothing.
+        && quote.is_none_or(|quote| refers_to("quoted") == Some(quote))
+        && comparable(without_quote(&written(post), quote)) == comparable(&sent.text)
+}
+
+/// A text without the address of the quoted post, which X puts at its end.
+fn without_quote<'a>(text: &'a str, quote: Option<&str>) -> &'a str {
+    let shorter = quote.and_then(|quote| {
+        let (before, last) = text.rsplit_once(char::is_whitespace).unwrap_or(("", text));
+        (last.starts_with("https://") && last.ends_with(&format!("/status/{quote}"))).then_some(before)
+    });
+    shorter.unwrap_or(text)
 }
 
 /// Lists the account's posts; none when the answer does not tell.

@@ -15,6 +15,7 @@ use super::compare::comparable;
 use super::upload::{self, Progress};
 use super::wire::{AttachedMedia, CreatePost, ReplyTo};
 use crate::frozen::{fingerprint, freeze};
+use crate::settings::Given;
 use crate::{Preparation, SendCtx};
 
 /// The version of [`Frozen`].
@@ -53,7 +54,8 @@ pub(super) async fn prepare(
     let post = CreatePost {
         text: content.text.clone(),
         media: None,
-        reply: reply(part, parents)?,
+        reply: reply(draft, part, parents)?,
+        quote_tweet_id: quoted(draft, part, &content)?,
         reply_settings: if part == Part::Head {
             reply_settings(draft)?
         } else {
@@ -87,20 +89,30 @@ fn finish(ctx: &SendCtx<'_>, content: &PartContent, post: &CreatePost) -> Result
         text: comparable(&content.text),
         media: content.media.clone(),
     };
-    let parent = post.reply.as_ref().map(|reply| reply.in_reply_to_tweet_id.as_str());
+    // A quote is told apart by what it quotes, as a reply is by what it answers.
+    let reply = post.reply.as_ref().map(|reply| reply.in_reply_to_tweet_id.as_str());
+    let quote = post.quote_tweet_id.as_deref().map(|id| format!("quote {id}"));
+    let parent = match (reply, quote) {
+        (Some(reply), Some(quote)) => Some(format!("{reply} {quote}")),
+        (reply, quote) => reply.map(str::to_owned).or(quote),
+    };
     Ok(Prepared {
         version: VERSION,
         budget: Capability::of(Platform::X).send.for_bytes(body.len() as u64),
         bytes: freeze(Platform::X, Stage::Prepare, &Frozen { body })?,
         dedupe: vec![dedupe],
-        fingerprint: fingerprint(Platform::X, ctx.account.remote_id, parent, &shown),
+        fingerprint: fingerprint(Platform::X, ctx.account.remote_id, parent.as_deref(), &shown),
     })
 }
 
-/// What a part answers: each reply of a thread answers the one before it, the first comment the head.
-fn reply(part: Part, parents: &[(Part, RemotePost)]) -> Result<Option<ReplyTo>, PlatformError> {
+/// What a part answers: each reply of a thread answers the one before it, the first comment the head, and the head what
+/// the setting `replyTo` names.
+fn reply(draft: &Draft, part: Part, parents: &[(Part, RemotePost)]) -> Result<Option<ReplyTo>, PlatformError> {
     let above = match part {
-        Part::Head => return Ok(None),
+        Part::Head => {
+            let named = named_post(draft, "replyTo")?;
+            return Ok(named.map(|in_reply_to_tweet_id| ReplyTo { in_reply_to_tweet_id }));
+        }
         Part::Reply(n) if n > 1 => Part::Reply(n - 1),
         Part::Reply(_) | Part::FirstComment => Part::Head,
     };
@@ -112,6 +124,44 @@ fn reply(part: Part, parents: &[(Part, RemotePost)]) -> Result<Option<ReplyTo>, 
     Ok(Some(ReplyTo {
         in_reply_to_tweet_id: parent,
     }))
+}
+
+/// What the head quotes: the post that the setting `quoteTweet` names. X takes no files beside it.
+fn quoted(draft: &Draft, part: Part, content: &PartContent) -> Result<Option<String>, PlatformError> {
+    let named = match part {
+        Part::Head => named_post(draft, "quoteTweet")?,
+        Part::Reply(_) | Part::FirstComment => None,
+    };
+    if named.is_some() && !content.media.is_empty() {
+        return Err(invalid("An X post that quotes another has no images and no video"));
+    }
+    Ok(named)
+}
+
+/// The id of the post that a setting names, by that id or by its address.
+fn named_post(draft: &Draft, name: &str) -> Result<Option<String>, PlatformError> {
+    let given = Given::of(draft);
+    let Some(text) = given.text(name)? else { return Ok(None) };
+    match post_id(text.trim()) {
+        Some(id) => Ok(Some(id.to_owned())),
+        None => Err(given.invalid(&format!("'{name}' is the address or the id of a post"))),
+    }
+}
+
+/// `https://x.com/NAME/status/ID`, as X and its former name write it, or `ID` alone.
+fn post_id(text: &str) -> Option<&str> {
+    let is_id = |id: &&str| (1..=19).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_digit());
+    let Some(address) = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")) else {
+        return Some(text).filter(is_id);
+    };
+    let (host, path) = address.split_once('/')?;
+    let host = host.trim_start_matches("www.").trim_start_matches("mobile.");
+    if host != "x.com" && host != "twitter.com" {
+        return None;
+    }
+    let path = path.split(['?', '#']).next()?;
+    let (_, id) = path.split_once("status/").or_else(|| path.split_once("statuses/"))?;
+    id.split('/').next().filter(is_id)
 }
 
 /// The setting `replyControl`; `replySettings` is the same under X's own name. Everyone is said by leaving it out.
@@ -174,4 +224,31 @@ fn invalid(message: &str) -> PlatformError {
 
 fn refused(kind: ErrorKind, message: &str) -> PlatformError {
     PlatformError::refused(Platform::X, Stage::Validate, kind, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_post_is_named_by_its_id_or_by_its_address() {
+        for (named, id) in [
+            ("1790000000000000001", Some("1790000000000000001")),
+            ("https://x.com/ann/status/42", Some("42")),
+            ("https://twitter.com/ann/status/42?s=20", Some("42")),
+            ("https://mobile.twitter.com/ann/statuses/42/photo/1", Some("42")),
+            ("http://www.x.com/i/web/status/42#m", Some("42")),
+            ("", None),
+            ("17900000000000000012", None),
+            ("42a", None),
+            ("https://x.com/ann/status/", None),
+            ("https://x.com/ann", None),
+            ("https://x.com", None),
+            ("https://example.com/ann/status/42", None),
+            ("https://notx.com/ann/status/42", None),
+            ("x.com/ann/status/42", None),
+        ] {
+            assert_eq!(post_id(named), id, "{named}");
+        }
+    }
 }

@@ -81,11 +81,21 @@ async fn settings_become_the_words_of_x_and_defaults_are_left_out() {
             json!({"paidPartnership": true}),
             json!({"text": "hi", "paid_partnership": true}),
         ),
+        (json!({"replyTo": "", "quoteTweet": null}), plain.clone()),
+        (
+            json!({"replyTo": "https://x.com/ann/status/41", "quoteTweet": "40"}),
+            json!({"text": "hi", "reply": {"in_reply_to_tweet_id": "41"}, "quote_tweet_id": "40"}),
+        ),
     ] {
         let draft = with_settings(text("hi"), settings.clone());
         assert_eq!(body(&prepared(&world, &draft).await), wanted, "{settings}");
     }
-    for settings in [json!({"replyControl": "nobody"}), json!({"paidPartnership": "yes"})] {
+    for settings in [
+        json!({"replyControl": "nobody"}),
+        json!({"paidPartnership": "yes"}),
+        json!({"replyTo": "https://example.com/ann/status/41"}),
+        json!({"quoteTweet": 40}),
+    ] {
         let draft = with_settings(text("hi"), settings);
         let error = world.prepare(&X, &draft, Part::Head, &[]).await.unwrap_err();
         assert_eq!((error.kind, error.stage), (ErrorKind::Invalid, Stage::Validate));
@@ -117,6 +127,29 @@ async fn a_thread_answers_part_by_part_and_its_settings_hold_for_the_head() {
         bodies,
         [head, reply("two", "1"), reply("three", "2"), reply("and", "1")]
     );
+}
+
+/// Two of them may wait for a verdict at the same time only when the look-up can tell them apart.
+#[tokio::test]
+async fn the_same_words_about_another_post_are_another_post_and_a_quote_has_no_media() {
+    let server = Server::start(|_| Reply::json(200, &json!({"data": {"id": "7"}}))).await;
+    let mut world = world_at(&server);
+    let mut known = Vec::new();
+    for settings in [
+        json!({}),
+        json!({"replyTo": "1"}),
+        json!({"quoteTweet": "1"}),
+        json!({"quoteTweet": "2"}),
+        json!({"replyTo": "1", "quoteTweet": "2"}),
+    ] {
+        let post = prepared(&world, &with_settings(text("hi"), settings)).await;
+        assert!(!known.contains(&post.fingerprint));
+        known.push(post.fingerprint);
+    }
+    let picture = image(&mut world, "p");
+    let pictured = with_settings(draft(Platform::X, "hi", vec![picture]), json!({"quoteTweet": "1"}));
+    let error = world.prepare(&X, &pictured, Part::Head, &[]).await.unwrap_err();
+    assert_eq!((error.kind, error.stage), (ErrorKind::Invalid, Stage::Validate));
 }
 
 #[tokio::test]

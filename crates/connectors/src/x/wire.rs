@@ -18,6 +18,8 @@ pub(super) struct CreatePost {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) reply: Option<ReplyTo>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) quote_tweet_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) reply_settings: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) made_with_ai: Option<bool>,

@@ -16,7 +16,7 @@ use crate::answer::Answer;
 use crate::call::Call;
 use crate::exchange::{Credential, Handled, Turn, open};
 use crate::fault::Class;
-use crate::journal::{Ledger, NewPost};
+use crate::journal::{Ledger, NewPost, Published};
 use crate::world::{Shared, lock};
 
 /// How long the same text is refused (the window is not documented).
@@ -177,6 +177,7 @@ fn publish(turn: &mut Turn<X>, body: &Map<String, Value>, text: String) -> Resul
         Some(reply) => Some(reply_target(turn, &ledger, reply, &account)?),
         None => None,
     };
+    let quoted = quote_target(turn, &ledger, body)?;
     if uploads.is_empty() {
         refuse_duplicate(turn, &ledger, &account, &text)?;
     }
@@ -186,7 +187,8 @@ fn publish(turn: &mut Turn<X>, body: &Map<String, Value>, text: String) -> Resul
     let media_page = uploads
         .first()
         .map(|upload| format!("{page}/{}/1", if upload.is_video() { "video" } else { "photo" }));
-    let shown = show(&world, &text, media_page.as_deref(), &keys);
+    let quoted_page = quoted.as_ref().and_then(|post| post.url.as_deref());
+    let shown = show(&world, &text, media_page.as_deref().or(quoted_page), &keys);
     let settings: Map<String, Value> = body
         .iter()
         .filter(|(key, _)| *key != "text")
@@ -202,7 +204,10 @@ fn publish(turn: &mut Turn<X>, body: &Map<String, Value>, text: String) -> Resul
         reply_to: parent,
         settings: Value::Object(settings),
         key: None,
-        notes: json!({ "text": shown.text, "urls": shown.urls, "media_keys": keys }),
+        notes: json!({
+            "text": shown.text, "urls": shown.urls, "media_keys": keys,
+            "quoted": quoted.map(|post| post.remote_id.clone()),
+        }),
     };
     turn.commit(&mut ledger, new)?;
     Ok(Answer::json(201, &answer))
@@ -270,6 +275,24 @@ fn reply_target(
         ));
     }
     Ok(id.to_owned())
+}
+
+/// The post that is quoted: anybody's, but not beside files or a poll.
+fn quote_target(turn: &Turn<X>, ledger: &Ledger, body: &Map<String, Value>) -> Result<Option<Arc<Published>>, Answer> {
+    let Some(given) = body.get("quote_tweet_id") else {
+        return Ok(None);
+    };
+    let id = given.as_str().unwrap_or_default();
+    if !(1..=19).contains(&id.len()) || !id.bytes().all(|byte| byte.is_ascii_digit()) {
+        let message = "$.quote_tweet_id: does not match the regex pattern ^[0-9]{1,19}$";
+        return Err(invalid(&turn.world.x, message, &json!({ "quote_tweet_id": [given] })));
+    }
+    if body.contains_key("media") || body.contains_key("poll") {
+        let message = "Only one of media, poll and quote_tweet_id is allowed.";
+        return Err(invalid(&turn.world.x, message, &json!({ "quote_tweet_id": [id] })));
+    }
+    let post = ledger.by_remote(Platform::X, id).filter(|post| !post.deleted);
+    post.map(Some).ok_or_else(|| not_found(&turn.world.x, id))
 }
 
 fn refuse_duplicate(turn: &Turn<X>, ledger: &Ledger, account: &Account, text: &str) -> Result<(), Answer> {

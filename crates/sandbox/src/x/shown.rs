@@ -12,8 +12,8 @@ pub(super) struct Shown {
     pub(super) urls: Vec<Value>,
 }
 
-/// Shows `text`; `media_page` is the address of the post's first medium, where it has media.
-pub(super) fn show(world: &World, text: &str, media_page: Option<&str>, media_keys: &[String]) -> Shown {
+/// Shows `text`; `page` is the address at its end: of the post's first medium, or of the post that it quotes.
+pub(super) fn show(world: &World, text: &str, page: Option<&str>, media_keys: &[String]) -> Shown {
     let mut shown = Shown {
         text: String::new(),
         urls: Vec::new(),
@@ -27,7 +27,7 @@ pub(super) fn show(world: &World, text: &str, media_page: Option<&str>, media_ke
         done = link.end;
     }
     shown.text.push_str(&html_escape(text.get(done..).unwrap_or_default()));
-    if let Some(page) = media_page {
+    if let Some(page) = page {
         if !shown.text.is_empty() {
             shown.text.push(' ');
         }

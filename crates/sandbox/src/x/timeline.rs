@@ -44,15 +44,27 @@ fn post_json(post: &Published, fields: &[String]) -> Value {
             "entities" if note("urls").as_array().is_some_and(|urls| !urls.is_empty()) => {
                 json!({ "urls": note("urls") })
             }
-            "referenced_posts" | "referenced_tweets" => match &post.reply_to {
-                Some(parent) => json!([{ "type": "replied_to", "id": parent }]),
-                None => continue,
+            "referenced_posts" | "referenced_tweets" => match references(post) {
+                references if references.is_empty() => continue,
+                references => json!(references),
             },
             _ => continue,
         };
         object.insert(field.clone(), value);
     }
     Value::Object(object)
+}
+
+/// What a post answers and quotes.
+fn references(post: &Published) -> Vec<Value> {
+    let answered = post.reply_to.as_deref().map(|id| ("replied_to", id));
+    let quoted = post
+        .notes
+        .get("quoted")
+        .and_then(Value::as_str)
+        .map(|id| ("quoted", id));
+    let both = answered.into_iter().chain(quoted);
+    both.map(|(kind, id)| json!({ "type": kind, "id": id })).collect()
 }
 
 pub(super) async fn show(State(world): State<Shared>, Path(id): Path<String>, call: Call) -> Handled {

@@ -32,6 +32,8 @@ const TWITTER: &[Field] = &[
     ),
     flag("madeWithAi", "Marks the media as made with AI."),
     flag("paidPartnership", "Marks the post as paid promotion."),
+    text("replyTo", "The post that it answers: its address, or its id."),
+    text("quoteTweet", "The post that it quotes: its address, or its id."),
 ];
 const INSTAGRAM: &[Field] = &[
     word("videoType", &["REELS", "STORIES"], "How a video appears."),
@@ -290,7 +292,7 @@ mod tests {
     #[test]
     fn later_platforms_have_their_settings_under_the_servers_own_words() {
         let given = json!({
-            "twitter": { "replySettings": "following" },
+            "twitter": { "replySettings": "following", "replyTo": "1", "quoteTweet": "https://x.com/a/status/2" },
             "linkedin": { "visibility": "CONNECTIONS", "poll": { "question": "?", "options": ["a", "b"], "x": 1 } },
             "facebook": { "contentType": "reel" },
             "telegram": { "protectContent": "true" },
@@ -307,7 +309,7 @@ mod tests {
                 ]
             ),
             json!({
-                "x": { "replySettings": "following" },
+                "x": { "replySettings": "following", "replyTo": "1", "quoteTweet": "https://x.com/a/status/2" },
                 "linkedin": { "visibility": "CONNECTIONS", "poll": { "question": "?", "options": ["a", "b"] } },
                 "facebook": { "contentType": "reel" },
                 "telegram": { "protectContent": true },

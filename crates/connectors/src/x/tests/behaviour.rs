@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::behaviour::{Bench, Describes, Setting, Subject, behaves};
+use crate::behaviour::{Bench, Describes, EARLIER, Setting, Subject, behaves};
 
 static SUBJECT: Subject = Subject {
     connector: &super::super::X,
@@ -41,6 +41,20 @@ fn settings(_: &mut Bench) -> Vec<Setting> {
             json!(true),
             "/settings/paid_partnership",
             json!(true),
+        ),
+        Setting::new(
+            PostType::Text,
+            "replyTo",
+            json!(EARLIER),
+            "/settings/reply/in_reply_to_tweet_id",
+            json!(EARLIER),
+        ),
+        Setting::new(
+            PostType::Text,
+            "quoteTweet",
+            json!(format!("https://x.com/press/status/{EARLIER}")),
+            "/settings/quote_tweet_id",
+            json!(EARLIER),
         ),
     ]
 }

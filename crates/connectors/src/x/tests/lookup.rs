@@ -134,6 +134,25 @@ async fn a_reply_is_found_under_its_parent_in_both_spellings() {
 }
 
 #[tokio::test]
+async fn a_quote_is_found_by_what_it_quotes_whether_its_address_is_shown_or_not() {
+    let draft = with_settings(text("look"), json!({"quoteTweet": "9"}));
+    let quoting = |id: &str, of: &str| {
+        let mut post = shown(id, "look https://t.co/q");
+        let address = format!("https://twitter.com/ann/status/{of}");
+        post["entities"] = json!({"urls": [{"url": "https://t.co/q", "expanded_url": address}]});
+        post["referenced_posts"] = json!([{"type": "quoted", "id": of}]);
+        post
+    };
+    let posts = [quoting("5", "9"), quoting("6", "8"), shown("7", "look")];
+    assert_eq!(id_of(&ask(&draft, vec![list(&posts)]).await.0.unwrap()), Some("5"));
+    let mut bare = shown("5", "look");
+    bare["referenced_posts"] = json!([{"type": "quoted", "id": "9"}]);
+    assert_eq!(id_of(&ask(&draft, vec![list(&[bare])]).await.0.unwrap()), Some("5"));
+    let others = [quoting("6", "8"), shown("7", "look")];
+    assert_eq!(ask(&draft, vec![list(&others)]).await.0.unwrap(), Finding::Absent);
+}
+
+#[tokio::test]
 async fn media_are_found_by_their_ids_whatever_the_text_the_time_and_the_prefix() {
     let server = Server::answering([
         Reply::json(200, &json!({"data": {"id": "77"}})),
