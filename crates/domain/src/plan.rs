@@ -48,6 +48,9 @@ pub struct Plan {
     /// The most connected accounts, those of managed users included.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connections: Option<u64>,
+    /// The most bytes of a video that is uploaded or imported, for each file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub video_bytes_max: Option<u64>,
 }
 
 /// What a number of posts is counted for.
@@ -90,6 +93,7 @@ impl Default for Plan {
             queued_posts_per: Per::Account,
             horizon_days: None,
             connections: None,
+            video_bytes_max: None,
         }
     }
 }

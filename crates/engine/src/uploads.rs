@@ -103,7 +103,12 @@ impl Engine {
     /// [`Error::Invalid`] when this server takes no file of the kind.
     pub async fn ask_for_upload(&self, reach: &Reach, new: NewUpload) -> Result<UploadSlot, Error> {
         let group = self.group(reach, new.group).await?;
-        let bytes_max = bytes_max(&group, new.kind, self.library.limits());
+        let own = *self.library.limits();
+        let limits = Limits {
+            video_bytes_max: own.video_bytes_max.min(self.video_bytes_max(reach.owner).await?),
+            ..own
+        };
+        let bytes_max = bytes_max(&group, new.kind, &limits);
         if bytes_max == 0 {
             return Err(Error::Invalid(format!("this server takes no {:?} files", new.kind)));
         }
@@ -245,7 +250,7 @@ impl Engine {
             let again_at = Timestamp::from_second(hours * 3_600).unwrap_or(now);
             return Err(ImportError::UsedUp { again_at });
         }
-        let allowance = Allowance::default();
+        let allowance = Allowance::default().with_films_of(self.video_bytes_max(owner).await?);
         let mut imported = Vec::with_capacity(urls.len());
         for url in urls {
             match self.library.import_securely(owner, url, &allowance).await {
@@ -260,6 +265,16 @@ impl Engine {
             }
         }
         Ok(Imports::Done(imported))
+    }
+
+    /// The most bytes of a film under the plan that this user lives by.
+    async fn video_bytes_max(&self, user: UserId) -> Result<u64, Error> {
+        let user = self.store.user(user).await?;
+        let payer = match user.as_ref().and_then(|user| user.manager) {
+            Some(manager) => self.store.user(manager).await?,
+            None => user,
+        };
+        Ok(payer.and_then(|payer| payer.plan.video_bytes_max).unwrap_or(u64::MAX))
     }
 
     /// Removes files that no group came to refer to.

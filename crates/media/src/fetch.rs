@@ -162,11 +162,12 @@ impl Default for FetchLimits {
     }
 }
 
-/// The bytes that all imports of one call may have together.
+/// The bytes that all imports of one call may have together, and each film of them.
 #[derive(Debug)]
 pub struct Allowance {
     left: AtomicU64,
     bytes_max: u64,
+    video_bytes_max: u64,
 }
 
 impl Allowance {
@@ -179,6 +180,16 @@ impl Allowance {
         Self {
             left: AtomicU64::new(bytes_max),
             bytes_max,
+            video_bytes_max: u64::MAX,
+        }
+    }
+
+    /// The same, with no film of more bytes than these.
+    #[must_use]
+    pub fn with_films_of(self, video_bytes_max: u64) -> Self {
+        Self {
+            video_bytes_max,
+            ..self
         }
     }
 
@@ -278,12 +289,17 @@ impl Fetcher {
         }
         let url = Url::parse(url.trim()).map_err(|_| FetchError::Invalid)?;
         let response = self.follow(url).await?;
-        let bytes_max = self.limits.media.largest();
+        let own = self.limits.media;
+        let limits = Limits {
+            video_bytes_max: own.video_bytes_max.min(allowance.video_bytes_max),
+            ..own
+        };
+        let bytes_max = limits.largest();
         if response.content_length().is_some_and(|bytes| bytes > bytes_max) {
             return Err(FetchError::TooLarge { bytes_max });
         }
         store
-            .put_stream(new, body(response, allowance), &self.limits.media)
+            .put_stream(new, body(response, allowance), &limits)
             .await
             .map_err(|error| stored(error, allowance))
     }

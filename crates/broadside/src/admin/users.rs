@@ -129,5 +129,8 @@ async fn limits(engine: &Engine, user: &User) -> Result<Vec<String>, Refusal> {
     if let Some(limit) = plan.connections {
         limits.push(format!("connected accounts: {limit} ({} used)", usage.connections));
     }
+    if let Some(bytes) = plan.video_bytes_max {
+        limits.push(format!("bytes of a video: {bytes}"));
+    }
     Ok(limits)
 }

@@ -59,6 +59,7 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("plans.*.queued_posts_per", Kind::Text),
     ("plans.*.horizon_days", Kind::Number),
     ("plans.*.connections", Kind::Number),
+    ("plans.*.video_bytes_max", Kind::Number),
     ("platforms.*.base_url", Kind::Text),
     ("platforms.*.client_id", Kind::Text),
     ("platforms.*.client_secret", Kind::Text),

@@ -177,4 +177,6 @@ fn the_example_of_plans_is_a_configuration_and_has_the_documented_numbers() {
     assert_eq!((pro.monthly_posts, pro.queued_posts), (Some(100), Some(100)));
     assert_eq!(pro.monthly_posts_per, domain::plan::Per::Connection);
     assert_eq!(plans.by_word("premium").unwrap().monthly_posts, Some(500));
+    let caps = ["starter", "pro", "premium"].map(|word| plans.by_word(word).unwrap().video_bytes_max);
+    assert_eq!(caps, [Some(50_000_000), Some(100_000_000), Some(250_000_000)]);
 }

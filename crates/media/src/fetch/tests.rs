@@ -398,6 +398,23 @@ async fn the_files_of_one_call_share_an_allowance() {
 }
 
 #[tokio::test]
+async fn a_call_may_take_smaller_films_than_others_and_pictures_of_any_size() {
+    let (png, film) = (samples::png(1, 1), Film::default().bytes());
+    let server = Server::start(HashMap::from([("/a.png", ok(&png)), ("/a.mp4", without_length(&film))])).await;
+    let world = World::trusting(&[server.origin()]);
+    let url = |path: &str| format!("{}{path}", server.origin());
+    let allowance = |bytes| Allowance::default().with_films_of(bytes);
+    let exact = film.len() as u64;
+    assert!(world.import_within(&url("/a.mp4"), &allowance(exact)).await.is_ok());
+    let refused = world.import_within(&url("/a.mp4"), &allowance(exact - 1)).await;
+    assert!(
+        matches!(refused, Err(FetchError::TooLarge { bytes_max }) if bytes_max == exact - 1),
+        "{refused:?}"
+    );
+    assert!(world.import_within(&url("/a.png"), &allowance(1)).await.is_ok());
+}
+
+#[tokio::test]
 async fn a_server_that_never_answers_is_left_at_the_deadline() {
     let server = Server::start(HashMap::new()).await;
     let world = World::trusting(&[server.origin()]);
