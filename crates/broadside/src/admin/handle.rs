@@ -173,8 +173,9 @@ async fn create_post(engine: &Engine, post: NewPost) -> Answer {
             .collect::<Result<_, _>>()?
     };
     if targets.is_empty() {
-        return Err(Refusal::new("no_account", "no account is connected")
-            .next("`broadside account add --platform …` connects one"));
+        return Err(
+            Refusal::new("no_account", "no account is connected").next("`broadside account connect` connects one")
+        );
     }
     let content = Content {
         head: PartContent {

@@ -128,9 +128,9 @@ fn introduce(context: &Context, stage: &Stage, dir: &Path) {
     out.line(&format!("  platforms  {}", stage.sandbox.base_url()));
     out.line(&format!("  connect    {}", stage.connect_url.expose()));
     out.line(&format!("  data       {}", dir.display()));
-    out.line(&out.toned(
-        Tone::Faint,
-        "  try        curl -H \"x-api-key: $KEY\" $API/platform-connections",
-    ));
+    // Whole, so that it can be copied as it stands.
+    let key = stage.key.expose();
+    let attempt = format!("  try        curl -H 'x-api-key: {key}' {base}/api/v1/platform-connections");
+    out.line(&out.toned(Tone::Faint, &attempt));
     out.line("");
 }
