@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use domain::ids::UserId;
 use domain::plan::{Connection, Metric, Plan, month_of};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::Result;
 
@@ -27,7 +27,8 @@ pub trait Usage: Send + Sync {
     async fn connections(&self, payer: UserId) -> Result<u64>;
 
     /// What is counted against a user's plan, by metric, user and connection, at most `limit` rows. Nothing is counted
-    /// for what the plan does not limit, and nothing against the plan of a managed user.
+    /// for what the plan does not limit, and nothing against the plan of a managed user. Months that were over a month
+    /// before the last [`crate::Store::prune`] are forgotten: nothing can be scheduled for them any more.
     async fn usage(&self, payer: UserId, limit: u32) -> Result<Vec<UsageRow>>;
 
     /// Gives every user that follows this plan (by [`Plan::key`]) the plan as it is now. Returns how many had another.
@@ -70,6 +71,12 @@ impl Meter {
 /// Whether a user's posts must be counted anew: somebody else pays, or another metric has a limit.
 pub(crate) fn recounts(before: Option<&Meter>, after: Option<&Meter>) -> bool {
     before.map(Meter::kept) != after.map(Meter::kept)
+}
+
+/// The first month that is still counted: the one before this one, lest a clock that is set back finds nothing.
+pub(crate) fn counted_from(now: Timestamp) -> Timestamp {
+    let (start, _) = month_of(now);
+    month_of(start.saturating_sub(SignedDuration::from_secs(1)).unwrap_or(start)).0
 }
 
 /// The month against which a group's posts are counted.

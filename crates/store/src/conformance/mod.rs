@@ -113,6 +113,7 @@ scenarios! {
         nothing_is_counted_without_a_limit,
         posts_count_from_when_they_are_scheduled_until_they_are_taken_back,
         what_was_sent_counts_for_its_month_for_good,
+        months_that_are_over_are_forgotten_and_never_owed,
         two_hundred_callers_find_a_hundred_places,
         a_refused_group_leaves_nothing_and_a_replay_is_not_counted,
         every_limit_stands_in_the_way_by_itself,

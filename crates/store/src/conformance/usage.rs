@@ -154,6 +154,39 @@ pub(super) async fn what_was_sent_counts_for_its_month_for_good(bench: Bench) ->
     Ok(())
 }
 
+pub(super) async fn months_that_are_over_are_forgotten_and_never_owed(bench: Bench) -> Outcome {
+    const DAY: i64 = 86_400;
+    let plan = Plan {
+        monthly_posts: Some(10),
+        queued_posts: Some(10),
+        ..small()
+    };
+    let ann = with_plan(&bench, "ann", plan.clone()).await?;
+    let targets = [(Platform::X, "1"), (Platform::Bluesky, "2")];
+    let old = bench.grouped(&ann, &targets, Some(60)).await?;
+    let coming = bench.grouped(&ann, &targets, Some(70 * DAY)).await?;
+    // The month before this one may still be asked for by a clock that was set back.
+    bench.prune(at(30 * DAY), 10).await?;
+    assert_eq!(counted(&bench, &ann, 0).await?, (2, 4));
+    bench.prune(at(69 * DAY), 10).await?;
+    assert_eq!(counted(&bench, &ann, 0).await?, (0, 4));
+    assert_eq!(counted(&bench, &ann, 70 * DAY).await?, (2, 4));
+    // What is counted anew is not brought back, and what leaves a forgotten month leaves no debt there.
+    let fewer = Plan {
+        monthly_posts: None,
+        ..plan.clone()
+    };
+    bench.set_plan(ann.owner, fewer).await?;
+    bench.set_plan(ann.owner, plan).await?;
+    assert_eq!(counted(&bench, &ann, 0).await?, (0, 4));
+    for group in [old.id, coming.id] {
+        let log = entry(LogKind::Deleted, 69 * DAY);
+        bench.delete_group(&ann, group, at(69 * DAY), log).await?;
+    }
+    assert_eq!(bench.usage(ann.owner, 10).await?, []);
+    Ok(())
+}
+
 pub(super) async fn two_hundred_callers_find_a_hundred_places(bench: Bench) -> Outcome {
     let plan = Plan {
         monthly_posts: Some(100),

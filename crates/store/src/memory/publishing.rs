@@ -382,6 +382,7 @@ impl State {
 
     pub(super) fn prune(&mut self, now: Timestamp, limit: u32) -> Result<Vec<String>> {
         self.prune_budgets(now);
+        self.counted_from = self.counted_from.max(crate::usage::counted_from(now));
         let left_behind = |group: &&Arc<GroupRow>| !group.deleted && self.live_user(group.owner).is_none();
         let left_behind = self.groups.values().filter(left_behind).map(|group| group.id);
         let left_behind: Vec<_> = left_behind.take(at_most(limit)).collect();

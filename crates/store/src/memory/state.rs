@@ -49,6 +49,8 @@ pub(super) struct State {
     pub(super) consents: BTreeMap<UserId, ([u8; 32], Timestamp)>,
     /// What posts counted in their months that are gone now.
     pub(super) pruned: BTreeMap<(UserId, Metric, Connection), u64>,
+    /// The first month that is counted.
+    pub(super) counted_from: Timestamp,
     pub(super) webhooks: Vec<Arc<WebhookRow>>,
     pub(super) deliveries: Vec<Arc<DeliveryRow>>,
     /// Messages made so far, the dropped ones included.
@@ -160,6 +162,7 @@ impl State {
             issued: BTreeSet::new(),
             consents: BTreeMap::new(),
             pruned: BTreeMap::new(),
+            counted_from: Timestamp::MIN,
             webhooks: Vec::new(),
             deliveries: Vec::new(),
             minted: 0,

@@ -70,7 +70,8 @@ impl State {
         let mut counted = BTreeMap::new();
         let meter = |owner: UserId| self.meter(owner).filter(|meter| meter.payer == payer);
         let mut add = |metric: Metric, owner: UserId, connection: &Connection, n: u64| {
-            if meter(owner).is_some_and(|meter| meter.plan.counts(metric)) {
+            let is_over = matches!(metric, Metric::Month(start) if start < self.counted_from);
+            if !is_over && meter(owner).is_some_and(|meter| meter.plan.counts(metric)) {
                 *counted.entry((metric, owner, connection.clone())).or_default() += n;
             }
         };

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use domain::ids::UserId;
+use jiff::Timestamp;
 
 use crate::usage::Meter;
 
@@ -15,6 +16,8 @@ pub(super) struct Meters {
     /// have ended.
     undo: Vec<(UserId, Option<Meter>)>,
     kept: usize,
+    /// The first month that is counted, once older ones have been forgotten in this process.
+    counted_from: Option<Timestamp>,
 }
 
 impl Meters {
@@ -23,6 +26,20 @@ impl Meters {
             known: known.into_iter().collect(),
             ..Self::default()
         }
+    }
+
+    /// The first month that is counted; `None` for all.
+    pub(super) const fn counted_from(&self) -> Option<Timestamp> {
+        self.counted_from
+    }
+
+    /// Forgets the months before this one. Says whether it is news: then their counts are to be deleted.
+    pub(super) fn count_from(&mut self, start: Timestamp) -> bool {
+        let is_news = self.counted_from.is_none_or(|from| from < start);
+        if is_news {
+            self.counted_from = Some(start);
+        }
+        is_news
     }
 
     /// What is known of a user; `None` when it has no limit.

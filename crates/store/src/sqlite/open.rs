@@ -116,7 +116,7 @@ pub enum OpenError {
         number: u32,
     },
     /// A file cannot be used.
-    #[error("cannot {what}: {source}")]
+    #[error("cannot {what}")]
     Io {
         /// What was tried.
         what: &'static str,

@@ -45,6 +45,7 @@ const MAY_SCAN: &[&str] = &[
     "DROP_UNUSED_TOKENS",
     "POST_COUNTS",
     "PRUNE_BUDGETS",
+    "PRUNE_USAGE",
     "WAKING_OF_ACCOUNT",
     "METERS",
     "FOLLOWERS",

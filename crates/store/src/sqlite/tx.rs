@@ -8,6 +8,7 @@ use domain::ids::{AccountId, AttemptId, GroupId, IdMint, LogId, PostId, UserId};
 use domain::intent::Claim;
 use domain::log::LogEntry;
 use domain::notice::NoticeKind;
+use domain::plan::Metric;
 use domain::platform::Platform;
 use domain::post::PostState;
 use jiff::Timestamp;
@@ -127,6 +128,19 @@ impl Tx {
     /// Whose plan a user uses up; `None` when that has no limit.
     pub(super) fn meter(&self, user: UserId) -> Option<Meter> {
         self.meters.of_user(user)
+    }
+
+    /// Who has a limit, and which months are counted.
+    pub(super) fn meters(&mut self) -> &mut Meters {
+        &mut self.meters
+    }
+
+    /// Whether a metric is of now: months that were forgotten are not.
+    pub(super) fn counts_month(&self, metric: Metric) -> bool {
+        match metric {
+            Metric::Month(start) => self.meters.counted_from().is_none_or(|from| start >= from),
+            Metric::Queue => true,
+        }
     }
 
     /// Notes whose plan a user uses up from now on.

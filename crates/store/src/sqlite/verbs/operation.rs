@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use rusqlite::params;
 use rusqlite::types::Value;
 
-use super::{media, plans};
+use super::{media, plans, usage};
 use crate::seal::{KeyId, SealError};
 use crate::sqlite::reader::Db;
 use crate::sqlite::rows::{self, micros};
@@ -47,6 +47,7 @@ pub(in crate::sqlite) fn post_counts(db: &Db) -> Result<Vec<PostCount>> {
 
 pub(in crate::sqlite) fn prune(tx: &mut Tx, now: Timestamp, limit: u32) -> Result<Vec<String>> {
     tx.exec(sql::PRUNE_BUDGETS, [micros(now)])?;
+    usage::prune(tx, now)?;
     let orphaned: Vec<GroupId> = tx.all(sql::GROUPS_OF_REMOVED, [limit], |row| rows::id(row, 0))?;
     for group in orphaned {
         let head = tx.head(group)?;

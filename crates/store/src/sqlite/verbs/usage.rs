@@ -38,7 +38,8 @@ macro_rules! recount {
             $index,
             " JOIN posts p ON p.group_id = g.id WHERE g.owner_id = ?2 AND ",
             $groups,
-            " AND p.state IN (SELECT value FROM json_each(?4)) ON CONFLICT DO UPDATE SET n = n + 1"
+            " AND p.state IN (SELECT value FROM json_each(?4)) \
+             AND (?3 = 'queue' OR coalesce(g.planned_at, g.created_at) >= ?5) ON CONFLICT DO UPDATE SET n = n + 1"
         )
     };
 }
@@ -50,6 +51,11 @@ sql::statements! {
     ADD_USAGE =
         "INSERT INTO usage (payer_id, metric, period, owner_id, platform, target, n) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
          ON CONFLICT DO UPDATE SET n = n + excluded.n";
+    // What is not there any more, since its month was forgotten, is not taken from.
+    TAKE_USAGE =
+        "UPDATE usage SET n = n + ?7 WHERE payer_id = ?1 AND metric = ?2 AND period = ?3 AND owner_id = ?4 \
+         AND platform = ?5 AND target = ?6";
+    PRUNE_USAGE = "DELETE FROM usage WHERE metric = 'month' AND period < ?1";
     TALLY = "SELECT owner_id, platform, target, n FROM usage WHERE payer_id = ?1 AND metric = ?2 AND period = ?3";
     DROP_USAGE = "DELETE FROM usage WHERE payer_id = ?1 AND owner_id = ?2";
     RECOUNT = recount!("groups_created", "g.deleted_at IS NULL");
@@ -122,14 +128,15 @@ fn change(tx: &mut Tx, user: UserId, after: Option<Meter>) -> Result<()> {
     Ok(())
 }
 
-fn recount(tx: &Tx, user: UserId, meter: &Meter) -> Result<()> {
+fn recount(tx: &mut Tx, user: UserId, meter: &Meter) -> Result<()> {
     for metric in [Metric::Month(Timestamp::UNIX_EPOCH), Metric::Queue] {
         if !meter.plan.counts(metric) {
             continue;
         }
         for statement in [RECOUNT, RECOUNT_DELETED] {
             let (payer, owner) = (meter.payer.as_bytes(), user.as_bytes());
-            let row = params![payer, owner, columns(metric).0, counted_words(metric)?];
+            let from = tx.meters().counted_from().map_or(i64::MIN, micros);
+            let row = params![payer, owner, columns(metric).0, counted_words(metric)?, from];
             tx.exec(statement, row)?;
         }
     }
@@ -145,13 +152,23 @@ pub(in crate::sqlite) fn charge(
     (platform, target): (Platform, &str),
     change: i64,
 ) -> Result<()> {
-    if change == 0 || !meter.plan.counts(metric) {
+    if change == 0 || !meter.plan.counts(metric) || !tx.counts_month(metric) {
         return Ok(());
     }
     let (word, period) = columns(metric);
     let (payer, owner) = (meter.payer.as_bytes(), owner.as_bytes());
     let row = params![payer, word, period, owner, platform.word(), target, change];
-    tx.exec(ADD_USAGE, row).map(|_| ())
+    let statement = if change > 0 { ADD_USAGE } else { TAKE_USAGE };
+    tx.exec(statement, row).map(|_| ())
+}
+
+/// Forgets the months that are over. Only the first call of a month, and of a process, runs a statement.
+pub(super) fn prune(tx: &mut Tx, now: Timestamp) -> Result<()> {
+    let from = usage::counted_from(now);
+    if tx.meters().count_from(from) {
+        tx.exec(PRUNE_USAGE, [micros(from)])?;
+    }
+    Ok(())
 }
 
 /// Counts a post that comes into its owner's metrics with this state, or leaves them.
