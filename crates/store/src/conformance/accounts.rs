@@ -73,6 +73,26 @@ pub(super) async fn an_account_keeps_its_id_however_often_it_is_connected(bench:
     Ok(())
 }
 
+pub(super) async fn what_was_removed_is_not_there_for_the_next_create(bench: Bench) -> Outcome {
+    let ann = bench.owner("ann").await?;
+    let target = [(Platform::Mastodon, "1")];
+    let next = async || {
+        let group = bench.grouped(&ann, &target, Some(100)).await?;
+        Ok::<_, Error>(group.posts.first().and_then(|post| post.account))
+    };
+    let account = bench.connected(&ann, Platform::Mastodon, "1").await?.id;
+    assert_eq!(next().await?, Some(account));
+    let log = entry(LogKind::Disconnected, 3);
+    bench.remove_account(&ann, account, at(3), log).await?;
+    assert_eq!(next().await?, None);
+    bench.connected(&ann, Platform::Mastodon, "1").await?;
+    assert_eq!(next().await?, Some(account));
+    bench.remove_user(ann.owner, at(4)).await?;
+    let refused = next().await;
+    assert!(matches!(refused, Err(Error::NotFound)), "{refused:?}");
+    Ok(())
+}
+
 pub(super) async fn a_removed_account_is_hidden_and_its_due_posts_are_cancelled(bench: Bench) -> Outcome {
     let ann = bench.owner("ann").await?;
     let account = bench.connected(&ann, Platform::Mastodon, "1").await?;

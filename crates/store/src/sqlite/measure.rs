@@ -135,7 +135,7 @@ fn insert(tx: &tx::Tx, first: u64, groups: u64, rows: u64, posts: bool) -> Durat
             if posts {
                 bind(&own);
                 bind(&group);
-                bind(&position);
+                bind(&i64::try_from(position).unwrap());
                 bind(&REACH.owner.as_bytes());
                 bind(&"mastodon");
                 bind(&(position + 1).to_string());
@@ -148,7 +148,7 @@ fn insert(tx: &tx::Tx, first: u64, groups: u64, rows: u64, posts: bool) -> Durat
             } else {
                 bind(&own);
                 bind(&group);
-                bind(&(position + 1));
+                bind(&i64::try_from(position + 1).unwrap());
                 bind(&REACH.owner.as_bytes());
                 bind(&own);
                 bind(&rusqlite::types::Null);
@@ -186,7 +186,10 @@ fn measure_rows_a_statement() {
                         new.log.clear();
                         groups::create(tx, groups::prepare(new)?, None)?;
                     }
-                    Ok((insert(tx, first, GROUPS, rows, true), insert(tx, first, GROUPS, rows, false)))
+                    Ok((
+                        insert(tx, first, GROUPS, rows, true),
+                        insert(tx, first, GROUPS, rows, false),
+                    ))
                 });
                 let (posts, entries) = took.await.unwrap();
                 let groups = u32::try_from(GROUPS).unwrap();

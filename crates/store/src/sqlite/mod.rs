@@ -1,5 +1,7 @@
 //! The SQLite back end: one thread writes, a few read, and a commit is on the disk before anybody hears of it.
 
+mod history;
+mod known;
 mod lock;
 mod meters;
 mod migrate;

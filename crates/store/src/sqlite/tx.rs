@@ -4,9 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use domain::group::{StateBit, StateMask};
-use domain::ids::{AccountId, AttemptId, GroupId, IdMint, LogId, PostId, UserId};
+use domain::ids::{AccountId, AttemptId, GroupId, IdMint, PostId, UserId};
 use domain::intent::Claim;
-use domain::log::LogEntry;
 use domain::notice::NoticeKind;
 use domain::plan::Metric;
 use domain::platform::Platform;
@@ -16,6 +15,7 @@ use rand::rngs::StdRng;
 use rusqlite::{Connection, Params, Row, params};
 use tokio::sync::Notify;
 
+use super::known::Known;
 use super::meters::Meters;
 use super::rows::{self, micros};
 use super::sql;
@@ -35,6 +35,7 @@ pub(super) struct Tx {
     counts: Counts,
     command_counts: Counts,
     meters: Meters,
+    known: Known,
     pub(super) listeners: Listeners,
     pub(super) deliveries_added: Arc<Notify>,
 }
@@ -52,7 +53,7 @@ pub(super) struct Head {
     /// The time whose month its posts are counted in.
     pub(super) counted_at: Timestamp,
     post_count: u32,
-    log_seq: i64,
+    pub(super) log_seq: i64,
     updated_at: i64,
 }
 
@@ -107,6 +108,7 @@ impl Tx {
             command_counts: counts.clone(),
             counts,
             meters: Meters::default(),
+            known: Known::default(),
         }
     }
 
@@ -116,6 +118,7 @@ impl Tx {
         self.command_counts.clear();
         // Only a transaction that was undone leaves any behind.
         self.meters.undo_all();
+        self.known.start();
         self.listeners.start();
     }
 
@@ -151,6 +154,9 @@ impl Tx {
     /// Keeps or forgets what the command counted.
     pub(super) fn end_command(&mut self, is_done: bool) {
         self.meters.end_command(is_done);
+        if !is_done {
+            self.known.forget();
+        }
         for (key, change) in self.command_counts.drain().filter(|_| is_done) {
             *self.counts.entry(key).or_default() += change;
         }
@@ -171,6 +177,7 @@ impl Tx {
         }
         // A commit that fails ends the process.
         self.meters.committed();
+        self.known.committed();
         self.listeners.committed();
         Ok(())
     }
@@ -376,66 +383,38 @@ impl Tx {
         self.exists(sql::IS_CONNECTED, [account.as_bytes()])
     }
 
+    /// Whether there is such a user.
+    pub(super) fn is_user(&mut self, user: UserId) -> Result<bool> {
+        if self.known.has_user(user) {
+            return Ok(true);
+        }
+        let is_user = self.exists(sql::IS_USER, [user.as_bytes()])?;
+        if is_user {
+            self.known.add_user(user);
+        }
+        Ok(is_user)
+    }
+
     /// The connected account that a target names.
-    pub(super) fn account_of(&self, owner: UserId, platform: Platform, target: &str) -> Result<Option<AccountId>> {
-        self.one(
-            sql::ACCOUNT_OF_TARGET,
-            (owner.as_bytes(), platform.word(), target),
-            |row| rows::id(row, 0),
-        )
+    pub(super) fn account_of(&mut self, owner: UserId, platform: Platform, target: &str) -> Result<Option<AccountId>> {
+        if let Some(account) = self.known.account(owner, platform, target) {
+            return Ok(Some(account));
+        }
+        let name = (owner.as_bytes(), platform.word(), target);
+        let account = self.one(sql::ACCOUNT_OF_TARGET, name, |row| rows::id(row, 0))?;
+        if let Some(account) = account {
+            self.known.add_account(owner, platform, target, account);
+        }
+        Ok(account)
+    }
+
+    /// A user or an account was removed: what is known of them is read anew.
+    pub(super) fn forget_known(&mut self) {
+        self.known.forget();
     }
 
     pub(super) fn has_open_intent(&self, post: PostId) -> Result<bool> {
         self.exists(sql::HAS_OPEN_INTENT, [post.as_bytes()])
-    }
-
-    /// Writes history of a group.
-    pub(super) fn log(&mut self, head: &mut Head, entries: Vec<LogEntry>) -> Result<()> {
-        for entry in entries {
-            let entry = rules::in_context(entry, head.owner, Some(head.id));
-            if entry.group == Some(head.id) {
-                head.log_seq += 1;
-                self.log_entry(entry, head.log_seq)?;
-            } else {
-                self.log_elsewhere(entry, head.owner)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes history that no loaded group is about.
-    pub(super) fn log_elsewhere(&mut self, entry: LogEntry, owner: UserId) -> Result<()> {
-        let entry = rules::in_context(entry, owner, None);
-        let seq = match entry.group {
-            Some(group) => self
-                .one(sql::NEXT_LOG_SEQ, [group.as_bytes()], |row| Ok(row.get(0)?))?
-                .unwrap_or(0),
-            None => 0,
-        };
-        self.log_entry(entry, seq)
-    }
-
-    pub(super) fn log_entry(&mut self, mut entry: LogEntry, seq: i64) -> Result<()> {
-        webhooks::tell_of_entry(self, &entry)?;
-        let id = LogId::from_bytes(self.mint_at(entry.at));
-        let rest = rows::log_rest(&mut entry)?;
-        self.exec(
-            sql::ADD_LOG,
-            params![
-                id.as_bytes(),
-                entry.group.as_ref().map(GroupId::as_bytes),
-                seq,
-                entry.user.as_ref().map(UserId::as_bytes),
-                entry.post.as_ref().map(PostId::as_bytes),
-                entry.account.as_ref().map(AccountId::as_bytes),
-                entry.kind.word(),
-                entry.outcome.word(),
-                micros(entry.at),
-                rest,
-                entry.kind.is_connection().then_some(1),
-            ],
-        )?;
-        Ok(())
     }
 
     /// The claim of a post that was found in `found`, written to its row.

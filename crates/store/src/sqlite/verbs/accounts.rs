@@ -173,6 +173,7 @@ pub(in crate::sqlite) fn remove(
     {
         return Err(Error::NotFound);
     }
+    tx.forget_known();
     let posts = tx.all(sql::WAKING_OF_ACCOUNT, [id.as_bytes()], |row| rows::id(row, 0))?;
     posts.into_iter().try_for_each(|post| withdraw(tx, post, at))?;
     tx.exec(sql::DROP_UNUSED_TOKENS, [])?;

@@ -2,7 +2,7 @@
 
 use domain::group::{StateBit, StateMask};
 use domain::ids::{AccountId, GroupId, PostId};
-use domain::log::{LogEntry, LogRecord};
+use domain::log::LogRecord;
 use domain::plan::{Asked, Metric};
 use domain::post::PostState;
 use jiff::Timestamp;
@@ -10,6 +10,7 @@ use rusqlite::{Connection, Row, params};
 
 use super::usage;
 use super::webhooks;
+use crate::sqlite::history::LogRow;
 use crate::sqlite::reader::Db;
 use crate::sqlite::rows::{self, micros};
 use crate::sqlite::sql;
@@ -25,18 +26,43 @@ pub(in crate::sqlite) struct Prepared {
     new: NewGroup,
     body: String,
     media: Vec<String>,
+    /// The state of all its posts, and how their rows say it.
+    state: PostState,
+    data: String,
+    /// Its history, in order.
+    log: Vec<LogRow>,
 }
 
 /// Does outside the writing thread what needs no transaction.
-pub(in crate::sqlite) fn prepare(new: NewGroup) -> Result<Prepared> {
+pub(in crate::sqlite) fn prepare(mut new: NewGroup) -> Result<Prepared> {
     let body = rows::to_json(&new.content)?;
     let media = rules::media_keys(&new.content).into_iter().collect();
-    Ok(Prepared { new, body, media })
+    let state = rules::first_state(new.draft, new.planned_at, new.created_at);
+    let data = rows::to_json(&state)?;
+    let log = std::mem::take(&mut new.log)
+        .into_iter()
+        .map(|entry| LogRow::of(rules::in_context(entry, new.owner, Some(new.id))))
+        .collect::<Result<_>>()?;
+    Ok(Prepared {
+        new,
+        body,
+        media,
+        state,
+        data,
+        log,
+    })
 }
 
 pub(in crate::sqlite) fn create(tx: &mut Tx, group: Prepared, request: Option<&RequestKey>) -> Result<Created> {
-    let Prepared { new, body, media } = group;
-    if !tx.exists(sql::IS_USER, [new.owner.as_bytes()])? {
+    let Prepared {
+        new,
+        body,
+        media,
+        state,
+        data,
+        log,
+    } = group;
+    if !tx.is_user(new.owner)? {
         return Err(Error::NotFound);
     }
     if let Some(request) = request
@@ -50,7 +76,6 @@ pub(in crate::sqlite) fn create(tx: &mut Tx, group: Prepared, request: Option<&R
     }
     tx.exec(sql::ADD_CONTENT, [body])?;
     let content = tx.conn.last_insert_rowid();
-    let state = rules::first_state(new.draft, new.planned_at, new.created_at);
     let draft = StateMask::of(new.draft, []);
     let mask = if new.posts.is_empty() {
         draft
@@ -61,8 +86,6 @@ pub(in crate::sqlite) fn create(tx: &mut Tx, group: Prepared, request: Option<&R
         .posts
         .iter()
         .fold(0, |bits, post| bits | rows::platform_bit(post.platform));
-    let log = in_order(&new);
-    let seq = log.iter().map(|(seq, _)| *seq).max().unwrap_or(0);
     tx.exec(
         sql::ADD_GROUP,
         params![
@@ -74,14 +97,11 @@ pub(in crate::sqlite) fn create(tx: &mut Tx, group: Prepared, request: Option<&R
             mask.bits(),
             platforms,
             i64::try_from(new.posts.len()).unwrap_or(i64::MAX),
-            seq,
+            i64::try_from(log.len()).unwrap_or(i64::MAX),
             micros(new.created_at),
         ],
     )?;
-    let (bit, data) = (
-        StateMask::EMPTY.with(StateBit::of(&state)).bits(),
-        rows::to_json(&state)?,
-    );
+    let bit = StateMask::EMPTY.with(StateBit::of(&state)).bits();
     let wake_at = state.wake_at().map(micros);
     for (position, post) in (0_i64..).zip(&new.posts) {
         let account = tx.account_of(new.owner, post.platform, &post.target)?;
@@ -108,8 +128,8 @@ pub(in crate::sqlite) fn create(tx: &mut Tx, group: Prepared, request: Option<&R
     for key in &media {
         tx.exec(sql::ADD_MEDIA_REF, params![key, new.id.as_bytes()])?;
     }
-    for (seq, entry) in log {
-        tx.log_entry(entry, seq)?;
+    for (seq, row) in (1..).zip(&log) {
+        tx.log_row(row, seq)?;
     }
     webhooks::tell_of_group(tx, &new, &state)?;
     Ok(Created::New)
@@ -146,15 +166,6 @@ fn charge(tx: &Tx, meter: Option<&Meter>, new: &NewGroup, state: &PostState) -> 
         }
     }
     Ok(())
-}
-
-/// The first entries with their places in the history, which are known before the group is written.
-fn in_order(new: &NewGroup) -> Vec<(i64, LogEntry)> {
-    let entries = new
-        .log
-        .iter()
-        .map(|entry| rules::in_context(entry.clone(), new.owner, Some(new.id)));
-    (1..).zip(entries).collect()
 }
 
 /// What the same request was answered before, if it was.

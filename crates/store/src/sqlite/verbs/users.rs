@@ -50,6 +50,7 @@ pub(in crate::sqlite) fn set_plan(tx: &mut Tx, user: UserId, plan: &Plan) -> Res
 pub(in crate::sqlite) fn remove(tx: &mut Tx, user: UserId, at: Timestamp) -> Result<()> {
     found(tx.exec(sql::REMOVE_USER, params![user.as_bytes(), micros(at)])?)?;
     tx.exec(sql::REMOVE_ACCOUNTS_OF, params![user.as_bytes(), micros(at)])?;
+    tx.forget_known();
     workspaces::dissolve(tx, user, at)?;
     usage::remeter(tx, user)?;
     // The rest is cancelled when the user's groups are pruned. Until then nothing of it is sent: no account is connected.
