@@ -114,7 +114,8 @@ async fn adopt(
     let release = Release {
         intents: vec![(intent.id, settlement)],
         resume: Resume::Clear,
-        account: Some(AccountNote {
+        // As where an answer came: a thread is a success when its last part is live.
+        account: done.then(|| AccountNote {
             success_at: Some(now),
             ..AccountNote::default()
         }),

@@ -196,6 +196,26 @@ async fn a_thread_that_fails_half_way_goes_on_with_the_part_that_failed() {
 }
 
 #[tokio::test]
+async fn a_thread_that_stopped_is_no_success_of_its_account_though_its_head_was_found() {
+    let outside = Outside::new().await;
+    let engine = outside.engine(world::memory(), go_on()).await;
+    let lost = Rule::nth(Class::Create, 1, Fault::DropAfter);
+    let (user, account) = outside
+        .connect(&engine, Platform::Mastodon, "stopped", vec![lost, refuse_create(2)])
+        .await;
+    let thread = content(&outside, Platform::Mastodon, "one", &["two".to_owned()]);
+    let group = post_now(&engine, &user, &account, thread).await;
+    run_to_the_end(&outside, &engine).await;
+    match state(&engine, &user, group).await {
+        PostState::Failed { parts, .. } => assert_eq!((parts.live, parts.of), (1, 2)),
+        other => panic!("{other:?}"),
+    }
+    let accounts = engine.accounts(&Reach { owner: user.id }).await.unwrap();
+    assert_eq!(accounts.first().unwrap().last_success_at, None);
+    assert_eq!(outside.copies(Platform::Mastodon, "one"), 1);
+}
+
+#[tokio::test]
 async fn a_failed_first_comment_leaves_the_post_published() {
     let outside = Outside::new().await;
     let engine = outside.engine(world::memory(), go_on()).await;
