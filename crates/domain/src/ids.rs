@@ -172,7 +172,10 @@ mod tests {
         assert_eq!(id.to_string().to_uppercase().parse(), Ok(id));
         let every_digit = GroupId::from_bytes([0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0x90, 0xa9, 0xf0, 0x0f]);
         assert_eq!(every_digit.to_string(), "0123456789abcdef90a9f00f");
-        assert_eq!(serde_json::to_string(&every_digit).unwrap(), "\"0123456789abcdef90a9f00f\"");
+        assert_eq!(
+            serde_json::to_string(&every_digit).unwrap(),
+            "\"0123456789abcdef90a9f00f\""
+        );
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub mod real_servers;
 pub mod seed_clients;
 pub mod specs;
 pub mod tidy;
+pub mod truth;
 pub mod uploads;
 pub mod webhooks;
 
@@ -60,6 +61,8 @@ enum Task {
     Bench(bench::Options),
     /// Kills a server again and again while it publishes, and counts what was made twice or lost.
     Chaos(chaos::Options),
+    /// Holds everything that the API says of random groups against what is out there and what the server keeps.
+    Truth(truth::Options),
     /// Connects an account of every platform of the sandbox, lets its tokens end, and connects it again.
     Connect(connect::Options),
     /// Simulates a day at nine tenths of every platform's quota, and counts what is refused.
@@ -105,6 +108,7 @@ async fn dispatch(task: Task) -> anyhow::Result<bool> {
         Task::RealServers(options) => real_servers::run(&options, &mut out).await,
         Task::Uploads(options) => uploads::run(&options, &mut out).await,
         Task::Webhooks(options) => webhooks::run(&options, &mut out).await,
+        Task::Truth(options) => Ok(truth::run(&options, &mut out).await?.is_success()),
         Task::Chaos(options) => Ok(chaos::run(&options, &mut out).await?.is_success()),
     }
 }

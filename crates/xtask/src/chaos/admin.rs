@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 
@@ -57,4 +57,15 @@ pub(crate) async fn ask(data: &Path, request: &Value) -> anyhow::Result<Word> {
     tokio::time::timeout(ANSWERED_WITHIN, asking)
         .await
         .context("the server did not answer over its socket")?
+}
+
+/// The text of a new API key of the server's first user, who is made for it.
+///
+/// # Errors
+/// Those of [`ask`], or if the server refused.
+pub(crate) async fn new_key(data: &Path) -> anyhow::Result<String> {
+    let request = json!({"ask": "key_create", "user": null, "name": "xtask", "import": null});
+    let key = ask(data, &request).await?.done()?;
+    let text = key.get("text").and_then(Value::as_str);
+    Ok(text.context("a key without a text")?.to_owned())
 }

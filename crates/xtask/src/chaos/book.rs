@@ -45,7 +45,6 @@ pub(crate) struct Job {
 /// How often clients did what.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Calls {
-    pub(crate) sent_again: usize,
     pub(crate) retried: usize,
     pub(crate) edited: usize,
     pub(crate) deleted: usize,

@@ -6,27 +6,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use jiff::SignedDuration;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::admin::{self, Word};
+use super::api::Api;
 use super::book::{Book, Deletion, Job};
 use super::control::http_client;
-use super::time::{Deadline, Time, pause};
+use super::time::{Time, pause};
 
 /// Clients that make posts at the same time.
 const MAKERS: u64 = 8;
 /// Clients that retry, edit and delete.
 const DISTURBERS: u64 = 2;
-/// How long a client waits for an answer before it sends the request again.
+/// How long a look at what the server takes may last.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
-/// Between losing an answer and sending the request again.
-const AGAIN_AFTER: Duration = Duration::from_millis(20);
-/// A request that has no answer after this long is a finding.
-const PATIENCE: Duration = Duration::from_secs(180);
 /// Between two disturbances of one client.
 const DISTURB_EVERY: Duration = Duration::from_millis(60);
 /// Of a hundred accepted posts at most so many are deleted.
@@ -44,9 +40,7 @@ pub(crate) struct Address {
 /// What all clients share.
 #[derive(Debug)]
 pub(crate) struct Callers {
-    http: reqwest::Client,
-    base: String,
-    key: String,
+    api: Api,
     data: PathBuf,
     time: Time,
     book: Arc<Book>,
@@ -63,11 +57,8 @@ impl Callers {
         book: Arc<Book>,
         addresses: Vec<Address>,
     ) -> anyhow::Result<Arc<Self>> {
-        let base = format!("{base}/api/v1");
         Ok(Arc::new(Self {
-            http: http_client(ANSWERED_WITHIN)?,
-            base,
-            key,
+            api: Api::new(base, key)?,
             data,
             time,
             book,
@@ -87,6 +78,11 @@ impl Callers {
         tasks
     }
 
+    /// How often a request was sent again because its answer had been lost.
+    pub(crate) fn sent_again(&self) -> usize {
+        self.api.sent_again()
+    }
+
     async fn make(self: Arc<Self>) -> anyhow::Result<()> {
         loop {
             match self.book.take() {
@@ -102,13 +98,14 @@ impl Callers {
         let mut body = json!({
             "content": job.text,
             "platforms": [address.platform_id],
-            "scheduledTime": self.soon(1),
+            "scheduledTime": self.time.soon(1),
         });
         if let (Some(url), Some(object)) = (&address.media_url, body.as_object_mut()) {
             object.insert("mediaUrls".to_owned(), json!([url]));
         }
         let key = job.text.replace(' ', "-");
         let (status, answer) = self
+            .api
             .until_answered(Method::POST, "/create-post", Some(&body), Some(&key))
             .await?;
         match answer.get("postGroupId").and_then(Value::as_str) {
@@ -116,65 +113,6 @@ impl Callers {
             _ => self.book.refused(format!("creating '{}': {status} {answer}", job.text)),
         }
         Ok(())
-    }
-
-    /// A time some shared seconds ahead, as the dialect writes it.
-    fn soon(&self, seconds: i64) -> String {
-        let at = self
-            .time
-            .now()
-            .saturating_add(SignedDuration::from_secs(seconds))
-            .unwrap_or_default();
-        format!("{at:.3}")
-    }
-
-    /// Sends a request as often as it takes to get an answer that is neither "try again" nor the server's own failure.
-    async fn until_answered(
-        &self,
-        method: Method,
-        path: &str,
-        body: Option<&Value>,
-        key: Option<&str>,
-    ) -> anyhow::Result<(StatusCode, Value)> {
-        let deadline = Deadline::within(PATIENCE);
-        loop {
-            let answer = self.once(method.clone(), path, body, key).await;
-            match answer {
-                Ok((status, answer)) if !is_for_now(status, key.is_some()) => return Ok((status, answer)),
-                Ok((status, answer)) if deadline.passed() => {
-                    anyhow::bail!("{method} {path} was still answered {status} {answer} after {PATIENCE:?}")
-                }
-                Err(error) if deadline.passed() => {
-                    return Err(error).with_context(|| format!("{method} {path} had no answer for {PATIENCE:?}"));
-                }
-                _ => {}
-            }
-            self.book.count(|calls| calls.sent_again += 1);
-            pause(AGAIN_AFTER).await;
-        }
-    }
-
-    async fn once(
-        &self,
-        method: Method,
-        path: &str,
-        body: Option<&Value>,
-        key: Option<&str>,
-    ) -> anyhow::Result<(StatusCode, Value)> {
-        let mut request = self
-            .http
-            .request(method, format!("{}{path}", self.base))
-            .header("x-api-key", &self.key);
-        if let Some(key) = key {
-            request = request.header("Idempotency-Key", key);
-        }
-        if let Some(body) = body {
-            request = request.json(body);
-        }
-        let answer = request.send().await?;
-        let status = answer.status();
-        let bytes = answer.bytes().await?;
-        Ok((status, serde_json::from_slice(&bytes).unwrap_or_default()))
     }
 
     async fn disturb(self: Arc<Self>, mut rng: StdRng) -> anyhow::Result<()> {
@@ -194,8 +132,8 @@ impl Callers {
 
     /// Asks for a retry of whatever state the post is in; an answer that is lost is not asked for again.
     async fn retry(&self, group: &str) {
-        let Ok((StatusCode::OK, shown)) = self.once(Method::GET, &format!("/get-post/{group}"), None, None).await
-        else {
+        let path = format!("/get-post/{group}");
+        let Ok((StatusCode::OK, shown)) = self.api.once(Method::GET, &path, None, None).await else {
             return;
         };
         let post = shown.pointer("/posts/0/_id").and_then(Value::as_str).unwrap_or(group);
@@ -214,6 +152,7 @@ impl Callers {
         let path = format!("/update-post/{group}");
         if through_draft {
             let draft = self
+                .api
                 .once(Method::PUT, &path, Some(&json!({"status": "draft"})), None)
                 .await;
             if !matches!(draft, Ok((StatusCode::OK, _))) {
@@ -227,8 +166,9 @@ impl Callers {
 
     /// Gives a post a time close by. One that can no longer be edited stays as it is.
     pub(crate) async fn schedule(&self, group: &str) -> anyhow::Result<()> {
-        let body = json!({"status": "scheduled", "scheduledTime": self.soon(2)});
+        let body = json!({"status": "scheduled", "scheduledTime": self.time.soon(2)});
         let (_, _) = self
+            .api
             .until_answered(Method::PUT, &format!("/update-post/{group}"), Some(&body), None)
             .await?;
         Ok(())
@@ -241,6 +181,7 @@ impl Callers {
         }
         self.book.deletion(index, Deletion::Asked);
         let (status, answer) = self
+            .api
             .until_answered(Method::DELETE, &format!("/delete-post/{group}"), None, None)
             .await?;
         // A deletion whose answer was lost finds nothing the second time.
@@ -283,9 +224,4 @@ pub(crate) async fn takes_media(base: &str, key: &str, address: &Address) -> any
     });
     call(Method::DELETE, &format!("/delete-post/{group}")).send().await?;
     Ok(has_media)
-}
-
-/// Whether the answer says to come again. With a key, a conflict says that the same request is still under way.
-fn is_for_now(status: StatusCode, keyed: bool) -> bool {
-    status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS || (keyed && status == StatusCode::CONFLICT)
 }

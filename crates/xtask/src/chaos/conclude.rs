@@ -91,7 +91,6 @@ fn details(storm: &Storm, outcome: Outcome, timings: Timings) -> Details {
         edited: calls.edited,
         deleted: calls.deleted,
         reconnected: storm.reconnected,
-        sent_again: calls.sent_again,
         refused: storm.book.refusals(),
         wrong,
         ..Details::default()

@@ -77,7 +77,8 @@ impl Database {
         Self(data.join("broadside.db"))
     }
 
-    async fn read<T: Send + 'static>(
+    /// Reads from the database without changing it.
+    pub(crate) async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> anyhow::Result<T> + Send + 'static,
     ) -> anyhow::Result<T> {
@@ -169,7 +170,8 @@ fn count(db: &Connection, sql: &str, params: impl Params) -> anyhow::Result<usiz
     Ok(usize::try_from(count)?)
 }
 
-fn rows<T>(
+/// Every row of an answer.
+pub(crate) fn rows<T>(
     db: &Connection,
     sql: &str,
     params: impl Params,

@@ -83,6 +83,11 @@ impl Emulated {
         })
     }
 
+    /// Its controls.
+    pub(crate) fn control(&self) -> &Control {
+        &self.control
+    }
+
     /// The weather of an account. Every third lets a post lie around before it is made; there are lost answers, server
     /// errors with and without a post, and pauses, but on Telegram nothing that cannot be asked for afterwards.
     fn script(&self, platform: Platform, number: usize) -> Vec<Rule> {

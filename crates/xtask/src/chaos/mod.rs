@@ -13,7 +13,7 @@ use anyhow::{Context, ensure};
 use domain::capability::Capability;
 use domain::clock::Clock;
 use domain::platform::Platform;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::task::JoinSet;
 
 use crate::clock::SystemClock;
@@ -22,12 +22,13 @@ use crate::real_servers::world::RealWorld;
 use crate::real_servers::{self, Which};
 
 pub(crate) mod admin;
+pub(crate) mod api;
 mod book;
 mod clients;
 mod conclude;
 pub(crate) mod control;
 pub(crate) mod database;
-mod emulated;
+pub(crate) mod emulated;
 pub(crate) mod outside;
 pub(crate) mod processes;
 mod report;
@@ -195,7 +196,7 @@ async fn rage(
         .unwrap_or_default();
     let mut server = Server::new(binary, folder, time, &outside.settings(), flags)?;
     server.start().await?;
-    let key = first_key(&server).await?;
+    let key = admin::new_key(&server.data()).await?;
     let per_platform = match options.against {
         None => (options.posts / POSTS_PER_ACCOUNT).clamp(ACCOUNTS_MIN, ACCOUNTS_MAX),
         Some(_) => ACCOUNTS_REAL,
@@ -242,7 +243,9 @@ async fn rage(
     weather(&mut storm, options.kills, clients).await?;
     eprintln!("all posts are made; waiting for their ends");
     settle_down(&mut storm, &callers, options.sabotage.is_some()).await?;
-    conclude::conclude(&storm, platforms, left_out).await
+    let mut report = conclude::conclude(&storm, platforms, left_out).await?;
+    report.details.sent_again = callers.sent_again();
+    Ok(report)
 }
 
 /// Leaves out the targets whose posts need a file when create-post does not take one by its address.
@@ -280,19 +283,12 @@ async fn weather(storm: &mut Storm, kills: usize, mut clients: JoinSet<anyhow::R
     Ok(())
 }
 
-/// The text of a new API key, made through the operator's door.
-async fn first_key(server: &Server) -> anyhow::Result<String> {
-    let request = json!({"ask": "key_create", "user": null, "name": "chaos", "import": null});
-    let key = admin::ask(&server.data(), &request).await?.done()?;
-    Ok(key
-        .get("text")
-        .and_then(Value::as_str)
-        .context("a key without a text")?
-        .to_owned())
-}
-
 /// Connects accounts; those of a platform that the server refuses are left out.
-async fn connect_all(server: &Server, targets: Vec<Target>, left_out: &mut Vec<String>) -> anyhow::Result<Vec<Target>> {
+pub(crate) async fn connect_all(
+    server: &Server,
+    targets: Vec<Target>,
+    left_out: &mut Vec<String>,
+) -> anyhow::Result<Vec<Target>> {
     let mut connected: Vec<Target> = Vec::new();
     let mut refused: Option<Platform> = None;
     for mut target in targets {
@@ -317,7 +313,7 @@ async fn connect_all(server: &Server, targets: Vec<Target>, left_out: &mut Vec<S
     Ok(connected)
 }
 
-fn count_platforms(targets: &[Target]) -> Vec<(String, usize)> {
+pub(crate) fn count_platforms(targets: &[Target]) -> Vec<(String, usize)> {
     let mut counts: Vec<(String, usize)> = Vec::new();
     for target in targets {
         match counts.iter_mut().find(|(word, _)| word == target.platform.word()) {

@@ -45,6 +45,12 @@ impl Time {
         self.epoch.saturating_add(passed).unwrap_or(wall)
     }
 
+    /// A time some shared seconds ahead, as clients write it.
+    pub(crate) fn soon(&self, seconds: i64) -> String {
+        let at = self.now().saturating_add(SignedDuration::from_secs(seconds));
+        format!("{:.3}", at.unwrap_or_default())
+    }
+
     /// How many shared milliseconds a wall duration is.
     pub(crate) fn shared_ms(&self, wall: Duration) -> u64 {
         let ms = Duration::try_from_secs_f64(wall.as_secs_f64() * self.factor)

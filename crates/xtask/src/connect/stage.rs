@@ -107,9 +107,7 @@ impl Stage {
             http: http_client(std::time::Duration::from_secs(60))?,
             publishes: Vec::new(),
         };
-        let key = json!({"ask": "key_create", "user": null, "name": "connect", "import": null});
-        let key = admin::ask(&stage.data, &key).await?.done()?;
-        stage.key = text(&key, "/text")?;
+        stage.key = admin::new_key(&stage.data).await?;
         stage.seen.secret(&stage.key);
         let health: Health = stage.ask(json!({"ask": "health"})).await?;
         let publishes = health.platforms.iter().filter(|known| known.connector);

@@ -57,8 +57,7 @@ async fn sign_in(running: &Running, binary: &Path, program: &Path, folder: &Path
 
 async fn through(browser: &mut Chromium, server: &Server, login: &Login) -> anyhow::Result<()> {
     let data = server.data();
-    let key = json!({"ask": "key_create", "user": null, "name": "consent", "import": null});
-    admin::ask(&data, &key).await?.done()?;
+    admin::new_key(&data).await?;
     let link = json!({
         "ask": "account_connect", "user": null, "platforms": ["bluesky"], "account": null, "return_to": null,
         "expires_in": null,

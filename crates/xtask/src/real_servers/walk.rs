@@ -44,13 +44,7 @@ impl<'a> Walk<'a> {
         let settings = format!("[media]\nallow = [\"{pictures}\"]\n{}", world.settings());
         let mut server = Server::new(binary, folder, time, &settings, Vec::new())?;
         server.start().await?;
-        let request = json!({"ask": "key_create", "user": null, "name": "real", "import": null});
-        let key = admin::ask(&server.data(), &request).await?.done()?;
-        let key = key
-            .get("text")
-            .and_then(Value::as_str)
-            .context("a key without a text")?
-            .to_owned();
+        let key = admin::new_key(&server.data()).await?;
         let (login, friend) = (world.login("walker1").await?, world.login("walker2").await?);
         connect(binary, &server, world, &login).await?;
         let picture_url = format!("{pictures}/{PICTURE}");

@@ -59,9 +59,7 @@ impl Site {
             format!("[webhooks]\nallow = [\"127.0.0.1:*\"]\n[platforms.mastodon]\nbase_url = \"{base}/mastodon\"\n");
         let mut server = Server::new(binary, folder, time, &config, flags)?;
         server.start().await?;
-        let request = json!({"ask": "key_create", "user": null, "name": "webhooks", "import": null});
-        let key = admin::ask(&server.data(), &request).await?.done()?;
-        let key = key.get("text").and_then(Value::as_str).context("a key")?.to_owned();
+        let key = admin::new_key(&server.data()).await?;
         let mut site = Self {
             server,
             control,

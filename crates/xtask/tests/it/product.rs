@@ -68,6 +68,13 @@ fn a_server_that_forgets_its_intents_does_not_get_away_with_it() {
 }
 
 #[test]
+fn everything_that_the_api_tells_of_random_groups_is_true() {
+    let said = passes(&["truth", "--quick", "--seed", "1"]);
+    let last = said.lines().next_back().unwrap_or_default();
+    assert!(last.contains(r#""differences":[]"#), "{last}");
+}
+
+#[test]
 fn accounts_are_connected_lose_their_tokens_and_come_back() {
     let said = passes(&["connect", "x", "facebook", "bluesky"]);
     let journeys = said
