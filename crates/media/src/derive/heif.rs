@@ -304,8 +304,11 @@ fn items_beside(bytes: &[u8]) -> Result<Vec<(u64, Item)>, Error> {
     Ok(items)
 }
 
-/// Where the items of an `iloc` lie, each piece from and to a place in the file, which has `len` bytes.
-fn places_of(bytes: &[u8], data: Option<Span>, len: u64) -> Result<Vec<(u64, (u64, u64))>, Error> {
+/// From a place in the file to another.
+type Piece = (u64, u64);
+
+/// Where the items of an `iloc` lie, a piece each with the number of its item, in a file of `len` bytes.
+fn places_of(bytes: &[u8], data: Option<Span>, len: u64) -> Result<Vec<(u64, Piece)>, Error> {
     let mut fields = Fields(bytes);
     let version = fields.version()?;
     if version > 2 {
