@@ -174,7 +174,7 @@ impl Beside {
         Ok(())
     }
 
-    fn blank<R: BufRead + Seek>(&mut self, reader: &mut R, item: Item, spans: &[(u64, u64)]) -> Result<(), Error> {
+    fn blank<R: BufRead + Seek>(&mut self, reader: &mut R, item: Item, spans: &[Piece]) -> Result<(), Error> {
         let length: u64 = spans.iter().map(|(from, to)| to - from).sum();
         self.tells_location |= length > METADATA_BYTES_MAX || {
             let mut bytes = Vec::new();
