@@ -36,7 +36,14 @@ pub(super) static CAPABILITY: Capability = Capability {
     needs_media: false,
     threads: true,
     first_comment: true,
-    settings: &["replyControl", "replySettings", "madeWithAi", "paidPartnership"],
+    settings: &[
+        "replyControl",
+        "replySettings",
+        "madeWithAi",
+        "paidPartnership",
+        "replyTo",
+        "quoteTweet",
+    ],
     // Timelines can lag a write by seconds: three looks over a minute before "absent" is believed.
     ask: AskRule {
         ask_after: SignedDuration::from_secs(1),

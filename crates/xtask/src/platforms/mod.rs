@@ -177,7 +177,7 @@ impl<'a> Progress<'a> {
     fn after(&mut self, line: &str) -> Option<String> {
         let all = line
             .strip_prefix("running ")
-            .and_then(|rest| rest.split(' ').next()?.parse().ok());
+            .and_then(|rest| rest.split(' ').next()?.parse::<usize>().ok());
         if let Some(all) = all {
             self.all += all;
         }
