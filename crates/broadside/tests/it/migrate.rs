@@ -214,6 +214,8 @@ fn commands(before: Option<&str>) -> Vec<String> {
 
 /// An account on an emulated Mastodon, and a folder with what the page's reader has there.
 fn reader() -> (Shell, Served) {
+    // Another test of this process may have done it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let scratch = Scratch::new("migrate");
     let sandbox = Served::sandbox(&scratch);
     let at = sandbox.ready["base_url"].as_str().unwrap();
