@@ -136,8 +136,15 @@ pub(crate) struct Field {
     pub(crate) name: &'static str,
     pub(crate) kind: Kind,
     pub(crate) required: bool,
+    /// The regular expression that the text, or each text of the list, is like; empty for any.
+    pub(crate) form: &'static str,
     pub(crate) words: &'static str,
 }
+
+/// The form of an id.
+pub(crate) const ID: &str = "^[0-9a-f]{24}$";
+/// The form of a text that is not blank.
+pub(crate) const NOT_BLANK: &str = r"\S";
 
 /// What a field holds.
 #[derive(Debug, Clone, Copy)]
@@ -154,6 +161,10 @@ pub(crate) enum Kind {
     Word(&'static [&'static str]),
     /// A list of so many (least, most) texts.
     Texts(u32, u32),
+    /// A list of so many (least, most) of these words.
+    Words(u32, u32, &'static [&'static str]),
+    /// A list of so many (least, most) objects with these keys.
+    Objects(u32, u32, &'static [Field]),
     /// A file, in a form.
     File,
     /// An object with these keys.
@@ -167,8 +178,15 @@ impl Field {
             name,
             kind,
             required: false,
+            form: "",
             words,
         }
+    }
+
+    /// The same, but its text, or each of its texts, is like this regular expression.
+    pub(crate) const fn form(mut self, form: &'static str) -> Self {
+        self.form = form;
+        self
     }
 
     /// The same, but it must be given.

@@ -138,8 +138,10 @@ fn given_rows(fields: &[Field], place: &'static str, prefix: &str, rows: &mut Ve
             optional: !field.required,
             words: field.words.to_owned(),
         });
-        if let Kind::Object(inner) = field.kind {
-            given_rows(inner, place, &format!("{name}."), rows);
+        match field.kind {
+            Kind::Object(inner) => given_rows(inner, place, &format!("{name}."), rows),
+            Kind::Objects(_, _, inner) => given_rows(inner, place, &format!("{name}[]."), rows),
+            _ => {}
         }
     }
 }
@@ -153,6 +155,8 @@ fn kind_words(kind: Kind) -> String {
         Kind::Flag => "true or false".to_owned(),
         Kind::Word(words) => words.join(" · "),
         Kind::Texts(low, high) => format!("list of {low} to {high} texts"),
+        Kind::Words(low, high, words) => format!("list of {low} to {high} of {}", words.join(" · ")),
+        Kind::Objects(low, high, _) => format!("list of {low} to {high} objects"),
         Kind::Object(_) => "object".to_owned(),
     }
 }

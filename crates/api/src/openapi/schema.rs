@@ -49,10 +49,27 @@ impl JsonSchema for Instant {
 /// The schema of a field's value.
 pub(super) fn of_field(field: &Field) -> Value {
     let mut schema = of_kind(field.kind);
+    if let Some(text) = text_of(&mut schema, field.kind) {
+        if !field.form.is_empty() {
+            text.insert("pattern".to_owned(), field.form.into());
+        } else if field.required {
+            // The empty text counts as not given.
+            text.insert("minLength".to_owned(), 1.into());
+        }
+    }
     if let Value::Object(schema) = &mut schema {
         schema.insert("description".to_owned(), field.words.into());
     }
     schema
+}
+
+/// The schema of the text, or of each of the texts.
+fn text_of(schema: &mut Value, kind: Kind) -> Option<&mut Map<String, Value>> {
+    match kind {
+        Kind::Text => schema.as_object_mut(),
+        Kind::Texts(..) => schema.get_mut("items")?.as_object_mut(),
+        _ => None,
+    }
 }
 
 fn of_kind(kind: Kind) -> Value {
@@ -66,6 +83,12 @@ fn of_kind(kind: Kind) -> Value {
         Kind::Word(words) => json!({ "type": "string", "enum": words }),
         Kind::Texts(low, high) => {
             json!({ "type": "array", "items": { "type": "string", "minLength": 1 }, "minItems": low, "maxItems": high })
+        }
+        Kind::Words(low, high, words) => {
+            json!({ "type": "array", "items": { "type": "string", "enum": words }, "minItems": low, "maxItems": high })
+        }
+        Kind::Objects(low, high, fields) => {
+            json!({ "type": "array", "items": of_object(fields), "minItems": low, "maxItems": high })
         }
         Kind::Object(fields) => of_object(fields),
     }

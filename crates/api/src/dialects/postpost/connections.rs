@@ -56,11 +56,7 @@ pub(super) static TEST: Doc = Doc::new(
     "The answer is 200 whether the account works or not; what came of it is in status and message. A token that has \
      ended or is refused is renewed where the platform allows that.",
 )
-.path(&[Field::new(
-    "platformId",
-    Kind::Text,
-    "A platformId of platform-connections.",
-)])
+.path(&[Field::new("platformId", Kind::Text, "A platformId of platform-connections.").form("^[^/-]+-[^/]+$")])
 .errors(&[
     (400, &["Invalid platformId format"]),
     (404, &["Connection not found"]),

@@ -84,8 +84,9 @@ type Answer = Result<Response, Error>;
 
 const TAG: &str = "Media";
 const FORM: &str = "multipart/form-data";
-const GROUP: openapi::Field =
-    openapi::Field::new("postGroupId", openapi::Kind::Text, "The post that it is for.").required();
+const GROUP: openapi::Field = openapi::Field::new("postGroupId", openapi::Kind::Text, "The post that it is for.")
+    .form(openapi::ID)
+    .required();
 
 /// The operations.
 pub(super) fn endpoints() -> Vec<Endpoint> {

@@ -16,14 +16,14 @@ use super::js::{self, Js};
 use super::wire::{Body, Done, PathId, True, Updated, json};
 use super::{Postpost, map, media_urls, words};
 use crate::dialect::Caller;
-use crate::openapi::{Doc, Endpoint, Field, Id, Kind, answer};
+use crate::openapi::{Doc, Endpoint, Field, ID, Id, Kind, answer};
 use crate::state::ApiState;
 use crate::uploads::unusable_code;
 
 type Answer = Result<Response, Error>;
 
 const TAG: &str = "Media";
-const FILE: &[Field] = &[Field::new("id", Kind::Text, "The mediaId of an upload.")];
+const FILE: &[Field] = &[Field::new("id", Kind::Text, "The mediaId of an upload.").form(ID)];
 
 /// The operations.
 pub(super) fn endpoints() -> Vec<Endpoint> {
@@ -50,8 +50,11 @@ static GET_UPLOAD_URL: Doc = Doc::new(
         Kind::Text,
         "Its media type: image/…, video/… or application/pdf.",
     )
+    .form("^((image|video)/[a-z0-9.+-]+|application/pdf)$")
     .required(),
-    Field::new("postGroupId", Kind::Text, "The post that it is for.").required(),
+    Field::new("postGroupId", Kind::Text, "The post that it is for.")
+        .form(ID)
+        .required(),
     Field::new("type", Kind::Text, "Says the same as contentType once more."),
 ])
 .errors(&[
@@ -110,12 +113,14 @@ static ATTACH: Doc = Doc::new(
     "Takes a file over that an assistant holds, and makes the post a draft",
     &[(200, answer::<Updated<'static>>)],
 )
-.path(&[Field::new("id", Kind::Text, "The post.")])
+.path(&[Field::new("id", Kind::Text, "The post.").form(ID)])
 .body(&[
     Field::new(
         "file",
         Kind::Object(&[
-            Field::new("download_url", Kind::Text, "A public https URL.").required(),
+            Field::new("download_url", Kind::Text, "A public https URL.")
+                .form("^https://")
+                .required(),
             Field::new("file_id", Kind::Text, "The assistant's name for it.").required(),
         ]),
         "The file.",

@@ -48,6 +48,9 @@ pub struct Postpost;
 
 /// Header names: the present one first, then the one of the API's earlier name, which every client in the wild sends.
 const KEY_HEADERS: [&str; 2] = ["x-api-key", "x-publora-key"];
+/// The form of a platformId that can be published to.
+const COMPOUND: &str = "^(twitter|instagram|threads|tiktok|linkedin|youtube|facebook|mastodon|bluesky|telegram|pinterest)\
+                        -[^\\s\\x00-\\x1f\\x7f/?#]{1,200}$";
 const USER_HEADERS: [&str; 2] = ["x-postpost-user-id", "x-publora-user-id"];
 const USER_TOKEN_HEADERS: [&str; 2] = ["x-postpost-user-token", "x-publora-user-token"];
 const CLIENT_HEADERS: [&str; 2] = ["x-postpost-client", "x-publora-client"];

@@ -36,8 +36,16 @@ static OF_POSTS: Doc = Doc::new(
 )
 .body(&[Field::new(
     "posts",
-    Kind::Texts(1, 50),
-    "The posts: objects with platform, platformId and postedId.",
+    Kind::Objects(
+        1,
+        50,
+        &[
+            Field::new("platform", Kind::Text, "The platform: mastodon or bluesky.").required(),
+            Field::new("platformId", Kind::Text, "The connection.").required(),
+            Field::new("postedId", Kind::Text, "The platform's own id of the post.").required(),
+        ],
+    ),
+    "The posts.",
 )
 .required()])
 .errors(&[(

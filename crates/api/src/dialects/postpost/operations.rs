@@ -3,7 +3,7 @@
 use super::error::Refused;
 use super::wire::{Created, Done, Fetched, Listed, Logs, Updated};
 use super::{media_urls, settings};
-use crate::openapi::{About, Doc, Field, Kind, answer};
+use crate::openapi::{About, Doc, Field, ID, Kind, NOT_BLANK, answer};
 
 /// The dialect as its document introduces it.
 pub(super) static ABOUT: About = About {
@@ -19,7 +19,8 @@ pub(super) static ABOUT: About = About {
             "x-postpost-user-id",
             Kind::Text,
             "Act for this user, whom the key's owner manages.",
-        ),
+        )
+        .form("^([0-9a-f]{24})?$"),
         Field::new(
             "x-postpost-client",
             Kind::Text,
@@ -52,7 +53,7 @@ pub(super) static ABOUT: About = About {
 };
 
 /// The name of a group in a path.
-const GROUP: &[Field] = &[Field::new("id", Kind::Text, "The postGroupId.")];
+const GROUP: &[Field] = &[Field::new("id", Kind::Text, "The postGroupId.").form(ID)];
 /// What makes a repeated request the same request.
 const IDEMPOTENCY: &[Field] = &[Field::new(
     "Idempotency-Key",
@@ -74,8 +75,9 @@ const LIMITS: (u16, &[&str]) = (
 const NO_GROUP: &str = "Post group not found";
 const STATUS_WORDS: &[&str] = &["draft", "scheduled", "published", "failed", "partially_published"];
 
-const CONTENT: Field = Field::new("content", Kind::Text, "The text.");
-const PLATFORMS: Field = Field::new("platforms", Kind::Texts(1, 100), "The platformIds to publish to.");
+const CONTENT: Field = Field::new("content", Kind::Text, "The text.").form(NOT_BLANK);
+const PLATFORMS: Field =
+    Field::new("platforms", Kind::Texts(1, 100), "The platformIds to publish to.").form(super::COMPOUND);
 const TIME: Field = Field::new("scheduledTime", Kind::Time, "When to publish; a past time means now.");
 const SETTINGS: Field = Field::new(
     "platformSettings",
@@ -84,7 +86,9 @@ const SETTINGS: Field = Field::new(
 );
 
 const COMMENT: &[Field] = &[
-    Field::new("text", Kind::Text, "What it says.").required(),
+    Field::new("text", Kind::Text, "What it says.")
+        .form(NOT_BLANK)
+        .required(),
     Field::new(
         "platforms",
         Kind::Texts(0, 100),
@@ -96,7 +100,8 @@ const MEDIA_URLS: Field = Field::new(
     "mediaUrls",
     Kind::Texts(1, 10),
     "Public https URLs of files to publish with the text.",
-);
+)
+.form("^https://");
 
 pub(super) static CREATE_POST: Doc = Doc::new(
     "Posts",

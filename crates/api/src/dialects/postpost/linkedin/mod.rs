@@ -190,7 +190,18 @@ fn date_range(given: &Js<'_>) -> Result<Option<Days>, Refused> {
 
 /// A date that exists.
 fn date(fields: &Map<String, Value>) -> Option<Date> {
-    let number = |name: &str| fields.get(name).and_then(Value::as_i64);
+    // In JavaScript, and in JSON Schema, 2026.0 is the number 2026.
+    let whole = |value: &Value| {
+        value
+            .as_f64()
+            .filter(|number| number.fract() == 0.0)
+            .map(|number| number as i64)
+    };
+    let number = |name: &str| {
+        fields
+            .get(name)
+            .and_then(|value| value.as_i64().or_else(|| whole(value)))
+    };
     Date::new(
         i16::try_from(number("year")?).ok()?,
         i8::try_from(number("month")?).ok()?,
@@ -223,5 +234,20 @@ fn shown(told: &Told) -> Value {
             })
             .collect(),
         Figure::Post(_) | Figure::Profile(_) | Figure::Name(_) => Value::Null,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_whole_number_is_one_however_it_is_written() {
+        let read = |text: &str| date(&serde_json::from_str(text).unwrap());
+        let known = Date::new(2026, 1, 2).ok();
+        assert_eq!(read(r#"{"year":2026,"month":1,"day":2}"#), known);
+        assert_eq!(read(r#"{"year":2026.0,"month":1e0,"day":2.0}"#), known);
+        assert_eq!(read(r#"{"year":2026.5,"month":1,"day":2}"#), None);
+        assert_eq!(read(r#"{"year":1e300,"month":1,"day":2}"#), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::openapi::{Doc, Field, Kind, answer};
+use crate::openapi::{Doc, Field, Kind, NOT_BLANK, answer};
 
 const TAG: &str = "LinkedIn";
 /// An object whose numbers are LinkedIn's.
@@ -22,17 +22,20 @@ const RANGE: Field = Field::new(
     ]),
     "Only these days.",
 );
-const PLATFORM_ID: Field = Field::new("platformId", Kind::Text, "The connection, as linkedin- and its id.").required();
+const PLATFORM_ID: Field = Field::new("platformId", Kind::Text, "The connection, as linkedin- and its id.")
+    .form("^linkedin-[!-~]+$")
+    .required();
 const POSTED_ID: Field = Field::new(
     "postedId",
     Kind::Text,
     "The post's URN: a share, a ugcPost or an activity.",
 )
+.form("^urn:li:(share|ugcPost|activity):[0-9]+$")
 .required();
 const ONE: Field = Field::new("queryType", Kind::Word(METRICS), "One metric.");
 const MANY: Field = Field::new(
     "queryTypes",
-    Kind::Texts(1, 5),
+    Kind::Words(1, 5, METRICS),
     "Several metrics; the text ALL for all of them.",
 );
 const NOBODY: (u16, &[&str]) = (404, &["LinkedIn connection not found"]);
@@ -135,9 +138,12 @@ pub(super) static COMMENT: Doc = Doc::new(TAG, "Comments on a post", &[(201, ans
     .words("Sent once: when LinkedIn's answer was lost, details says that the comment may be there.")
     .body(&[
         POSTED_ID,
-        Field::new("message", Kind::Text, "The text, at most 1,250 characters.").required(),
+        Field::new("message", Kind::Text, "The text, at most 1,250 characters.")
+            .form(NOT_BLANK)
+            .required(),
         PLATFORM_ID,
-        Field::new("parentComment", Kind::Text, "The URN of the comment to answer."),
+        Field::new("parentComment", Kind::Text, "The URN of the comment to answer.")
+            .form(r"^(urn:li:comment:\(urn:li:(share|ugcPost|activity):[0-9]+,[0-9]+\)|urn:li:(share|ugcPost|activity):[0-9]+)$"),
     ])
     .errors(&[
         (
@@ -157,7 +163,9 @@ pub(super) static UNCOMMENT: Doc = Doc::new(TAG, "Deletes a comment", &[(200, an
     .words("The fields may stand in the query instead.")
     .body(&[
         POSTED_ID,
-        Field::new("commentId", Kind::Text, "The comment's URN or number.").required(),
+        Field::new("commentId", Kind::Text, "The comment's URN or number.")
+            .form(r"^([0-9]+|urn:li:comment:\(urn:li:(share|ugcPost|activity):[0-9]+,[0-9]+\))$")
+            .required(),
         PLATFORM_ID,
     ])
     .errors(&[
@@ -175,7 +183,9 @@ pub(super) static UNCOMMENT: Doc = Doc::new(TAG, "Deletes a comment", &[(200, an
 pub(super) static RESHARE: Doc = Doc::new(TAG, "Shares a post again", &[(201, answer::<Any>)])
     .body(&[
         PLATFORM_ID,
-        Field::new("parent", Kind::Text, "The URN of a share or ugcPost.").required(),
+        Field::new("parent", Kind::Text, "The URN of a share or ugcPost.")
+            .form("^urn:li:(share|ugcPost):[0-9]+$")
+            .required(),
         Field::new(
             "commentary",
             Kind::Text,

@@ -2,15 +2,18 @@
 
 use super::routes::{Listed, One, Renewed};
 use crate::dialects::postpost::wire::Done;
-use crate::openapi::{Doc, Field, Kind, answer};
+use crate::openapi::{Doc, Field, Kind, NOT_BLANK, answer};
 
 const TAG: &str = "Webhooks";
 const WEBHOOK: &[Field] = &[Field::new("id", Kind::Text, "The _id of a webhook.")];
 const NOT_FOUND: (u16, &[&str]) = (404, &["Webhook not found"]);
 
-const NAME: Field = Field::new("name", Kind::Text, "A name for people.");
-const URL: Field = Field::new("url", Kind::Text, "Where messages are sent: http or https, and public.");
-const EVENTS: Field = Field::new("events", Kind::Texts(1, 10), "Which events it is told of.");
+const NAME: Field = Field::new("name", Kind::Text, "A name for people.").form(NOT_BLANK);
+const URL: Field =
+    Field::new("url", Kind::Text, "Where messages are sent: http or https, and public.").form("^https?://");
+/// The events that can be listened to.
+const EVENT_WORDS: &[&str] = &["post.scheduled", "post.published", "post.failed", "token.expiring"];
+const EVENTS: Field = Field::new("events", Kind::Words(1, 10, EVENT_WORDS), "Which events it is told of.");
 /// What is wrong with an address or with events.
 const JUDGED: &[&str] = &[
     "Invalid URL format",
@@ -63,3 +66,15 @@ pub(super) static REGENERATE: Doc = Doc::new(
 .words("The old one is worth nothing from then on.")
 .path(WEBHOOK)
 .errors(&[NOT_FOUND, (500, &["Failed to regenerate secret"])]);
+
+#[cfg(test)]
+mod tests {
+    use super::super::outgoing;
+    use super::*;
+
+    #[test]
+    fn the_document_names_every_event() {
+        let told: Vec<_> = outgoing::EVENTS.iter().map(|(word, _)| *word).collect();
+        assert_eq!(told, EVENT_WORDS);
+    }
+}

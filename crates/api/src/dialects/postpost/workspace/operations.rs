@@ -2,10 +2,10 @@
 
 use super::super::wire::Done;
 use super::{Attached, Key, OneUser, Page, Users};
-use crate::openapi::{Doc, Field, Kind, answer};
+use crate::openapi::{Doc, Field, ID, Kind, NOT_BLANK, answer};
 
 const TAG: &str = "Workspace";
-const USER: &[Field] = &[Field::new("id", Kind::Text, "The _id of a managed user.")];
+const USER: &[Field] = &[Field::new("id", Kind::Text, "The _id of a managed user.").form(ID)];
 const NOT_MANAGED: (u16, &[&str]) = (404, &["User not found or not managed by this key"]);
 const NO_USER_ID: (u16, &[&str]) = (400, &["Invalid userId"]);
 
@@ -17,7 +17,9 @@ pub(super) static LIST: Doc = Doc::new(
 
 pub(super) static CREATE: Doc = Doc::new(TAG, "Adds a user to be managed", &[(201, answer::<OneUser>)])
     .body(&[
-        Field::new("username", Kind::Text, "An e-mail address.").required(),
+        Field::new("username", Kind::Text, "An e-mail address.")
+            .form(NOT_BLANK)
+            .required(),
         Field::new("displayName", Kind::Text, "A name for people; the address unless said."),
     ])
     .errors(&[
@@ -33,7 +35,7 @@ pub(super) static ATTACH: Doc = Doc::new(
 .body(&[
     Field::new("email", Kind::Text, "The user's address; username says the same."),
     Field::new("username", Kind::Text, "The user's address."),
-    Field::new("userId", Kind::Text, "The user's id, instead of or beside the address."),
+    Field::new("userId", Kind::Text, "The user's id, instead of or beside the address.").form(ID),
     Field::new(
         "userAccessToken",
         Kind::Text,
