@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -12,6 +13,9 @@ const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/migrate/post
 const OLD_KEY: &str = "sk_lzk3q8f1_0123abcd.d7a8fbb307d7809469ca9abcb0082e4f8d5651e46d3cdb762d02";
 /// The account that the page posts to, by the id that its platform gives it.
 const REMOTE_ID: &str = "109876543210";
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The shell: its variables, its folder, and the server that one of the commands starts.
 struct Shell {
@@ -100,7 +104,8 @@ impl Shell {
             }
         }
         let method = method.copied().unwrap_or(if body.is_some() { "POST" } else { "GET" });
-        let mut request = reqwest::Client::new().request(method.parse().unwrap(), url.unwrap());
+        let http = reqwest::Client::builder().timeout(PATIENCE).build().unwrap();
+        let mut request = http.request(method.parse().unwrap(), url.unwrap());
         for (name, value) in headers {
             request = request.header(name, value);
         }
