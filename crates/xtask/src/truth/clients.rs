@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 
 use super::book::{Book, Made};
 use super::plan::{Act, Files, Plan};
+use super::sayings::put;
 use crate::chaos::api::Api;
 use crate::chaos::time::{Deadline, Time, pause};
 
@@ -96,12 +97,12 @@ impl Clients {
             ..Made::default()
         };
         if plan.files == Files::Url {
-            body["mediaUrls"] = json!([self.sample.0]);
+            put(&mut body, "mediaUrls", json!([self.sample.0]));
             made.files.push(self.sample.1.clone());
             self.book.did(|calls| calls.imports += 1);
         }
         if let (Some(ahead), Files::None | Files::Url) = (plan.starts, &plan.files) {
-            body["scheduledTime"] = self.time.soon(ahead).into();
+            put(&mut body, "scheduledTime", self.time.soon(ahead).into());
         }
         made.is_draft = body.get("scheduledTime").is_none();
         let key = self.key(plan.number, "made");

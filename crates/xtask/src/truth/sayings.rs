@@ -49,6 +49,13 @@ pub(crate) fn differences(told: &Sayings, truth: &Sayings) -> Vec<String> {
     found
 }
 
+/// Sets a member of an object.
+pub(crate) fn put(object: &mut Value, member: &str, value: Value) {
+    if let Some(members) = object.as_object_mut() {
+        members.insert(member.to_owned(), value);
+    }
+}
+
 fn compare(subject: &str, told: &Value, truth: &Value, found: &mut Vec<String>) {
     let (told, truth) = (flat(told), flat(truth));
     for (path, value) in &told {

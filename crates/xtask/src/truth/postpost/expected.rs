@@ -8,6 +8,7 @@ use domain::post::PostState;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use super::super::sayings::put;
 use super::super::store::{Account, Group, Post};
 use super::super::{Sayings, Truth};
 use super::{COUNTING, LISTS, PAGE, object, words};
@@ -114,7 +115,8 @@ fn error(post: &Post) -> Option<Value> {
             };
             let mut shown = platform(error, *at, words::PARTIAL);
             let (live, of, why) = (parts.live, parts.of, &error.message);
-            shown["message"] = format!("{name} thread partially published ({live}/{of}): {why}").into();
+            let message = format!("{name} thread partially published ({live}/{of}): {why}");
+            put(&mut shown, "message", message.into());
             Some(shown)
         }
         PostState::Failed { at, error, .. } => Some(platform(error, *at, words::code(error.kind))),
@@ -176,7 +178,7 @@ fn history(group: &Group) -> Value {
         if event == "processing" && !has_begun {
             has_begun = true;
             let mut of_group = entry(group, record, event);
-            of_group["_id"] = beside(record.id).to_string().into();
+            put(&mut of_group, "_id", beside(record.id).to_string().into());
             for key in ["postId", "platform"] {
                 of_group.as_object_mut().map(|fields| fields.remove(key));
             }
