@@ -95,8 +95,17 @@ async fn create_post(
     if created.as_ref().map_or(true, |created| created.replayed) {
         media_urls::discard(&api, &imported).await;
     }
-    let created = created.map_err(Operation::CreatePost.failed())?;
+    let mut created = created.map_err(Operation::CreatePost.failed())?;
+    if is_patient {
+        created.planned_at = created.planned_at.zip(new.at).map(without_patience);
+    }
     Ok(json(&map::created(&created, new.at)))
+}
+
+/// What a plan is answered as: the time asked for, or that of the request when it is over.
+fn without_patience((planned, asked): (Timestamp, Timestamp)) -> Timestamp {
+    let earlier = planned.saturating_sub(FILES_FOLLOW_WITHIN).unwrap_or(asked);
+    asked.max(earlier)
 }
 
 /// The earliest start of a post to which files may follow. Programs of the API's earlier name ask for uploads after they
