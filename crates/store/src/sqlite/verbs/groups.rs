@@ -76,12 +76,7 @@ pub(in crate::sqlite) fn create(tx: &mut Tx, group: Prepared, request: Option<&R
     }
     tx.exec(sql::ADD_CONTENT, [body])?;
     let content = tx.conn.last_insert_rowid();
-    let draft = StateMask::of(new.draft, []);
-    let mask = if new.posts.is_empty() {
-        draft
-    } else {
-        draft.with(StateBit::of(&state))
-    };
+    let mask = StateMask::of(new.draft, new.posts.first().map(|_| &state));
     let platforms = new
         .posts
         .iter()
