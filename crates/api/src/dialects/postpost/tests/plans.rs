@@ -5,6 +5,7 @@ use domain::platform::Platform;
 use serde_json::{Value, json};
 
 use super::create;
+use super::media::{DRAFT, code, coded, path, slot};
 use crate::testing::Door;
 
 const TWO_TARGETS: &str = r#"{"content":"x","platforms":["twitter-123456789","linkedin-ABC123"],
@@ -102,4 +103,42 @@ async fn a_draft_is_held_to_the_limits_when_it_is_scheduled() {
     let answer = door.postpost("PUT", &format!("/update-post/{draft}"), body).await;
     assert_eq!((answer.status, answer.error()), (403, "Post limit reached".to_owned()));
     assert_eq!(answer.json()["requested"], 2);
+}
+
+/// Q49: also of a user that somebody else manages; pictures are none of it.
+#[tokio::test]
+async fn a_plans_cap_on_videos_holds_for_uploads() {
+    let door = Door::open().await;
+    let too_long = async |group: &str, name: &str, mime: &str| {
+        let slot = slot(&door, group, name, mime).await;
+        let headers = [("content-type", mime), ("content-length", "2000000")];
+        let answer = door.ask("PUT", &slot.upload_url, &headers, "").await;
+        (answer.status == 413, answer.body)
+    };
+    let group = create(&door, DRAFT).await;
+    assert!(!too_long(&group, "a.mp4", "video/mp4").await.0);
+    door.engine
+        .set_plan(door.owner.id, small(|plan| plan.video_bytes_max = Some(1_000_000)))
+        .await
+        .unwrap();
+    let (is_refused, body) = too_long(&group, "b.mp4", "video/mp4").await;
+    assert!(is_refused && body.contains("UPLOAD_TOO_LARGE"), "{body}");
+    assert!(body.contains("1000000 bytes"), "{body}");
+    assert!(!too_long(&group, "c.jpg", "image/jpeg").await.0);
+    let client = door.postpost("POST", "/workspace/users", r#"{"username":"client@example.com"}"#);
+    let client = client.await.json()["user"]["_id"].as_str().unwrap().to_owned();
+    let acting = async |path: &str, body: Value| {
+        let headers = [
+            ("x-api-key", door.key.as_str()),
+            ("x-postpost-user-id", client.as_str()),
+        ];
+        let path = format!("/postpost/api/v1{path}");
+        door.ask("POST", &path, &headers, body.to_string()).await.json()
+    };
+    let made = acting("/create-post", serde_json::from_str(DRAFT).unwrap()).await;
+    let body = json!({ "fileName": "d.mp4", "contentType": "video/mp4", "postGroupId": made["postGroupId"] });
+    let url = path(acting("/get-upload-url", body).await["uploadUrl"].as_str().unwrap());
+    let headers = [("content-type", "video/mp4"), ("content-length", "2000000")];
+    let theirs = door.ask("PUT", &url, &headers, "").await;
+    assert_eq!(code(&theirs), coded(413, "UPLOAD_TOO_LARGE"));
 }
