@@ -22,6 +22,7 @@ pub mod platforms;
 pub mod product;
 pub mod quotas;
 pub mod real_servers;
+pub mod schemathesis;
 pub mod seed_clients;
 pub mod specs;
 pub mod tidy;
@@ -61,6 +62,8 @@ enum Task {
     Bench(bench::Options),
     /// Kills a server again and again while it publishes, and counts what was made twice or lost.
     Chaos(chaos::Options),
+    /// Has the tool Schemathesis ask the API whatever its OpenAPI document allows and forbids.
+    Schemathesis(schemathesis::Options),
     /// Holds everything that the API says of random groups against what is out there and what the server keeps.
     Truth(truth::Options),
     /// Connects an account of every platform of the sandbox, lets its tokens end, and connects it again.
@@ -108,6 +111,7 @@ async fn dispatch(task: Task) -> anyhow::Result<bool> {
         Task::RealServers(options) => real_servers::run(&options, &mut out).await,
         Task::Uploads(options) => uploads::run(&options, &mut out).await,
         Task::Webhooks(options) => webhooks::run(&options, &mut out).await,
+        Task::Schemathesis(options) => schemathesis::run(&options, &mut out).await,
         Task::Truth(options) => Ok(truth::run(&options, &mut out).await?.is_success()),
         Task::Chaos(options) => Ok(chaos::run(&options, &mut out).await?.is_success()),
     }
