@@ -15,6 +15,7 @@ pub mod connect;
 pub mod docs;
 pub mod facts;
 mod film;
+pub mod fuzz;
 pub mod mcp;
 pub mod new_platform;
 mod packages;
@@ -62,6 +63,8 @@ enum Task {
     Bench(bench::Options),
     /// Kills a server again and again while it publishes, and counts what was made twice or lost.
     Chaos(chaos::Options),
+    /// Sends changed requests to a server for a while and looks at every answer.
+    Fuzz(fuzz::Options),
     /// Has the tool Schemathesis ask the API whatever its OpenAPI document allows and forbids.
     Schemathesis(schemathesis::Options),
     /// Holds everything that the API says of random groups against what is out there and what the server keeps.
@@ -111,6 +114,7 @@ async fn dispatch(task: Task) -> anyhow::Result<bool> {
         Task::RealServers(options) => real_servers::run(&options, &mut out).await,
         Task::Uploads(options) => uploads::run(&options, &mut out).await,
         Task::Webhooks(options) => webhooks::run(&options, &mut out).await,
+        Task::Fuzz(options) => fuzz::run(&options, &mut out).await,
         Task::Schemathesis(options) => schemathesis::run(&options, &mut out).await,
         Task::Truth(options) => Ok(truth::run(&options, &mut out).await?.is_success()),
         Task::Chaos(options) => Ok(chaos::run(&options, &mut out).await?.is_success()),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use domain::secret::SecretText;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use tokio::process::{Child, Command};
 
 /// The environment variable that names a binary to test instead of one built from this tree.
@@ -102,7 +103,9 @@ impl Drop for ScratchFolder {
 pub struct Demo {
     base_url: String,
     key: SecretText,
+    ready: Value,
     data: PathBuf,
+    printed: PathBuf,
     child: Child,
     // Declared after the child, so that the folder goes after the process was told to.
     _scratch: ScratchFolder,
@@ -144,7 +147,9 @@ impl Demo {
             Ok(ready) => Ok(Self {
                 base_url: ready.base_url.trim_end_matches('/').to_owned(),
                 key: SecretText::new(ready.keys.postpost),
+                ready: Value::Object(ready.rest),
                 data,
+                printed,
                 child,
                 _scratch: scratch,
             }),
@@ -162,6 +167,35 @@ impl Demo {
     #[must_use]
     pub fn key(&self) -> &str {
         self.key.expose()
+    }
+
+    /// What the server wrote into its ready file: accounts and samples, but for the keys.
+    #[must_use]
+    pub fn ready(&self) -> &Value {
+        &self.ready
+    }
+
+    /// Everything that the server has printed so far.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn printed(&self) -> anyhow::Result<String> {
+        let bytes = std::fs::read(&self.printed).context("what the server printed")?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// The last lines that the server has printed.
+    #[must_use]
+    pub fn printed_end(&self) -> String {
+        end_of(&self.printed)
+    }
+
+    /// Whether the server still runs.
+    ///
+    /// # Errors
+    /// If the system cannot tell.
+    pub fn is_running(&mut self) -> anyhow::Result<bool> {
+        Ok(self.child.try_wait().context("cannot ask after the server")?.is_none())
     }
 
     /// The data folder of the server.
@@ -184,6 +218,8 @@ impl Demo {
 struct Ready {
     base_url: String,
     keys: Keys,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
 }
 
 #[derive(Deserialize)]

@@ -18,7 +18,7 @@ use crate::product::ScratchFolder;
 mod lexicon;
 mod meta;
 mod openapi;
-mod schema;
+pub(crate) mod schema;
 mod telegram;
 
 /// The environment variable that names the folder with the specifications.

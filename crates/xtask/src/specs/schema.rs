@@ -6,7 +6,7 @@ use serde_json::Value;
 const DEPTH_MAX: usize = 40;
 
 /// What of `value` is not as `schema` says; references point into `document`.
-pub(super) fn check(document: &Value, schema: &Value, value: &Value) -> Vec<String> {
+pub(crate) fn check(document: &Value, schema: &Value, value: &Value) -> Vec<String> {
     let mut wrong = Vec::new();
     Check {
         document,
@@ -60,6 +60,9 @@ impl Check<'_> {
             && !allowed.contains(value)
         {
             self.wrong.push(format!("{path} is {value}, which is not in the list"));
+        }
+        if let Some(only) = schema.get("const").filter(|only| *only != value) {
+            self.wrong.push(format!("{path} is {value} and not {only}"));
         }
         self.limits(path, schema, value);
         self.members(path, schema, value, depth);
