@@ -34,7 +34,7 @@ use request::{Recorded, Request};
 /// Requests under way at the same time.
 const WORKERS: u64 = 4;
 /// An answer that takes longer is a finding.
-const SLOW: Duration = Duration::from_secs(5);
+const SLOW: Duration = Duration::from_secs(10);
 /// How long an answer is waited for.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
 /// After so many requests a worker makes the things anew that its requests are about.

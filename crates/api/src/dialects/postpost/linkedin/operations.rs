@@ -39,6 +39,8 @@ const MANY: Field = Field::new(
     "Several metrics; the text ALL for all of them.",
 );
 const NOBODY: (u16, &[&str]) = (404, &["LinkedIn connection not found"]);
+/// LinkedIn takes no more calls now: its status is passed on.
+const BUSY: (u16, &[&str]) = (429, &["Failed to …"]);
 const NO_ID: (u16, &[&str]) = (
     400,
     &[
@@ -62,6 +64,7 @@ pub(super) static OF_POST: Doc = Doc::new(TAG, "Tells the numbers of a post", &[
     .errors(&[
         NO_METRIC,
         NOBODY,
+        BUSY,
         (
             500,
             &[
@@ -87,7 +90,12 @@ pub(super) static OF_ACCOUNT: Doc = Doc::new(
     ),
     RANGE,
 ])
-.errors(&[NO_METRIC, NOBODY, (500, &["Failed to fetch metric from LinkedIn"])]);
+.errors(&[
+    NO_METRIC,
+    NOBODY,
+    BUSY,
+    (500, &["Failed to fetch metric from LinkedIn"]),
+]);
 
 pub(super) static FOLLOWERS: Doc = Doc::new(TAG, "Tells how many follow an account", &[(200, answer::<Any>)])
     .body(&[
@@ -99,12 +107,17 @@ pub(super) static FOLLOWERS: Doc = Doc::new(TAG, "Tells how many follow an accou
         ),
         RANGE,
     ])
-    .errors(&[NO_ID, NOBODY, (500, &["Failed to fetch LinkedIn followers statistics"])]);
+    .errors(&[
+        NO_ID,
+        NOBODY,
+        BUSY,
+        (500, &["Failed to fetch LinkedIn followers statistics"]),
+    ]);
 
 pub(super) static SUMMARY: Doc = Doc::new(TAG, "Tells an account's numbers at a glance", &[(200, answer::<Any>)])
     .words("A number that failed is null and named among the errors.")
     .body(&[PLATFORM_ID, RANGE])
-    .errors(&[NO_ID, NOBODY, (502, &["Failed to fetch LinkedIn profile data"])]);
+    .errors(&[NO_ID, NOBODY, BUSY, (502, &["Failed to fetch LinkedIn profile data"])]);
 
 pub(super) static REACT: Doc = Doc::new(TAG, "Reacts to a post", &[(201, answer::<Any>)])
     .words("Sent once: when LinkedIn's answer was lost, details.outcome is unknown.")
@@ -121,6 +134,7 @@ pub(super) static REACT: Doc = Doc::new(TAG, "Reacts to a post", &[(201, answer:
     .errors(&[
         (400, &["postedId, reactionType, and platformId are required"]),
         NOBODY,
+        BUSY,
         (409, &["REACTION_ALREADY_EXISTS"]),
         (500, &["Failed to create LinkedIn reaction"]),
     ]);
@@ -131,6 +145,7 @@ pub(super) static UNREACT: Doc = Doc::new(TAG, "Takes a reaction back", &[(200, 
     .errors(&[
         (400, &["postedId and platformId are required"]),
         NOBODY,
+        BUSY,
         (500, &["Failed to delete LinkedIn reaction"]),
     ]);
 
@@ -156,6 +171,7 @@ pub(super) static COMMENT: Doc = Doc::new(TAG, "Comments on a post", &[(201, ans
             ],
         ),
         NOBODY,
+        BUSY,
         (500, &["Failed to create LinkedIn comment"]),
     ]);
 
@@ -177,6 +193,7 @@ pub(super) static UNCOMMENT: Doc = Doc::new(TAG, "Deletes a comment", &[(200, an
             ],
         ),
         NOBODY,
+        BUSY,
         (500, &["Failed to delete LinkedIn comment"]),
     ]);
 
@@ -197,6 +214,7 @@ pub(super) static RESHARE: Doc = Doc::new(TAG, "Shares a post again", &[(201, an
         (400, &["platformId and parent are required"]),
         (401, &["LINKEDIN_TOKEN_EXPIRED"]),
         NOBODY,
+        BUSY,
         (500, &["Failed to create LinkedIn reshare"]),
     ]);
 
