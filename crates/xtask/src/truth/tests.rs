@@ -30,32 +30,16 @@ fn id() -> String {
     GroupId::from_bytes([1; 12]).to_string()
 }
 
-/// One post that was refused once, and came out with the second attempt.
-fn truth() -> Truth {
-    let post = PostId::from_bytes([2; 12]);
+fn post() -> Post {
     let remote = RemotePost::visible("101", Some(URL.to_owned()));
-    let entry = |seq: u8, kind, second, retries| {
-        let entry = LogEntry {
-            post: Some(post),
-            platform: Some(Platform::Mastodon),
-            retries,
-            ..LogEntry::new(kind, LogOutcome::Info, at(second)).with("part", 0)
-        };
-        let id = LogId::from_bytes([seq; 12]);
-        LogRecord {
-            id,
-            seq: seq.into(),
-            entry,
-        }
-    };
     let intent = |state: &str, from, to| Intent {
         part: Part::Head,
         state: state.to_owned(),
         recorded_at: at(from),
         settled_at: Some(at(to)),
     };
-    let post = Post {
-        id: post,
+    Post {
+        id: PostId::from_bytes([2; 12]),
         platform: Platform::Mastodon,
         target: "7".to_owned(),
         state: PostState::Published {
@@ -68,32 +52,25 @@ fn truth() -> Truth {
             part: Part::Head,
             post: remote,
         }],
+    }
+}
+
+fn entry(seq: u8, kind: LogKind, second: i64, retries: Option<u32>) -> LogRecord {
+    let entry = LogEntry {
+        post: Some(PostId::from_bytes([2; 12])),
+        platform: Some(Platform::Mastodon),
+        retries,
+        ..LogEntry::new(kind, LogOutcome::Info, at(second)).with("part", 0)
     };
-    let text = "truth 7 0 version 0".to_owned();
-    let group = Group {
-        id: GroupId::from_bytes([1; 12]),
-        content: Content {
-            head: PartContent {
-                text,
-                media: Vec::new(),
-            },
-            ..Content::default()
-        },
-        draft: false,
-        planned_at: Some(at(10)),
-        created_at: at(1),
-        updated_at: at(16),
-        is_deleted: false,
-        posts: vec![post],
-        log: vec![
-            entry(1, LogKind::Scheduled, 1, None),
-            entry(2, LogKind::PublishAttempted, 10, Some(0)),
-            entry(3, LogKind::PublishRetry, 11, Some(0)),
-            entry(4, LogKind::PublishAttempted, 14, Some(1)),
-            entry(5, LogKind::PublishSucceeded, 16, Some(1)),
-        ],
-    };
-    let account = Account {
+    LogRecord {
+        id: LogId::from_bytes([seq; 12]),
+        seq: seq.into(),
+        entry,
+    }
+}
+
+fn account() -> Account {
+    Account {
         platform: Platform::Mastodon,
         remote_id: "7".to_owned(),
         username: "ada".to_owned(),
@@ -103,11 +80,39 @@ fn truth() -> Truth {
         token_expires_at: None,
         last_success_at: Some(at(16)),
         last_error: None,
+    }
+}
+
+/// One post that was refused once, and came out with the second attempt.
+fn truth() -> Truth {
+    let head = PartContent {
+        text: "truth 7 0 version 0".to_owned(),
+        media: Vec::new(),
+    };
+    let group = Group {
+        id: GroupId::from_bytes([1; 12]),
+        content: Content {
+            head,
+            ..Content::default()
+        },
+        draft: false,
+        planned_at: Some(at(10)),
+        created_at: at(1),
+        updated_at: at(16),
+        is_deleted: false,
+        posts: vec![post()],
+        log: vec![
+            entry(1, LogKind::Scheduled, 1, None),
+            entry(2, LogKind::PublishAttempted, 10, Some(0)),
+            entry(3, LogKind::PublishRetry, 11, Some(0)),
+            entry(4, LogKind::PublishAttempted, 14, Some(1)),
+            entry(5, LogKind::PublishSucceeded, 16, Some(1)),
+        ],
     };
     Truth {
         store: Store {
             groups: vec![group],
-            accounts: vec![account],
+            accounts: vec![account()],
             orphans: Vec::new(),
         },
         world: world(),

@@ -79,12 +79,15 @@ pub(super) fn judge(seed: u64, made: &[Made], targets: &[Target], truth: &Truth)
             outcome(group, post, world, &mut wrong);
         }
     }
-    strangers(seed, store, world, &mut wrong);
-    let gone = made.iter().filter(|made| is_gone(made, store));
-    let loose: Vec<&Target> = gone
-        .flat_map(|made| &made.targets)
-        .filter_map(|target| targets.get(*target))
-        .collect();
+    let gone: Vec<&Made> = made.iter().filter(|made| is_gone(made, store)).collect();
+    strangers(seed, &gone, store, world, &mut wrong);
+    let targets_of = |made: &&Made| {
+        made.targets
+            .iter()
+            .filter_map(|target| targets.get(*target))
+            .collect::<Vec<_>>()
+    };
+    let loose: Vec<&Target> = gone.iter().flat_map(targets_of).collect();
     attempts(store, world, &loose, &mut wrong);
     wrong
 }
@@ -250,7 +253,7 @@ fn sent_as(group: &Group, post: &Post, sha256: &str) -> String {
 }
 
 /// Everything out there is a part that the store knows, but for what it says it cannot know.
-fn strangers(seed: u64, store: &Store, world: &World, wrong: &mut Vec<String>) {
+fn strangers(seed: u64, gone: &[&Made], store: &Store, world: &World, wrong: &mut Vec<String>) {
     let posts = || {
         store
             .groups
@@ -270,7 +273,11 @@ fn strangers(seed: u64, store: &Store, world: &World, wrong: &mut Vec<String>) {
             let is_open = matches!(post.state, PostState::Unconfirmed { .. }) || group.is_deleted;
             is_open && is_of(one, post) && one.platform == post.platform && says_the_same(seed, group, one)
         });
-        if !is_known && !is_orphan && !may_be {
+        // Or it was deleted while nobody could tell what became of it, and cleared away.
+        let was_given_up = gone
+            .iter()
+            .any(|made| one.text.starts_with(&plan::token(seed, made.number)));
+        if !is_known && !is_orphan && !may_be && !was_given_up {
             wrong.push(format!(
                 "'{}' is out there on {} as {}, and no post of the store is that",
                 one.text, one.platform, one.remote_id
