@@ -154,6 +154,8 @@ pub(crate) struct Account {
     /// Whether this is somebody who owns accounts rather than an account that posts.
     pub(crate) is_person: bool,
     pub(crate) since: Timestamp,
+    /// What the sandbox is told of the account while it runs: it meets everybody who is connected to it.
+    rules: Arc<Mutex<Script>>,
     inner: Mutex<Inner>,
 }
 
@@ -177,6 +179,7 @@ impl Account {
             stand_in,
             is_person: false,
             since,
+            rules: Arc::new(Mutex::new(Script::new(Vec::new()))),
             inner: Mutex::new(Inner {
                 script: Script::new(new.script.clone()),
                 scopes: new.scopes.clone(),
@@ -207,8 +210,12 @@ impl Account {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn rules(&self) -> MutexGuard<'_, Script> {
+        self.rules.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn add_rules(&self, rules: Vec<Rule>) {
-        self.inner().script.extend(rules);
+        self.rules().extend(rules);
     }
 
     /// Whether a token of the account may do this; `usual` is what tokens may do of which nothing was said.
@@ -227,12 +234,14 @@ impl Account {
         Self {
             handle: self.handle.clone(),
             is_person: self.is_person,
+            rules: Arc::clone(&self.rules),
             ..anew
         }
     }
 
     /// A fresh start without rules, and with windows of which nothing is used.
     pub(crate) fn start_anew(&self, now: Timestamp) {
+        self.rules().clear();
         let mut inner = self.inner();
         inner.script.clear();
         (inner.requests, inner.posts) = (Window::requests(), Window::posts());
@@ -259,6 +268,7 @@ impl Account {
 
     pub(crate) fn pick(&self, class: Class, text: &str, picked: &mut Picked) {
         self.inner().script.pick(class, text, picked);
+        self.rules().pick(class, text, picked);
     }
 
     /// Counts a request against the account's windows; the view is of the window that says the most.
