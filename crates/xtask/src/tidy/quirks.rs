@@ -43,7 +43,8 @@ fn unpinned(path: &str, text: &str, tests: &BTreeSet<&str>) -> Vec<Finding> {
             ));
             continue;
         };
-        let named = pins.split('`').skip(1).step_by(2);
+        let of_quirk = pins.split("\n\n").next().unwrap_or_default();
+        let named = of_quirk.split('`').skip(1).step_by(2);
         let missing = named.filter(|test| !tests.contains(test));
         findings.extend(missing.map(|test| Finding::new("quirks", path, format!("Q{name}: there is no test {test}"))));
     }
