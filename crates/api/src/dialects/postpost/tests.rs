@@ -214,6 +214,7 @@ async fn an_unknown_route_answers_a_page() {
     assert_eq!(slash.status, 200);
 }
 
+/// Q51: as the original's database driver has it.
 #[tokio::test]
 async fn an_id_that_is_none_fails_in_each_endpoints_words_and_an_unknown_one_is_not_found() {
     let door = Door::open().await;

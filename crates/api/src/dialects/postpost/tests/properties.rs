@@ -352,7 +352,7 @@ impl Tried {
     }
 }
 
-/// Valid, nearly valid and hostile values for every path, query, header and body.
+/// Q52: valid, nearly valid and hostile values for every path, query, header and body.
 #[test]
 fn whatever_is_sent_is_answered_as_the_document_says() {
     let tried = Tried::new();
