@@ -248,7 +248,8 @@ impl Stage {
 
     /// Waits until nothing moves any more by itself, retrying once what has failed. False when it is not over in time.
     async fn settle_down(&mut self, book: &Book) -> anyhow::Result<bool> {
-        let deadline = Deadline::within(self.time.wall(ENDED_WITHIN).saturating_add(ENDED_WITHIN_WALL));
+        let patience = self.time.wall(ENDED_WITHIN).saturating_add(ENDED_WITHIN_WALL);
+        let mut deadline = Deadline::within(patience);
         let database = Database::of(&self.server.data());
         let mut retried = false;
         loop {
@@ -272,6 +273,7 @@ impl Stage {
                     return Ok(true);
                 }
                 retried = true;
+                deadline = Deadline::within(patience);
                 for post in posts().filter(|post| matches!(post.state, PostState::Failed { .. })) {
                     let request = json!({"ask": "retry", "user": null, "id": post.id.to_string()});
                     admin::ask(&self.server.data(), &request).await?;

@@ -224,7 +224,11 @@ fn part(group: &Group, post: &Post, remote: &Remote, world: &World, wrong: &mut 
         ));
     }
     let is_its = |intent: &&Intent| {
-        let end = intent.settled_at.unwrap_or(seen.at);
+        // A request that nobody waits for any more may lie around after its post was taken for absent.
+        let end = intent
+            .settled_at
+            .filter(|_| intent.state != "absent")
+            .unwrap_or(seen.at);
         intent.part == remote.part && intent.recorded_at <= seen.at && seen.at <= end
     };
     if !post.intents.iter().any(|intent| is_its(&intent)) {
