@@ -152,7 +152,9 @@ pub(super) async fn advance(
     let again_at = match &current {
         Current::Processing { polls: 0, .. } | Current::Sending(_) => ctx.now,
         // The files of a post are worked on one after the other, and a picture takes a second or two.
-        Current::Processing { polls, .. } if media.kind == MediaKind::Image => next_look(ctx.now, polls.saturating_sub(3)),
+        Current::Processing { polls, .. } if media.kind == MediaKind::Image => {
+            next_look(ctx.now, polls.saturating_sub(3))
+        }
         Current::Processing { polls, .. } => next_look(ctx.now, *polls),
     };
     progress.current = Some(current);
