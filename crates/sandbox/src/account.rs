@@ -229,6 +229,8 @@ impl Account {
     /// The same account for whoever connects it anew: with a script, scopes and windows of its own, so that owners of
     /// one account do not use up each other's windows or meet each other's faults.
     pub(crate) fn connected_anew(&self, new: &NewSandboxAccount, now: Timestamp) -> Self {
+        // What it was told of is over with that, such as a sign-in that was taken back.
+        self.rules().clear();
         let anew = Self::new(new, self.remote_id.clone(), self.stand_in, self.since);
         anew.inner().fresh_since = now;
         Self {
