@@ -1,3 +1,5 @@
+use tempfile::NamedTempFile;
+
 use super::*;
 
 fn none() -> std::iter::Empty<(String, String)> {
@@ -8,15 +10,15 @@ fn env(name: &str, value: &str) -> std::vec::IntoIter<(String, String)> {
     vec![(name.to_owned(), value.to_owned())].into_iter()
 }
 
-fn flags_with_file(label: &str, text: &str) -> Flags {
-    let dir = std::env::temp_dir().join(format!("broadside-config-{}-{label}", std::process::id()));
-    std::fs::create_dir_all(&dir).unwrap();
-    let path = dir.join("a.toml");
-    std::fs::write(&path, text).unwrap();
-    Flags {
-        config: Some(path),
+/// Flags that name a file with this text, and the file.
+fn flags_with_file(text: &str) -> (Flags, NamedTempFile) {
+    let file = NamedTempFile::new().unwrap();
+    std::fs::write(&file, text).unwrap();
+    let flags = Flags {
+        config: Some(file.path().to_owned()),
         ..Flags::default()
-    }
+    };
+    (flags, file)
 }
 
 #[test]
@@ -39,7 +41,7 @@ fn the_defaults_are_a_whole_configuration_and_agree_with_the_engines() {
 
 #[test]
 fn a_flag_beats_the_environment_which_beats_the_file() {
-    let mut flags = flags_with_file("order", "[server]\nlisten = \"127.0.0.1:1\"\n[log]\nlevel = \"warn\"\n");
+    let (mut flags, _file) = flags_with_file("[server]\nlisten = \"127.0.0.1:1\"\n[log]\nlevel = \"warn\"\n");
     let config = Config::assemble(&flags, env("BROADSIDE_SERVER__LISTEN", "127.0.0.1:2")).unwrap();
     assert_eq!(config.server.listen.port(), 2);
     assert_eq!(config.log.level, "warn");
@@ -50,7 +52,7 @@ fn a_flag_beats_the_environment_which_beats_the_file() {
 
 #[test]
 fn a_setting_that_does_not_exist_is_named_with_its_path_and_its_neighbour() {
-    let flags = flags_with_file("unknown", "[server]\nlsiten = \"127.0.0.1:1\"\n");
+    let (flags, _file) = flags_with_file("[server]\nlsiten = \"127.0.0.1:1\"\n");
     let error = format!("{:#}", Config::assemble(&flags, none()).unwrap_err());
     assert!(
         error.contains("'server.lsiten'") && error.contains("'server.listen'"),
@@ -75,10 +77,7 @@ fn numbers_lists_and_platforms_come_from_the_environment_too() {
 
 #[test]
 fn secrets_are_not_shown() {
-    let flags = flags_with_file(
-        "secret",
-        "[platforms.x]\nclient_id = \"id\"\nclient_secret = \"hush-hush\"\n",
-    );
+    let (flags, _file) = flags_with_file("[platforms.x]\nclient_id = \"id\"\nclient_secret = \"hush-hush\"\n");
     let config = Config::assemble(&flags, none()).unwrap();
     assert_eq!(
         config
@@ -102,23 +101,20 @@ fn what_cannot_be_meant_is_refused() {
         "[publisher]\npoll = \"0s\"\n",
         "[server]\npublic_url = \"ftp://a\"\n",
     ] {
-        assert!(
-            Config::assemble(&flags_with_file("refused", text), none()).is_err(),
-            "{text}"
-        );
+        assert!(Config::assemble(&flags_with_file(text).0, none()).is_err(), "{text}");
     }
 }
 
 #[test]
 fn an_apps_secret_without_its_id_is_refused_and_scopes_can_be_added() {
-    let flags = flags_with_file("half", "[platforms.linkedin]\nclient_secret = \"hush\"\n");
+    let (flags, _file) = flags_with_file("[platforms.linkedin]\nclient_secret = \"hush\"\n");
     let error = format!("{:#}", Config::assemble(&flags, none()).unwrap_err());
     assert!(
         error.contains("platforms.linkedin") && !error.contains("hush"),
         "{error}"
     );
     let text = "[platforms.linkedin]\nscopes = [\"w_organization_social\"]\n[accounts]\nreconnect_grace = \"2h\"\n";
-    let config = Config::assemble(&flags_with_file("scopes", text), none()).unwrap();
+    let config = Config::assemble(&flags_with_file(text).0, none()).unwrap();
     assert_eq!(config.platforms[&Platform::LinkedIn].scopes, ["w_organization_social"]);
     assert_eq!(config.accounts.reconnect_grace, SignedDuration::from_hours(2));
     let scopes = env("BROADSIDE_PLATFORMS__TIKTOK__SCOPES", "video.upload, video.list");
@@ -131,8 +127,7 @@ fn an_apps_secret_without_its_id_is_refused_and_scopes_can_be_added() {
 
 #[test]
 fn plans_are_tables_of_words_of_ones_own() {
-    let flags = flags_with_file(
-        "plans",
+    let (flags, _file) = flags_with_file(
         "[users]\nplan = \"small\"\n[plans.small]\nname = \"Small\"\nmonthly_posts = 5\nplatforms = [\"x\"]\n",
     );
     let plans = Config::assemble(&flags, none()).unwrap().plans().unwrap();
@@ -149,10 +144,10 @@ fn plans_are_tables_of_words_of_ones_own() {
 
 #[test]
 fn a_plan_that_is_not_there_or_has_a_misspelt_key_is_an_error() {
-    let flags = flags_with_file("noplan", "[users]\nplan = \"big\"\n");
+    let (flags, _file) = flags_with_file("[users]\nplan = \"big\"\n");
     let error = format!("{:#}", Config::assemble(&flags, none()).unwrap_err());
     assert!(error.contains("[plans.big]"), "{error}");
-    let flags = flags_with_file("badplan", "[plans.big]\nname = \"Big\"\nmonthly_post = 5\n");
+    let (flags, _file) = flags_with_file("[plans.big]\nname = \"Big\"\nmonthly_post = 5\n");
     let error = format!("{:#}", Config::assemble(&flags, none()).unwrap_err());
     assert!(error.contains("'plans.big.monthly_posts'"), "{error}");
 }
@@ -160,7 +155,7 @@ fn a_plan_that_is_not_there_or_has_a_misspelt_key_is_an_error() {
 #[test]
 fn the_example_of_plans_is_a_configuration_and_has_the_documented_numbers() {
     let text = include_str!("../../../../docs/examples/postpost-plans.toml");
-    let config = Config::assemble(&flags_with_file("example", text), none()).unwrap();
+    let config = Config::assemble(&flags_with_file(text).0, none()).unwrap();
     let plans = config.plans().unwrap();
     let starter = plans.of_new_users();
     assert_eq!(

@@ -11,21 +11,7 @@ fn connected(scratch: &Scratch, script: &str) -> (Served, String) {
         .unwrap()
         .replace("http://", "")
         .replace('/', "");
-    let arguments = [
-        "sandbox",
-        "account",
-        "add",
-        "--json",
-        "--platform",
-        "mastodon",
-        "--handle",
-        "ada",
-        "--sandbox",
-        &at,
-        "--script",
-        script,
-    ];
-    let seed = run(&data, &arguments).json();
+    let seed = sandbox.new_account(&data, "mastodon", "ada", &["--script", script]);
     run(&data, &["key", "create"]);
     let base_url = seed["base_url"].as_str().unwrap();
     // Servers on this machine are asked only when the operator says so.
@@ -246,20 +232,8 @@ fn accounts_of_everybody_are_one_table_and_a_check_asks_their_platforms() {
 #[test]
 fn a_file_of_credentials_is_checked_whole_and_then_connected_line_by_line() {
     let scratch = Scratch::new("import");
-    let (sandbox, at) = connected(&scratch, "[]");
-    let arguments = [
-        "sandbox",
-        "account",
-        "add",
-        "--json",
-        "--platform",
-        "mastodon",
-        "--handle",
-        "ben",
-        "--sandbox",
-        &at,
-    ];
-    let ben = run(&scratch.data(), &arguments).json();
+    let (sandbox, _) = connected(&scratch, "[]");
+    let ben = sandbox.new_account(&scratch.data(), "mastodon", "ben", &[]);
     let base_url = format!("{}mastodon", sandbox.ready["base_url"].as_str().unwrap());
     let file = scratch.path().join("credentials.json");
     let entry = |token: &str, owner: &str| serde_json::json!({ "platform": "mastodon", "token": token, "base_url": base_url, "owner": owner });

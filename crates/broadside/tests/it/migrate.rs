@@ -223,21 +223,8 @@ fn reader() -> (Shell, Served) {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let scratch = Scratch::new("migrate");
     let sandbox = Served::sandbox(&scratch);
-    let at = sandbox.ready["base_url"].as_str().unwrap();
-    let at = at.trim_start_matches("http://").trim_end_matches('/').to_owned();
     let data = scratch.data();
-    let arguments = [
-        "sandbox",
-        "account",
-        "add",
-        "--json",
-        "--platform",
-        "mastodon",
-        "--handle",
-        "ada",
-    ];
-    let arguments = [&arguments[..], &["--remote-id", REMOTE_ID, "--sandbox", &at]].concat();
-    let seed = run(&data, &arguments).json();
+    let seed = sandbox.new_account(&data, "mastodon", "ada", &["--remote-id", REMOTE_ID]);
     let mastodon = seed["base_url"].as_str().unwrap().to_owned();
     std::fs::create_dir_all(&data).unwrap();
     let settings = format!("[platforms.mastodon]\nbase_url = \"{mastodon}\"\n");

@@ -33,19 +33,7 @@ impl Channel {
             format!("[platforms.telegram]\nbase_url = \"{base_url}\"\n"),
         )
         .unwrap();
-        let new = [
-            "sandbox",
-            "account",
-            "add",
-            "--json",
-            "--platform",
-            "telegram",
-            "--handle",
-            "news",
-            "--sandbox",
-            &at,
-        ];
-        let seed = run(&data, &[&new[..], &["--script", script]].concat()).json();
+        let seed = sandbox.new_account(&data, "telegram", "news", &["--script", script]);
         run(&data, &["key", "create"]);
         let chat = seed["remote_id"].as_str().unwrap();
         let add = [

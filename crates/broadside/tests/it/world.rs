@@ -3,35 +3,26 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
+use tempfile::TempDir;
 
 /// A directory that goes with its value. Its path is short, since a socket's path inside it must be.
-pub(crate) struct Scratch(PathBuf);
+pub(crate) struct Scratch(TempDir);
 
 impl Scratch {
     pub(crate) fn new(label: &str) -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("bs-{label}-{}-{number}", std::process::id()));
-        std::fs::create_dir(&path).unwrap();
-        Self(path)
+        let prefix = format!("bs-{label}-");
+        Self(tempfile::Builder::new().prefix(&prefix).tempdir().unwrap())
     }
 
     pub(crate) fn path(&self) -> &Path {
-        &self.0
+        self.0.path()
     }
 
     /// The data directory, which does not exist yet.
     pub(crate) fn data(&self) -> PathBuf {
-        self.0.join("data")
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
+        self.path().join("data")
     }
 }
 
@@ -126,6 +117,15 @@ impl Served {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
         let stdout = child.stdout.take().unwrap();
         Self::ready(child, Box::new(stdout), |line| line.get("base_url").is_some())
+    }
+
+    /// Adds an account to this sandbox, and says what it is to be connected with.
+    pub(crate) fn new_account(&self, data: &Path, platform: &str, handle: &str, more: &[&str]) -> Value {
+        let at = self.ready["base_url"].as_str().unwrap();
+        let at = at.trim_start_matches("http://").trim_end_matches('/');
+        let new = ["sandbox", "account", "add", "--json", "--sandbox", at];
+        let named = ["--platform", platform, "--handle", handle];
+        run(data, &[&new[..], &named, more].concat()).json()
     }
 
     fn ready(child: Child, said: Box<dyn std::io::Read + Send>, is_ready: impl Fn(&Value) -> bool) -> Self {

@@ -1,19 +1,18 @@
 //! What is read and done beside publishing, with LinkedIn's emulator outside.
 
-use domain::account::{Account, Identity, Tokens, User};
+use domain::account::{Account, Tokens, User};
 use domain::error::Fate;
 use domain::log::{LogKind, LogOutcome};
 use domain::plan::Plan;
 use domain::platform::Platform;
 use domain::secret::SecretText;
 use engine::actions::{Act, Figure, Metric, PostFigures, ProfileFigures, Question};
-use engine::commands::AddAccount;
 use engine::{Engine, Error};
 use jiff::SignedDuration;
 use sandbox::{Class, Fault, Filter, LinkedInFigures, NewSandboxAccount, Rule};
 use store::Reach;
 
-use crate::world::{Outside, content, go_on, memory, post_now, run_to_the_end};
+use crate::world::{Outside, added, content, go_on, memory, post_now, run_to_the_end};
 
 const SHARE: &str = "urn:li:share:7123456789012345678";
 const ACTIVITY: &str = "urn:li:activity:7123456789012345679";
@@ -35,21 +34,7 @@ async fn member(outside: &Outside) -> (Engine, User, Account) {
         ..Tokens::default()
     };
     let user = engine.create_user("ada", Plan::default()).await.unwrap();
-    let add = AddAccount {
-        owner: user.id,
-        platform: Platform::LinkedIn,
-        identity: Identity {
-            remote_id: seed.remote_id.clone(),
-            username: seed.handle.clone(),
-            display_name: None,
-            avatar_url: None,
-            profile_url: None,
-            base_url: None,
-        },
-        tokens,
-        scopes: Vec::new(),
-        missing: Vec::new(),
-    };
+    let add = added(&user, Platform::LinkedIn, (&seed.remote_id, &seed.handle), tokens);
     let account = engine.add_account(add).await.unwrap();
     outside
         .sandbox

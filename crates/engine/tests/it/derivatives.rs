@@ -1,8 +1,8 @@
 //! Pictures that a platform would refuse, or that tell where they were taken: what is out there is another file, and the
 //! same one every time.
 
-use std::path::PathBuf;
 use std::sync::Arc;
+use tempfile::TempDir;
 
 use bytes::Bytes;
 use domain::account::{Account, User};
@@ -33,18 +33,17 @@ const LIMITS: Limits = Limits {
 
 /// A library on a folder that is gone when the test is.
 struct Shelf {
-    folder: PathBuf,
+    folder: TempDir,
     library: Arc<Library>,
 }
 
 impl Shelf {
-    fn new(outside: &Outside, name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("broadside-darkroom-{}-{name}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&folder);
+    fn new(outside: &Outside) -> Self {
+        let folder = tempfile::tempdir().unwrap();
         let clock: Arc<dyn Clock> = Arc::new(outside.clock.clone());
         let fetcher = Fetcher::new(AddressPolicy::public_only(), FetchLimits::default(), Arc::clone(&clock)).unwrap();
         let signer = LinkSigner::new(SecretBytes::new(vec![7; 32]));
-        let store = MediaStore::local(&folder).unwrap();
+        let store = MediaStore::local(folder.path()).unwrap();
         let library = Arc::new(Library::new(store, fetcher, signer, clock, StdRng::seed_from_u64(7)));
         Self { folder, library }
     }
@@ -57,7 +56,7 @@ impl Shelf {
 
     /// How many files there are.
     fn files(&self) -> usize {
-        let mut folders = vec![self.folder.clone()];
+        let mut folders = vec![self.folder.path().to_owned()];
         let mut files = 0;
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(folder).unwrap() {
@@ -70,12 +69,6 @@ impl Shelf {
             }
         }
         files
-    }
-}
-
-impl Drop for Shelf {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 
@@ -127,7 +120,7 @@ fn sha256(bytes: &[u8]) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_picture_that_is_too_large_for_bluesky_goes_out_as_a_jpeg_that_fits_and_the_log_says_so() {
     let outside = Outside::new().await;
-    let shelf = Shelf::new(&outside, "large");
+    let shelf = Shelf::new(&outside);
     let engine = engine(&outside, world::memory(), &shelf).await;
     let (user, account) = outside.connect(&engine, Platform::Bluesky, "ann", vec![]).await;
     let source = shelf.put(&user, "chart.png", sandbox::samples::png(700, 600, 5)).await;
@@ -152,7 +145,7 @@ async fn a_picture_that_is_too_large_for_bluesky_goes_out_as_a_jpeg_that_fits_an
 #[tokio::test(flavor = "multi_thread")]
 async fn no_platform_is_told_where_a_picture_was_taken_and_no_pixel_is_lost_for_it() {
     let outside = Outside::new().await;
-    let shelf = Shelf::new(&outside, "where");
+    let shelf = Shelf::new(&outside);
     let engine = engine(&outside, world::memory(), &shelf).await;
     // What is left when the Exif is taken out is the picture as it was before it was put in.
     let plain = sha256(&sandbox::samples::jpeg(640, 480, 3));
@@ -171,7 +164,7 @@ async fn no_platform_is_told_where_a_picture_was_taken_and_no_pixel_is_lost_for_
 #[tokio::test(flavor = "multi_thread")]
 async fn an_attempt_after_a_refusal_sends_the_very_same_derivative_made_once() {
     let outside = Outside::new().await;
-    let shelf = Shelf::new(&outside, "again");
+    let shelf = Shelf::new(&outside);
     let engine = engine(&outside, world::memory(), &shelf).await;
     let script = vec![Rule::first(Class::Create, 1, Fault::ErrorBefore { status: 503 })];
     let (user, account) = outside.connect(&engine, Platform::Bluesky, "ann", script).await;
@@ -189,7 +182,7 @@ async fn an_attempt_after_a_refusal_sends_the_very_same_derivative_made_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_derivative_goes_with_the_last_post_that_used_it() {
     let outside = Outside::new().await;
-    let shelf = Shelf::new(&outside, "pruned");
+    let shelf = Shelf::new(&outside);
     let engine = engine(&outside, world::memory(), &shelf).await;
     let (user, account) = outside.connect(&engine, Platform::Mastodon, "ann", vec![]).await;
     let source = shelf.put(&user, "me.jpg", photograph()).await;
@@ -210,7 +203,7 @@ async fn a_derivative_goes_with_the_last_post_that_used_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_picture_over_the_budget_for_decoding_fails_its_post_in_plain_words() {
     let outside = Outside::new().await;
-    let shelf = Shelf::new(&outside, "bomb");
+    let shelf = Shelf::new(&outside);
     let engine = engine(&outside, world::memory(), &shelf).await;
     let (user, account) = outside.connect(&engine, Platform::Bluesky, "ann", vec![]).await;
     // A header that says 9,000 by 9,000 pixels, and a body that is too long for Bluesky.
@@ -231,7 +224,7 @@ async fn a_picture_over_the_budget_for_decoding_fails_its_post_in_plain_words() 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_platform_takes_goes_out_byte_for_byte() {
     let outside = Outside::new().await;
-    let shelf = Shelf::new(&outside, "plain");
+    let shelf = Shelf::new(&outside);
     let engine = engine(&outside, world::memory(), &shelf).await;
     let (user, account) = outside.connect(&engine, Platform::Mastodon, "ann", vec![]).await;
     let source = shelf.put(&user, "card.png", sandbox::samples::png(256, 256, 1)).await;

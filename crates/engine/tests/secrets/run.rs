@@ -264,7 +264,7 @@ async fn no_token_is_left_in_logs_answers_history_or_files() {
     let mut found = leaks("the log", &log.0.lock().unwrap(), &secrets);
     found.extend(leaks("an answer", answers.as_bytes(), &secrets));
     let Shelf::Sqlite(folder) = &shelf else { unreachable!() };
-    for (name, bytes) in files_below(folder) {
+    for (name, bytes) in files_below(folder.path()) {
         found.extend(leaks(&name, &bytes, &secrets));
     }
     assert!(

@@ -16,18 +16,16 @@ const LIMITS: Limits = Limits {
 };
 
 /// A folder that is gone when the test is.
-struct Folder(std::path::PathBuf);
+struct Folder(tempfile::TempDir);
 
 impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("broadside-media-{}-{name}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&path);
-        Self(path)
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
     }
 
     /// Every file below, staged ones too.
     fn files(&self) -> Vec<std::path::PathBuf> {
-        let mut folders = vec![self.0.clone()];
+        let mut folders = vec![self.0.path().to_owned()];
         let mut files = Vec::new();
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(folder).into_iter().flatten() {
@@ -40,12 +38,6 @@ impl Folder {
             }
         }
         files
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
@@ -90,8 +82,8 @@ async fn read(opened: Opened) -> Vec<u8> {
 
 #[tokio::test]
 async fn a_stored_picture_is_described_by_its_bytes_and_read_back() {
-    let folder = Folder::new("round");
-    let store = MediaStore::local(&folder.0).unwrap();
+    let folder = Folder::new();
+    let store = MediaStore::local(folder.0.path()).unwrap();
     let bytes = Jpeg {
         orientation: Some(6),
         ..Jpeg::default()
@@ -165,8 +157,8 @@ async fn a_range_is_read_and_one_outside_is_refused() {
 
 #[tokio::test]
 async fn a_file_at_its_limit_passes_and_one_byte_more_leaves_nothing_behind() {
-    let folder = Folder::new("limit");
-    let store = MediaStore::local(&folder.0).unwrap();
+    let folder = Folder::new();
+    let store = MediaStore::local(folder.0.path()).unwrap();
     let base = Jpeg {
         data: 0,
         ..Jpeg::default()
@@ -202,8 +194,8 @@ async fn a_file_at_its_limit_passes_and_one_byte_more_leaves_nothing_behind() {
 
 #[tokio::test]
 async fn what_is_wrong_leaves_nothing_behind() {
-    let folder = Folder::new("wrong");
-    let store = MediaStore::local(&folder.0).unwrap();
+    let folder = Folder::new();
+    let store = MediaStore::local(folder.0.path()).unwrap();
     let jpeg = Jpeg::default().bytes();
     let cut = &jpeg[..jpeg.len() - 2];
     let bomb = samples::png(100_000, 100_000);

@@ -336,8 +336,8 @@ async fn a_token_can_be_refreshed_after_a_day_with_the_same_script() {
 
 #[tokio::test]
 async fn a_published_container_is_known_after_a_restart() {
-    let path = std::env::temp_dir().join(format!("sandbox-instagram-{}.jsonl", std::process::id()));
-    let _ = std::fs::remove_file(&path);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let path = file.path().to_owned();
     let world = TestWorld::with(|options| options.journal = Some(path.clone())).await;
     let seed = world.account(Platform::Instagram, vec![]);
     let id = finished(&world, &seed, "kept").await;
@@ -351,5 +351,4 @@ async fn a_published_container_is_known_after_a_restart() {
     assert_eq!(read(publish(&world, &seed, &id)).await.0, 400);
     assert_ne!(finished(&world, &seed, "other").await, id);
     assert_eq!(world.published(Platform::Instagram).len(), 1);
-    std::fs::remove_file(&path).unwrap();
 }

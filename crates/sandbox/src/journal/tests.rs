@@ -21,24 +21,28 @@ fn new(remote_id: &str, text: &str) -> NewPost {
 
 #[test]
 fn what_was_made_is_there_after_a_restart() {
-    let dir = std::env::temp_dir().join(format!("sandbox-journal-{}", std::process::id()));
-    let _ = std::fs::remove_file(&dir);
-    let mut ledger = Ledger::open(Some(&dir)).unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let mut ledger = Ledger::open(Some(file.path())).unwrap();
     let first = ledger.commit(&author("2026-11-22T09:00:00Z"), new("1", "one")).unwrap();
     ledger.commit(&author("2026-11-22T09:00:01Z"), new("2", "two")).unwrap();
     // Nothing may wait in memory: the file holds what was made as soon as it was.
-    assert_eq!(Ledger::open(Some(&dir)).unwrap().published(&Filter::default()).len(), 2);
+    assert_eq!(
+        Ledger::open(Some(file.path()))
+            .unwrap()
+            .published(&Filter::default())
+            .len(),
+        2
+    );
     ledger
         .delete(first.seq, "2026-11-22T09:00:02Z".parse().unwrap())
         .unwrap();
-    let reloaded = Ledger::open(Some(&dir)).unwrap();
+    let reloaded = Ledger::open(Some(file.path())).unwrap();
     assert_eq!(
         reloaded.published(&Filter::default()),
         ledger.published(&Filter::default())
     );
     assert!(reloaded.by_remote(Platform::Mastodon, "1").unwrap().deleted);
     assert!(reloaded.next_seq > first.seq);
-    std::fs::remove_file(&dir).unwrap();
 }
 
 #[test]

@@ -192,8 +192,8 @@ async fn control_over_http_does_what_the_handle_does() {
 
 #[tokio::test]
 async fn what_was_published_survives_a_restart_and_the_journal_holds_no_token() {
-    let path = std::env::temp_dir().join(format!("sandbox-restart-{}.jsonl", std::process::id()));
-    let _ = std::fs::remove_file(&path);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let path = file.path().to_owned();
     let world = TestWorld::with(|options| options.journal = Some(path.clone())).await;
     let seed = world.account(Platform::Snapchat, vec![]);
     read(publish(&world, &seed, "kept").header("idempotency-key", "k")).await;
@@ -203,7 +203,6 @@ async fn what_was_published_survives_a_restart_and_the_journal_holds_no_token() 
     assert!(text.contains("\"kept\"") && !text.contains(&seed.token));
     let world = TestWorld::with(|options| options.journal = Some(path.clone())).await;
     assert_eq!(world.sandbox.published(&Filter::default()), before);
-    std::fs::remove_file(&path).unwrap();
 }
 
 #[tokio::test]

@@ -356,8 +356,8 @@ async fn a_token_is_refreshed_after_a_day_and_ends_after_sixty() {
 
 #[tokio::test]
 async fn a_published_container_is_known_after_a_restart() {
-    let path = std::env::temp_dir().join(format!("sandbox-threads-{}.jsonl", std::process::id()));
-    let _ = std::fs::remove_file(&path);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let path = file.path().to_owned();
     let world = TestWorld::with(|options| options.journal = Some(path.clone())).await;
     let seed = world.account(Platform::Threads, vec![]);
     let id = finished(&world, &seed, &text("kept")).await;
@@ -369,5 +369,4 @@ async fn a_published_container_is_known_after_a_restart() {
     let seed = world.sandbox.add_account(&again).unwrap();
     assert_eq!(status(&world, &seed, &id).await["status"], "PUBLISHED");
     assert_ne!(finished(&world, &seed, &text("other")).await, id);
-    std::fs::remove_file(&path).unwrap();
 }

@@ -1,7 +1,7 @@
 //! Tests of what only this back end has: its files, its threads, its statements, its seals.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -14,35 +14,26 @@ use domain::notice::NoticeKind;
 use domain::platform::Platform;
 use domain::secret::SecretText;
 use jiff::{SignedDuration, Timestamp};
+use tempfile::TempDir;
 
 use super::*;
 use crate::{NewPost, NewWebhook, Slots, Webhooks as _, conformance};
 
 /// An empty directory that belongs to one test and goes with it.
-pub(crate) struct FreshDir(PathBuf);
+pub(crate) struct FreshDir(TempDir);
 
 impl std::ops::Deref for FreshDir {
     type Target = Path;
 
     fn deref(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for FreshDir {
-    fn drop(&mut self) {
-        drop(std::fs::remove_dir_all(&self.0));
+        self.0.path()
     }
 }
 
 /// An empty directory, named after the test.
 pub(crate) fn fresh_dir(name: &str) -> FreshDir {
-    static NTH: AtomicU32 = AtomicU32::new(0);
-    let nth = NTH.fetch_add(1, Ordering::Relaxed);
-    let dir = std::env::temp_dir().join(format!("broadside-store-{}-{name}-{nth}", std::process::id()));
-    drop(std::fs::remove_dir_all(&dir));
-    std::fs::create_dir_all(&dir).unwrap();
-    FreshDir(dir)
+    let prefix = format!("broadside-store-{name}-");
+    FreshDir(tempfile::Builder::new().prefix(&prefix).tempdir().unwrap())
 }
 
 pub(super) fn now() -> Timestamp {

@@ -177,7 +177,8 @@ impl Outside {
                 access: SecretText::from(seed.token.as_str()),
                 ..Tokens::default()
             };
-            engine.add_account(added(user, seed, tokens)).await
+            let add = added(user, seed.platform, (&seed.remote_id, &seed.handle), tokens);
+            engine.add_account(add).await
         } else {
             let base_url = base_url(seed);
             engine
@@ -208,21 +209,7 @@ impl Outside {
     /// A user with an account of any platform that has these tokens; nobody is asked.
     pub(crate) async fn add_account(&self, engine: &Engine, platform: Platform, tokens: Tokens) -> (User, Account) {
         let user = engine.create_user("somebody", Plan::default()).await.unwrap();
-        let add = AddAccount {
-            owner: user.id,
-            platform,
-            identity: Identity {
-                remote_id: "1".to_owned(),
-                username: "somebody".to_owned(),
-                display_name: None,
-                avatar_url: None,
-                profile_url: None,
-                base_url: None,
-            },
-            tokens,
-            scopes: Vec::new(),
-            missing: Vec::new(),
-        };
+        let add = added(&user, platform, ("1", "somebody"), tokens);
         let account = engine.add_account(add).await.unwrap();
         (user, account)
     }
@@ -284,18 +271,18 @@ fn organization(name: &str) -> String {
     folded.to_string()
 }
 
-/// An account that is connected with these tokens, and nobody is asked.
-fn added(user: &User, seed: &AccountSeed, tokens: Tokens) -> AddAccount {
+/// An account of this native id and name that is connected with these tokens, and nobody is asked.
+pub(crate) fn added(user: &User, platform: Platform, (id, name): (&str, &str), tokens: Tokens) -> AddAccount {
     AddAccount {
         owner: user.id,
-        platform: seed.platform,
+        platform,
         identity: Identity {
-            remote_id: seed.remote_id.clone(),
-            username: seed.handle.clone(),
+            remote_id: id.to_owned(),
+            username: name.to_owned(),
             display_name: None,
             avatar_url: None,
             profile_url: None,
-            base_url: base_url(seed),
+            base_url: None,
         },
         tokens,
         scopes: Vec::new(),

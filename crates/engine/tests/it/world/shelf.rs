@@ -1,6 +1,5 @@
 //! What outlives an engine that dies, and what lets it die.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
@@ -8,6 +7,7 @@ use domain::platform::Platform;
 use engine::points::{CrashPoint, FailPoints, Stopped};
 use store::Store;
 use store::sqlite::{OpenOptions, SqliteStore};
+use tempfile::TempDir;
 
 use super::{memory, start_of_time};
 
@@ -16,7 +16,7 @@ pub(crate) enum Shelf {
     /// The model: the same for every engine.
     Memory(Arc<dyn Store>),
     /// A data directory, opened anew by every engine.
-    Sqlite(PathBuf),
+    Sqlite(TempDir),
 }
 
 impl Shelf {
@@ -25,9 +25,7 @@ impl Shelf {
     }
 
     pub(crate) fn sqlite() -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        Self::Sqlite(std::env::temp_dir().join(format!("broadside-matrix-{}-{number}", std::process::id())))
+        Self::Sqlite(tempfile::tempdir().unwrap())
     }
 
     pub(crate) fn name(&self) -> &'static str {
@@ -41,15 +39,9 @@ impl Shelf {
     pub(crate) fn open(&self) -> Arc<dyn Store> {
         match self {
             Self::Memory(store) => Arc::clone(store),
-            Self::Sqlite(folder) => Arc::new(SqliteStore::open(folder, OpenOptions::new(start_of_time())).unwrap()),
-        }
-    }
-}
-
-impl Drop for Shelf {
-    fn drop(&mut self) {
-        if let Self::Sqlite(folder) = self {
-            let _ = std::fs::remove_dir_all(folder);
+            Self::Sqlite(folder) => {
+                Arc::new(SqliteStore::open(folder.path(), OpenOptions::new(start_of_time())).unwrap())
+            }
         }
     }
 }
