@@ -64,6 +64,8 @@ pub struct Settings {
     pub reconnect_grace: SignedDuration,
     /// The most exchanges of tokens under way at once that nobody waits for.
     pub refreshes_max: usize,
+    /// How many URLs one user may have imported in an hour.
+    pub imports_per_hour: u32,
     /// The plans that users can be given.
     pub plans: Plans,
     /// The address under which others reach this server; without it nobody can sign in with a browser.
@@ -94,6 +96,7 @@ impl Default for Settings {
             drain: SignedDuration::from_secs(90),
             reconnect_grace: SignedDuration::ZERO,
             refreshes_max: 8,
+            imports_per_hour: 60,
             plans: Plans::default(),
             public_url: None,
             webhooks: AddressPolicy::public_only().at_any_port(),

@@ -23,8 +23,6 @@ pub(crate) use wait::await_files;
 
 /// How long an upload's URL works, as PostPost's do.
 const UPLOAD_LIFE: SignedDuration = SignedDuration::from_hours(1);
-/// How many URLs one user may have imported in an hour.
-pub const IMPORTS_PER_HOUR: u32 = 60;
 
 /// A file that somebody wants to upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,8 +83,10 @@ impl SettingRule {
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// As many URLs were imported in this hour as are allowed.
-    #[error("at most {IMPORTS_PER_HOUR} URLs an hour can be imported")]
+    #[error("at most {most} URLs an hour can be imported")]
     UsedUp {
+        /// How many are allowed.
+        most: u32,
         /// When the next hour begins.
         again_at: Timestamp,
     },
@@ -244,11 +244,12 @@ impl Engine {
     pub async fn import_media(&self, owner: UserId, urls: &[String]) -> Result<Imports, ImportError> {
         let now = self.clock.now();
         let count = u32::try_from(urls.len()).unwrap_or(u32::MAX);
-        let is_allowed = self.store.charge_imports(owner, count, IMPORTS_PER_HOUR, now).await;
+        let most = self.settings.imports_per_hour;
+        let is_allowed = self.store.charge_imports(owner, count, most, now).await;
         if !is_allowed.map_err(Error::from)? {
             let hours = now.as_second().div_euclid(3_600) + 1;
             let again_at = Timestamp::from_second(hours * 3_600).unwrap_or(now);
-            return Err(ImportError::UsedUp { again_at });
+            return Err(ImportError::UsedUp { most, again_at });
         }
         let allowance = Allowance::default().with_films_of(self.video_bytes_max(owner).await?);
         let mut imported = Vec::with_capacity(urls.len());

@@ -38,6 +38,7 @@ pub(super) const KEYS: &[(&str, Kind)] = &[
     ("media.image_bytes_max", Kind::Number),
     ("media.video_bytes_max", Kind::Number),
     ("media.document_bytes_max", Kind::Number),
+    ("media.imports_per_hour", Kind::Number),
     ("media.s3.endpoint", Kind::Text),
     ("media.s3.region", Kind::Text),
     ("media.s3.bucket", Kind::Text),

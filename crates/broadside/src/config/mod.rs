@@ -138,6 +138,8 @@ pub struct Media {
     pub video_bytes_max: u64,
     /// The largest document in bytes.
     pub document_bytes_max: u64,
+    /// How many URLs one user may have imported in an hour.
+    pub imports_per_hour: u32,
     /// The bucket that files are kept in; without one they lie in the data directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub s3: Option<S3>,
@@ -328,6 +330,10 @@ impl Config {
         for (path, number) in positive {
             ensure!(number > 0, "{path} must be at least 1");
         }
+        ensure!(
+            self.media.imports_per_hour > 0,
+            "media.imports_per_hour must be at least 1"
+        );
         let times = [
             ("publisher.late_after", self.publisher.late_after),
             ("publisher.poll", self.publisher.poll),

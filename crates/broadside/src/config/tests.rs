@@ -37,6 +37,7 @@ fn the_defaults_are_a_whole_configuration_and_agree_with_the_engines() {
     assert_eq!(config.publisher.rate_budgets, engine.rate_budgets);
     assert_eq!(config.stated_quotas().unwrap(), engine.quotas);
     assert_eq!(config.accounts.reconnect_grace, engine.reconnect_grace);
+    assert_eq!(config.media.imports_per_hour, engine.imports_per_hour);
 }
 
 #[test]
@@ -100,6 +101,7 @@ fn what_cannot_be_meant_is_refused() {
         "[publisher]\nsends_max = 0\n",
         "[publisher]\npoll = \"0s\"\n",
         "[server]\npublic_url = \"ftp://a\"\n",
+        "[media]\nimports_per_hour = 0\n",
     ] {
         assert!(Config::assemble(&flags_with_file(text).0, none()).is_err(), "{text}");
     }

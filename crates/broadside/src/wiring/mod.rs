@@ -344,6 +344,7 @@ fn engine_settings(config: &Config, public_url: Option<Url>) -> anyhow::Result<e
         watchdog_after: set.watchdog_after,
         drain: set.drain.max(SignedDuration::from_secs(1)),
         reconnect_grace: config.accounts.reconnect_grace,
+        imports_per_hour: config.media.imports_per_hour,
         plans: config.plans()?,
         public_url,
         ..engine::Settings::default()

@@ -176,8 +176,10 @@ fn asks(line: &RequestLine) -> bool {
 impl Outside for Emulated {
     fn settings(&self) -> String {
         let base = self.control.base();
-        // A storm is many posts of few accounts in little time: the platforms' own quotas would only make it wait.
-        let mut text = format!("[publisher]\nrate_budgets = false\n[media]\nallow = [\"{base}\"]\n");
+        // A storm is many posts of few accounts in little time: the platforms' own quotas, and that of imports, would
+        // only make it wait.
+        let mut text =
+            format!("[publisher]\nrate_budgets = false\n[media]\nallow = [\"{base}\"]\nimports_per_hour = 1000000\n");
         for platform in self.platforms.iter().copied() {
             text.push_str(&format!("[platforms.{platform}]\nbase_url = \"{base}/{platform}\"\n"));
             if platform == Platform::X {

@@ -145,6 +145,7 @@ pub async fn run(options: &Options, out: &mut (dyn Write + Send)) -> anyhow::Res
     ensure!(factor.is_finite() && factor > 0.0, "--factor must be a positive number");
     let began = SystemClock.now();
     let binary = product::binary().await?;
+    processes::has_fail_points(&binary).await?;
     let scratch = if options.keep.is_none() {
         Some(ScratchFolder::new("broadside-chaos")?)
     } else {

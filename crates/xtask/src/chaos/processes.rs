@@ -64,6 +64,23 @@ fn clean(binary: &Path) -> Command {
     command
 }
 
+/// That this build of the product can be killed at named places, which an optimised one cannot unless it was asked for.
+///
+/// # Errors
+/// If it cannot, or does not start.
+pub(super) async fn has_fail_points(binary: &Path) -> anyhow::Result<()> {
+    // The flag is there exactly when the places are; help is printed after flags are read.
+    let asked = clean(binary)
+        .args(["serve", "--sabotage", "skip-intent", "--help"])
+        .output();
+    ensure!(
+        asked.await.context("the product cannot be started")?.status.success(),
+        "{} has no fail points: build it in the profile for development, or with `--release --features chaos`",
+        binary.display()
+    );
+    Ok(())
+}
+
 /// The emulated platforms, in a process of their own.
 #[derive(Debug)]
 pub(crate) struct SandboxProcess {

@@ -28,9 +28,11 @@ pub enum Error {
     Media(Vec<MediaResult>),
     /// As many URLs were imported in this hour as are allowed.
     #[error(
-        "Media URL ingestion rate limit reached (60 URLs/hour). Retry later or use the presigned get-upload-url flow."
+        "Media URL ingestion rate limit reached ({most} URLs/hour). Retry later or use the presigned get-upload-url flow."
     )]
     ImportsUsedUp {
+        /// How many are allowed in an hour.
+        most: u32,
         /// Seconds until there is room again.
         retry_after: i64,
     },
@@ -298,7 +300,7 @@ impl IntoResponse for Error {
             return response;
         }
         let retry_after = match &self {
-            Self::ImportsUsedUp { retry_after } => Some(*retry_after),
+            Self::ImportsUsedUp { retry_after, .. } => Some(*retry_after),
             _ => None,
         };
         let text = self.to_string();

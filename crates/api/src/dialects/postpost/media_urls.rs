@@ -59,9 +59,10 @@ pub(super) async fn import(api: &ApiState, owner: UserId, urls: Vec<String>) -> 
         .import_media(owner, &urls)
         .await
         .map_err(|error| match error {
-            ImportError::UsedUp { again_at } => {
+            ImportError::UsedUp { most, again_at } => {
                 let wait = again_at.duration_since(api.engine.clock().now()).as_secs();
                 Error::ImportsUsedUp {
+                    most,
                     retry_after: wait.max(1),
                 }
             }
