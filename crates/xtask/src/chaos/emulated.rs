@@ -32,9 +32,6 @@ pub(crate) fn platforms(all: bool) -> Vec<Platform> {
     }
 }
 
-/// Who owns the organizations of LinkedIn; their names begin with this one.
-const OWNER: &str = "chaos";
-
 /// The platform that loses answers on request.
 const LOSES: Platform = Platform::Mastodon;
 
@@ -51,8 +48,6 @@ pub(crate) struct Emulated {
     read_up_to: AtomicU64,
     /// Accounts whose answers can be lost on request.
     losers: Mutex<Vec<String>>,
-    /// The member of LinkedIn to whom the organizations there belong.
-    member: tokio::sync::OnceCell<AccountSeed>,
     _process: SandboxProcess,
 }
 
@@ -78,7 +73,6 @@ impl Emulated {
             send_ms,
             read_up_to: AtomicU64::new(0),
             losers: Mutex::default(),
-            member: tokio::sync::OnceCell::new(),
             _process: process,
         })
     }
@@ -110,14 +104,17 @@ impl Emulated {
         script
     }
 
-    /// An organization of LinkedIn, which posts with its owner's token. Posts of members are not part of a run: what
-    /// becomes of them can be told for ten minutes only, and a kill may take longer.
+    /// An organization of LinkedIn, which posts with the token of a member of its own: what a member may post in a day is
+    /// less than what all organizations post in a storm. Posts of members are not part of a run: what becomes of them can
+    /// be told for ten minutes only, and a kill may take longer.
     async fn organization(&self, number: usize) -> anyhow::Result<Target> {
-        let owner = NewSandboxAccount::new(Platform::LinkedIn, OWNER).with_script(self.script(Platform::LinkedIn, 0));
-        let member = self.member.get_or_try_init(|| self.control.add_account(&owner)).await?;
+        let owner = format!("chaos{number}");
+        let script = self.script(Platform::LinkedIn, number);
+        let member = NewSandboxAccount::new(Platform::LinkedIn, &owner).with_script(script);
+        let member = self.control.add_account(&member).await?;
         let organization = NewSandboxAccount {
             remote_id: Some(format!("{}", 7_000_000 + number)),
-            ..NewSandboxAccount::new(Platform::LinkedIn, &format!("{OWNER}_{number}"))
+            ..NewSandboxAccount::new(Platform::LinkedIn, &format!("{owner}_page"))
         };
         let seed = self.control.add_account(&organization).await?;
         Ok(Target {

@@ -302,7 +302,7 @@ fn says_the_same(seed: u64, group: &Group, one: &Published) -> bool {
     number.is_some_and(|number| one.text.starts_with(&plan::token(seed, number)))
 }
 
-/// Whose token a request to publish carries: organizations of LinkedIn all have their member's.
+/// Whose token a request to publish carries: organizations of LinkedIn have their members', and are counted together.
 fn asks_as(platform: Platform, account: &str) -> &str {
     if platform == Platform::LinkedIn {
         "member"
