@@ -9,7 +9,7 @@ use serde_json::Value;
 
 /// The settings of a draft for its platform. Keys that nobody asks for are left alone.
 ///
-/// Every method answers [`ErrorKind::Invalid`], naming the setting, for a value of another form.
+/// Every method answers [`ErrorKind::Validation`], naming the setting, for a value of another form.
 #[derive(Debug, Clone)]
 pub struct Given {
     platform: Platform,
@@ -99,7 +99,7 @@ impl Given {
     #[must_use]
     pub fn invalid(&self, what: &str) -> PlatformError {
         let message = format!("The {} setting {what}", self.platform.name());
-        PlatformError::refused(self.platform, Stage::Validate, ErrorKind::Invalid, message)
+        PlatformError::refused(self.platform, Stage::Validate, ErrorKind::Validation, message)
     }
 }
 
@@ -134,7 +134,7 @@ mod tests {
             given.object::<Vec<String>>("number").unwrap_err(),
             given.word("number", &["a"]).unwrap_err(),
         ] {
-            assert_eq!(error.kind, ErrorKind::Invalid);
+            assert_eq!(error.kind, ErrorKind::Validation);
             assert!(
                 error.message.starts_with("The Threads setting 'number' is "),
                 "{}",

@@ -22,7 +22,9 @@ pub enum ErrorKind {
     ContentRejected,
     /// A file was refused for its form.
     MediaRejected,
-    /// Text or file is longer or larger than allowed.
+    /// A text is longer than allowed. A kind apart from [`Self::TooLarge`], since dialects have other words for it.
+    TextTooLong,
+    /// A file is longer or larger than allowed.
     TooLarge,
     /// The request makes no sense to the platform: a setting, a reply target, a combination.
     Invalid,
@@ -46,7 +48,8 @@ pub enum ErrorKind {
     Timeout,
     /// An answer that cannot be understood.
     Protocol,
-    /// Our own check, before anything was sent.
+    /// Our own check of media, settings and combinations, before anything was sent. Texts that are too long and files that
+    /// are too large keep the kinds of their own.
     Validation,
     /// None of the above.
     Unknown,
@@ -61,6 +64,7 @@ impl ErrorKind {
         Self::QuotaExhausted,
         Self::ContentRejected,
         Self::MediaRejected,
+        Self::TextTooLong,
         Self::TooLarge,
         Self::Invalid,
         Self::DuplicateContent,

@@ -18,7 +18,7 @@ pub fn validate(draft: &Draft, capability: &Capability) -> Vec<Violation> {
         found.push(validation(THREADS_BLOCKED));
     }
     if !draft.content.replies.is_empty() && !capability.threads {
-        found.push(invalid(format!(
+        found.push(validation(format!(
             "{} has no threads; send one post",
             capability.platform.name()
         )));
@@ -29,7 +29,7 @@ pub fn validate(draft: &Draft, capability: &Capability) -> Vec<Violation> {
         }
     }
     if capability.needs_media && draft.content.head.media.is_empty() {
-        found.push(invalid(format!(
+        found.push(validation(format!(
             "{} needs an image or a video",
             capability.platform.name()
         )));
@@ -44,19 +44,19 @@ fn validate_part(content: &PartContent, capability: &Capability, found: &mut Vec
     };
     found.extend(text_violation(&content.text, rule));
     if content.text.trim().is_empty() && content.media.is_empty() {
-        found.push(invalid("There is neither text nor media".to_owned()));
+        found.push(validation("There is neither text nor media"));
     }
     let count = |kind| content.media.iter().filter(|m| m.kind == kind).count();
     let (films, documents) = (count(MediaKind::Video), count(MediaKind::Document));
     let pictures = content.media.len() - films - documents;
     if films > 0 && pictures > 0 && !capability.mixes_media {
-        found.push(invalid(format!(
+        found.push(validation(format!(
             "{} takes images or a video, not both",
             capability.platform.name()
         )));
     }
     if capability.documents.is_some() && documents > 0 && films + pictures > 0 {
-        found.push(invalid(format!(
+        found.push(validation(format!(
             "{} takes a document by itself, not beside images or a video",
             capability.platform.name()
         )));
@@ -92,10 +92,10 @@ fn validate_media(media: &Media, capability: &Capability, found: &mut Vec<Violat
             let DocumentRule { bytes_max, mimes, .. } = rule;
             check_file(media, *bytes_max, mimes, "Document", found);
         }
-        (kind, _, _, _) => found.push(Violation {
-            kind: ErrorKind::MediaRejected,
-            message: format!("{} does not take a file of kind {kind:?}", capability.platform.name()),
-        }),
+        (kind, _, _, _) => found.push(validation(format!(
+            "{} does not take a file of kind {kind:?}",
+            capability.platform.name()
+        ))),
     }
 }
 
@@ -104,7 +104,7 @@ fn text_violation(text: &str, rule: &TextRule) -> Option<Violation> {
     if units > rule.units_max as usize {
         let over = units - rule.units_max as usize;
         return Some(Violation {
-            kind: ErrorKind::TooLarge,
+            kind: ErrorKind::TextTooLong,
             message: format!(
                 "The text counts {units} of at most {}; shorten it by {over}",
                 rule.units_max
@@ -113,7 +113,7 @@ fn text_violation(text: &str, rule: &TextRule) -> Option<Violation> {
     }
     let bytes_max = rule.bytes_max? as usize;
     (text.len() > bytes_max).then(|| Violation {
-        kind: ErrorKind::TooLarge,
+        kind: ErrorKind::TextTooLong,
         message: format!("The text has {} bytes of at most {bytes_max}", text.len()),
     })
 }
@@ -124,7 +124,7 @@ fn validate_image(media: &Media, rule: &ImageRule, found: &mut Vec<Violation>) {
         && alt.chars().count() > max as usize
     {
         found.push(Violation {
-            kind: ErrorKind::TooLarge,
+            kind: ErrorKind::TextTooLong,
             message: format!(
                 "An image description has {} of at most {max} characters",
                 alt.chars().count()
@@ -145,10 +145,9 @@ fn validate_image(media: &Media, rule: &ImageRule, found: &mut Vec<Violation>) {
         let aspect = f64::from(width) / f64::from(height);
         // Half a percent of slack, since platforms round to pixels.
         if aspect < low * 0.995 || aspect > high * 1.005 {
-            found.push(Violation {
-                kind: ErrorKind::MediaRejected,
-                message: format!("An image of {width}x{height} is outside the shapes allowed ({low} to {high})"),
-            });
+            found.push(validation(format!(
+                "An image of {width}x{height} is outside the shapes allowed ({low} to {high})"
+            )));
         }
     }
 }
@@ -181,29 +180,23 @@ fn check_file(media: &Media, bytes_max: u64, mimes: &[&str], what: &str, found: 
         });
     }
     if !mimes.contains(&media.mime.as_str()) {
-        found.push(Violation {
-            kind: ErrorKind::MediaRejected,
-            message: format!("{what} file is {}; taken are {}", media.mime, mimes.join(", ")),
-        });
+        found.push(validation(format!(
+            "{what} file is {}; taken are {}",
+            media.mime,
+            mimes.join(", ")
+        )));
     }
 }
 
-fn validation(message: &str) -> Violation {
+fn validation(message: impl Into<String>) -> Violation {
     Violation {
         kind: ErrorKind::Validation,
-        message: message.to_owned(),
-    }
-}
-
-fn invalid(message: String) -> Violation {
-    Violation {
-        kind: ErrorKind::Invalid,
-        message,
+        message: message.into(),
     }
 }
 
 fn too_many(what: &str, count: usize, max: u8) -> Violation {
-    invalid(format!("There are {count} {what} of at most {max}"))
+    validation(format!("There are {count} {what} of at most {max}"))
 }
 
 #[cfg(test)]

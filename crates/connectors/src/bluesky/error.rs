@@ -109,9 +109,9 @@ pub(super) static ROWS: &[Row] = &[
     Row::new(ErrorKind::TooLarge, FILE_TOO_LARGE).contains("blob too big"),
     Row::new(ErrorKind::TooLarge, FILE_TOO_LARGE).contains("This file is too large"),
     Row::new(ErrorKind::Invalid, TOO_MANY).contains("array too big"),
-    Row::new(ErrorKind::TooLarge, TEXT_TOO_LONG).contains("grapheme too big"),
-    Row::new(ErrorKind::TooLarge, TEXT_TOO_LONG).contains("string too big"),
-    Row::new(ErrorKind::TooLarge, TEXT_TOO_LONG).contains("must not be longer than"),
+    Row::new(ErrorKind::TextTooLong, TEXT_TOO_LONG).contains("grapheme too big"),
+    Row::new(ErrorKind::TextTooLong, TEXT_TOO_LONG).contains("string too big"),
+    Row::new(ErrorKind::TextTooLong, TEXT_TOO_LONG).contains("must not be longer than"),
     Row::new(ErrorKind::MediaRejected, "Bluesky does not take a file of this kind").code("InvalidMimeType"),
     Row::new(
         ErrorKind::Invalid,

@@ -237,5 +237,5 @@ async fn strong_ref(pds: &Pds<'_>, remote: &RemotePost) -> Result<StrongRef, Pla
 }
 
 fn invalid(message: &str) -> PlatformError {
-    PlatformError::refused(Platform::Bluesky, Stage::Validate, ErrorKind::Invalid, message)
+    PlatformError::refused(Platform::Bluesky, Stage::Validate, ErrorKind::Validation, message)
 }

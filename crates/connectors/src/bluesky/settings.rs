@@ -140,7 +140,7 @@ fn object<T: DeserializeOwned>(value: Option<&Value>, name: &str) -> Result<Opti
 }
 
 fn invalid(message: String) -> PlatformError {
-    PlatformError::refused(Platform::Bluesky, Stage::Validate, ErrorKind::Invalid, message)
+    PlatformError::refused(Platform::Bluesky, Stage::Validate, ErrorKind::Validation, message)
 }
 
 #[cfg(test)]
@@ -187,7 +187,7 @@ mod tests {
         ] {
             let error = wishes("x", settings.clone()).unwrap_err();
             assert!(
-                error.kind == ErrorKind::Invalid && error.message.contains(piece),
+                error.kind == ErrorKind::Validation && error.message.contains(piece),
                 "{settings}: {}",
                 error.message
             );

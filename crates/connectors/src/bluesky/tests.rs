@@ -395,8 +395,8 @@ async fn files_that_bluesky_would_refuse_later_are_not_uploaded() {
     let paper = world.media.add(MediaKind::Document, "application/pdf", vec![0; 10]);
     for (media, kind) in [
         (vec![large], ErrorKind::TooLarge),
-        (vec![small, film], ErrorKind::Invalid),
-        (vec![paper], ErrorKind::MediaRejected),
+        (vec![small, film], ErrorKind::Validation),
+        (vec![paper], ErrorKind::Validation),
     ] {
         let draft = draft(Platform::Bluesky, "files", media);
         let error = world.prepare(&Bluesky, &draft, Part::Head, &[]).await.unwrap_err();

@@ -31,7 +31,7 @@ pub(super) fn check_files(content: &PartContent) -> Result<(), PlatformError> {
             "A Bluesky post has at most {} images or one video",
             capability.media_max
         );
-        return Err(refused(ErrorKind::Invalid, message));
+        return Err(refused(ErrorKind::Validation, message));
     }
     content.media.iter().try_for_each(check_file)
 }
@@ -46,7 +46,7 @@ pub(super) fn check_file(media: &Media) -> Result<(), PlatformError> {
     };
     match bytes_max {
         None => Err(refused(
-            ErrorKind::MediaRejected,
+            ErrorKind::Validation,
             "Bluesky takes images and videos only".to_owned(),
         )),
         Some(max) if media.bytes > max => {

@@ -267,5 +267,5 @@ fn prepare_comment(
 }
 
 fn invalid(message: &str) -> PlatformError {
-    PlatformError::refused(PLATFORM, Stage::Validate, ErrorKind::Invalid, message)
+    PlatformError::refused(PLATFORM, Stage::Validate, ErrorKind::Validation, message)
 }

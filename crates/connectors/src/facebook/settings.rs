@@ -91,7 +91,7 @@ impl Wishes {
     /// Reads the settings of a draft; keys that are not known are left alone.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] for a value that Facebook does not take, or things that cannot be in one post, and what
+    /// [`ErrorKind::Validation`] for a value that Facebook does not take, or things that cannot be in one post, and what
     /// [`check_film`] finds.
     pub(super) fn read(draft: &Draft) -> Result<Self, PlatformError> {
         let given = Given::of(draft);
@@ -152,7 +152,7 @@ fn kind_of(given: &Given, content: &PartContent) -> Result<Kind, PlatformError> 
         (_, kinds) if kinds.contains(&MediaKind::Document) => Err(PlatformError::refused(
             Platform::Facebook,
             Stage::Validate,
-            ErrorKind::MediaRejected,
+            ErrorKind::Validation,
             "Facebook takes images and videos only",
         )),
         ("story", [MediaKind::Video]) => Ok(Kind::FilmStory),
@@ -191,19 +191,19 @@ fn check_film(kind: Kind, film: &Media) -> Result<(), PlatformError> {
             "A reel on Facebook has 3 to 90 seconds, a story at most 60; this video has {}",
             film.duration_ms.unwrap_or_default() / 1_000
         );
-        return refused(ErrorKind::TooLarge, &message);
+        return refused(ErrorKind::Validation, &message);
     }
     if let (Some(width), Some(height)) = (film.width, film.height)
         && (width < 540 || height < 960)
     {
         let message =
             format!("A reel or story on Facebook has at least 540 by 960 pixels; this video has {width} by {height}");
-        return refused(ErrorKind::MediaRejected, &message);
+        return refused(ErrorKind::Validation, &message);
     }
     // Half a frame of slack: 23.976 and its kin are written differently by different tools.
     if film.frame_rate.is_some_and(|rate| !(23.5..=60.5).contains(&rate)) {
         return refused(
-            ErrorKind::MediaRejected,
+            ErrorKind::Validation,
             "A reel or story on Facebook has 24 to 60 frames a second",
         );
     }
@@ -211,5 +211,5 @@ fn check_film(kind: Kind, film: &Media) -> Result<(), PlatformError> {
 }
 
 fn invalid(message: &str) -> PlatformError {
-    PlatformError::refused(Platform::Facebook, Stage::Validate, ErrorKind::Invalid, message)
+    PlatformError::refused(Platform::Facebook, Stage::Validate, ErrorKind::Validation, message)
 }

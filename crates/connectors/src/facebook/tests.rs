@@ -111,7 +111,7 @@ async fn everything_is_two_phases_but_stories_of_pictures_and_comments() {
         .prepare(&Facebook, &with_comment(story, "first"), Part::FirstComment, &head)
         .await
         .unwrap_err();
-    assert_eq!(refused.kind, ErrorKind::Invalid);
+    assert_eq!(refused.kind, ErrorKind::Validation);
 }
 
 /// Prepares a post, which is refused before anything is sent.
@@ -141,7 +141,7 @@ async fn settings_that_facebook_does_not_have_are_refused_before_anything_is_sen
     for (media, settings, piece) in cases {
         let error = refused(&world, media, &settings).await;
         assert!(
-            error.kind == ErrorKind::Invalid && error.message.contains(piece),
+            error.kind == ErrorKind::Validation && error.message.contains(piece),
             "{settings}: {}",
             error.message
         );
@@ -159,10 +159,10 @@ async fn films_that_are_no_reels_or_stories_are_refused_before_anything_is_sent(
     low.height = Some(500);
     slow.frame_rate = Some(15.0);
     for (film, word, kind, piece) in [
-        (longer, "reel", ErrorKind::TooLarge, "91"),
-        (long, "story", ErrorKind::TooLarge, "61"),
-        (low, "reel", ErrorKind::MediaRejected, "1080 by 500"),
-        (slow, "story", ErrorKind::MediaRejected, "24 to 60"),
+        (longer, "reel", ErrorKind::Validation, "91"),
+        (long, "story", ErrorKind::Validation, "61"),
+        (low, "reel", ErrorKind::Validation, "1080 by 500"),
+        (slow, "story", ErrorKind::Validation, "24 to 60"),
     ] {
         let error = refused(&world, vec![film], &json!({ "contentType": word })).await;
         assert!(error.kind == kind && error.message.contains(piece), "{}", error.message);

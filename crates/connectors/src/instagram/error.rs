@@ -99,7 +99,7 @@ pub(super) const ROWS: &[Row] = &[
     )
     .code("2207009"),
     Row::new(
-        ErrorKind::TooLarge,
+        ErrorKind::TextTooLong,
         "The caption is longer than Instagram takes; shorten it",
     )
     .code("2207010"),

@@ -219,7 +219,13 @@ async fn what_instagram_does_not_take_is_refused_before_anything_is_sent() {
     for (draft, settings) in cases {
         let draft = with_settings(draft, settings);
         let error = world.prepare(&Instagram, &draft, Part::Head, &[]).await.unwrap_err();
-        assert_eq!(error.stage, Stage::Validate, "{:?}", draft.content.settings);
+        let found = (error.stage, error.kind);
+        assert_eq!(
+            found,
+            (Stage::Validate, ErrorKind::Validation),
+            "{:?}",
+            draft.content.settings
+        );
     }
     let thread = with_reply(draft(PLATFORM, "", vec![image]), "reply", vec![]);
     assert_eq!(

@@ -100,7 +100,7 @@ impl PostSettings {
     /// Reads them; keys that are not known are left alone.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] for a value that Instagram does not know.
+    /// [`ErrorKind::Validation`] for a value that Instagram does not know.
     pub(super) fn read(settings: &Settings) -> Result<Self, PlatformError> {
         let given = |name: &str| settings.get(name).filter(|value| !value.is_null());
         let story = match (given("videoType"), given("contentType")) {
@@ -134,7 +134,7 @@ impl PostSettings {
 /// What kind of post this content is.
 ///
 /// # Errors
-/// [`ErrorKind::Invalid`] and [`ErrorKind::MediaRejected`] for what Instagram does not take.
+/// [`ErrorKind::Validation`] for what Instagram does not take.
 pub(super) fn kind_of(content: &PartContent, settings: &PostSettings) -> Result<Kind, PlatformError> {
     if content
         .media
@@ -145,7 +145,7 @@ pub(super) fn kind_of(content: &PartContent, settings: &PostSettings) -> Result<
         return Err(PlatformError::refused(
             Platform::Instagram,
             Stage::Validate,
-            ErrorKind::MediaRejected,
+            ErrorKind::Validation,
             message,
         ));
     }
@@ -234,5 +234,5 @@ fn about(content: &PartContent, settings: &PostSettings) -> Fields {
 }
 
 fn invalid(message: &str) -> PlatformError {
-    PlatformError::refused(Platform::Instagram, Stage::Validate, ErrorKind::Invalid, message)
+    PlatformError::refused(Platform::Instagram, Stage::Validate, ErrorKind::Validation, message)
 }

@@ -65,7 +65,7 @@ pub(super) static ROWS: &[Row] = &[
         .contains("Not enough permissions")
         .retry(When::AfterReconnect),
     Row::new(
-        ErrorKind::TooLarge,
+        ErrorKind::TextTooLong,
         "The text is longer than LinkedIn takes; 3,000 characters with its escapes are allowed",
     )
     .code("FIELD_LENGTH_TOO_LONG"),

@@ -172,7 +172,7 @@ fn prepare_comment(
     let chars = content.text.chars().count();
     if chars > COMMENT_CHARS_MAX {
         let message = format!("The comment has {chars} of at most {COMMENT_CHARS_MAX} characters");
-        return Err(refused(ErrorKind::TooLarge, &message));
+        return Err(refused(ErrorKind::TextTooLong, &message));
     }
     // A comment on a post of the same second is refused: the post is not known everywhere yet.
     let mut progress = Progress::of(Part::FirstComment, &[], resume)?;
@@ -214,7 +214,7 @@ fn check_pixels(media: &Media) -> Result<(), PlatformError> {
 }
 
 fn invalid(message: &str) -> PlatformError {
-    refused(ErrorKind::Invalid, message)
+    refused(ErrorKind::Validation, message)
 }
 
 fn refused(kind: ErrorKind, message: &str) -> PlatformError {

@@ -56,7 +56,7 @@ impl Wishes {
     /// Reads the settings of a draft; keys that are not known are left alone.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] for a value that LinkedIn does not take, or things that cannot be in one post.
+    /// [`ErrorKind::Validation`] for a value that LinkedIn does not take, or things that cannot be in one post.
     pub(super) fn read(draft: &Draft, is_organization: bool) -> Result<Self, PlatformError> {
         let given = Given::of(draft);
         let content = &draft.content.head;
@@ -174,5 +174,5 @@ fn poll(given: &Given) -> Result<Option<Value>, PlatformError> {
 }
 
 fn invalid(message: &str) -> PlatformError {
-    PlatformError::refused(Platform::LinkedIn, Stage::Validate, ErrorKind::Invalid, message)
+    PlatformError::refused(Platform::LinkedIn, Stage::Validate, ErrorKind::Validation, message)
 }

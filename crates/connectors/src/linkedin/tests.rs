@@ -277,7 +277,7 @@ async fn settings_that_linkedin_does_not_have_are_refused_before_anything_is_sen
         let draft = with_settings(draft(P, "x", vec![]), settings.clone());
         let error = world.prepare(&LinkedIn, &draft, Part::Head, &[]).await.unwrap_err();
         assert!(
-            error.kind == ErrorKind::Invalid && error.message.contains(piece),
+            error.kind == ErrorKind::Validation && error.message.contains(piece),
             "{settings}: {}",
             error.message
         );
@@ -312,5 +312,5 @@ async fn a_first_comment_waits_a_moment_and_goes_under_the_post() {
         .prepare(&LinkedIn, &long, Part::FirstComment, &live)
         .await
         .unwrap_err();
-    assert_eq!(refused.kind, ErrorKind::TooLarge);
+    assert_eq!(refused.kind, ErrorKind::TextTooLong);
 }

@@ -84,13 +84,13 @@ pub(super) const ROWS: &[Row] = &[
         .status(422)
         .contains("file size"),
     Row::new(
-        ErrorKind::TooLarge,
+        ErrorKind::TextTooLong,
         "The text is longer than the Mastodon server takes; shorten it",
     )
     .status(422)
     .contains("character limit"),
     Row::new(
-        ErrorKind::TooLarge,
+        ErrorKind::TextTooLong,
         "The text is longer than the Mastodon server takes; shorten it",
     )
     .status(422)

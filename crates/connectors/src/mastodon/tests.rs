@@ -159,7 +159,7 @@ async fn settings_that_mastodon_does_not_know_are_refused_before_anything_is_sen
     ] {
         let draft = with_settings(text("hi"), settings);
         let error = world.prepare(&Mastodon, &draft, Part::Head, &[]).await.unwrap_err();
-        assert_eq!((error.kind, error.stage), (ErrorKind::Invalid, Stage::Validate));
+        assert_eq!((error.kind, error.stage), (ErrorKind::Validation, Stage::Validate));
     }
     assert!(sandbox.requests(0, 10).is_empty());
 }

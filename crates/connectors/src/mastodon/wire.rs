@@ -115,7 +115,7 @@ impl PostSettings {
     /// Reads them; keys that are not known are left alone.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] for a value that Mastodon does not know.
+    /// [`ErrorKind::Validation`] for a value that Mastodon does not know.
     pub(super) fn read(settings: &Settings) -> Result<Self, PlatformError> {
         let text = |names: [&str; 2]| {
             let value = names
@@ -157,5 +157,5 @@ impl PostSettings {
 }
 
 fn invalid(message: String) -> PlatformError {
-    PlatformError::refused(Platform::Mastodon, Stage::Validate, ErrorKind::Invalid, message)
+    PlatformError::refused(Platform::Mastodon, Stage::Validate, ErrorKind::Validation, message)
 }

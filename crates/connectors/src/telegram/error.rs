@@ -76,7 +76,7 @@ pub(super) const ROWS: &[Row] = &[
         .status(400)
         .contains("text is empty"),
     Row::new(
-        ErrorKind::TooLarge,
+        ErrorKind::TextTooLong,
         "The text is longer than Telegram takes; shorten it",
     )
     .status(400)

@@ -164,7 +164,7 @@ async fn settings_that_telegram_does_not_know_are_refused_before_anything_is_sen
             .prepare(&Telegram, &with_settings(text("hi"), settings), Part::Head, &[])
             .await
             .unwrap_err();
-        assert_eq!((error.kind, error.stage), (ErrorKind::Invalid, Stage::Validate));
+        assert_eq!((error.kind, error.stage), (ErrorKind::Validation, Stage::Validate));
     }
     assert!(sandbox.requests(0, 10).is_empty());
 }
@@ -238,7 +238,7 @@ async fn media_that_telegram_does_not_take_together_are_refused_before_anything_
             .prepare(&Telegram, &draft(PLATFORM, "", album), Part::Head, &[])
             .await
             .unwrap_err();
-        assert_eq!(error.kind, ErrorKind::Invalid);
+        assert_eq!(error.kind, ErrorKind::Validation);
     }
     assert!(sandbox.requests(0, 10).is_empty());
 }

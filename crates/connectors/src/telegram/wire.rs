@@ -112,7 +112,7 @@ impl PostSettings {
     /// Reads them; keys that are not known are left alone.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] for a value that Telegram does not know.
+    /// [`ErrorKind::Validation`] for a value that Telegram does not know.
     pub(super) fn read(settings: &Settings) -> Result<Self, PlatformError> {
         let flag = |name: &str| match settings.get(name) {
             None | Some(Value::Null) => Ok(false),
@@ -145,7 +145,7 @@ impl PostSettings {
 /// The call that sends a part to `chat`, as an answer to the message `parent`.
 ///
 /// # Errors
-/// [`ErrorKind::Invalid`] for media that Telegram does not take together.
+/// [`ErrorKind::Validation`] for media that Telegram does not take together.
 pub(super) fn call(
     chat: &str,
     content: &PartContent,
@@ -272,5 +272,5 @@ fn shape(media: &Media, kind: &str) -> Vec<(&'static str, Value)> {
 }
 
 fn invalid(message: String) -> PlatformError {
-    PlatformError::refused(Platform::Telegram, Stage::Validate, ErrorKind::Invalid, message)
+    PlatformError::refused(Platform::Telegram, Stage::Validate, ErrorKind::Validation, message)
 }

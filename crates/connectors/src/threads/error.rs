@@ -43,7 +43,7 @@ pub(super) static ROWS: &[Row] = &[
     )
     .code("100/33"),
     Row::new(
-        ErrorKind::TooLarge,
+        ErrorKind::TextTooLong,
         "The text is longer than Threads takes: 500 characters, where an emoji counts its bytes",
     )
     .code("100")

@@ -61,14 +61,14 @@ pub(super) enum Kind {
 
 impl Kind {
     /// # Errors
-    /// [`ErrorKind::MediaRejected`] and [`ErrorKind::Invalid`] for what Threads does not take.
+    /// [`ErrorKind::Validation`] for what Threads does not take.
     pub(super) fn of(content: &PartContent) -> Result<Self, PlatformError> {
         let is_taken = |media: &Media| matches!(media.kind, MediaKind::Image | MediaKind::Video);
         if !content.media.iter().all(is_taken) {
             return Err(PlatformError::refused(
                 Platform::Threads,
                 Stage::Validate,
-                ErrorKind::MediaRejected,
+                ErrorKind::Validation,
                 "Threads takes images and videos only",
             ));
         }
@@ -79,7 +79,7 @@ impl Kind {
             many if many.len() > CAROUSEL_MAX => Err(PlatformError::refused(
                 Platform::Threads,
                 Stage::Validate,
-                ErrorKind::Invalid,
+                ErrorKind::Validation,
                 "A carousel on Threads has at most 20 items",
             )),
             _ => Ok(Self::Carousel),
@@ -148,7 +148,7 @@ pub(super) type Fields = Vec<(&'static str, String)>;
 /// What the settings add to a part's container. They are for the head, but for the countries, which hold for all parts.
 ///
 /// # Errors
-/// [`ErrorKind::Invalid`] for a value that Threads does not take, or things that cannot be in one post.
+/// [`ErrorKind::Validation`] for a value that Threads does not take, or things that cannot be in one post.
 pub(super) fn settings(draft: &Draft, part: Part, kind: Kind) -> Result<Fields, PlatformError> {
     let given = Given::of(draft);
     let mut fields = Fields::new();

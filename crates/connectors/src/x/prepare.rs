@@ -206,7 +206,7 @@ fn check_files(content: &PartContent) -> Result<(), PlatformError> {
         };
         let Some(max) = bytes_max else {
             return Err(refused(
-                ErrorKind::MediaRejected,
+                ErrorKind::Validation,
                 "X takes images, animations and videos only",
             ));
         };
@@ -219,7 +219,7 @@ fn check_files(content: &PartContent) -> Result<(), PlatformError> {
 }
 
 fn invalid(message: &str) -> PlatformError {
-    refused(ErrorKind::Invalid, message)
+    refused(ErrorKind::Validation, message)
 }
 
 fn refused(kind: ErrorKind, message: &str) -> PlatformError {

@@ -98,7 +98,7 @@ async fn settings_become_the_words_of_x_and_defaults_are_left_out() {
     ] {
         let draft = with_settings(text("hi"), settings);
         let error = world.prepare(&X, &draft, Part::Head, &[]).await.unwrap_err();
-        assert_eq!((error.kind, error.stage), (ErrorKind::Invalid, Stage::Validate));
+        assert_eq!((error.kind, error.stage), (ErrorKind::Validation, Stage::Validate));
     }
 }
 
@@ -149,7 +149,7 @@ async fn the_same_words_about_another_post_are_another_post_and_a_quote_has_no_m
     let picture = image(&mut world, "p");
     let pictured = with_settings(draft(Platform::X, "hi", vec![picture]), json!({"quoteTweet": "1"}));
     let error = world.prepare(&X, &pictured, Part::Head, &[]).await.unwrap_err();
-    assert_eq!((error.kind, error.stage), (ErrorKind::Invalid, Stage::Validate));
+    assert_eq!((error.kind, error.stage), (ErrorKind::Validation, Stage::Validate));
 }
 
 #[tokio::test]

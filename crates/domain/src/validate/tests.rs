@@ -133,7 +133,7 @@ fn a_text_over_the_limit_says_by_how_much() {
     assert_eq!(
         violations,
         [(
-            ErrorKind::TooLarge,
+            ErrorKind::TextTooLong,
             "The text counts 12 of at most 10; shorten it by 2".to_owned()
         )]
     );
@@ -145,7 +145,7 @@ fn bytes_are_limited_beside_the_units() {
     let violations = found(text(&"中".repeat(7)), &rules());
     assert_eq!(
         violations,
-        [(ErrorKind::TooLarge, "The text has 21 bytes of at most 20".to_owned())]
+        [(ErrorKind::TextTooLong, "The text has 21 bytes of at most 20".to_owned())]
     );
     let unlimited = Capability {
         text: TextRule {
@@ -172,13 +172,13 @@ fn a_caption_has_its_own_limit_only_beside_media() {
         media: vec![image()],
     };
     assert_eq!(kinds(captioned("abc"), &rules), []);
-    assert_eq!(kinds(captioned("abcd"), &rules), [ErrorKind::TooLarge]);
+    assert_eq!(kinds(captioned("abcd"), &rules), [ErrorKind::TextTooLong]);
     assert_eq!(kinds(text("abcd"), &rules), []);
 }
 
 #[test]
 fn a_part_needs_text_or_media() {
-    assert_eq!(kinds(text(" \n"), &rules()), [ErrorKind::Invalid]);
+    assert_eq!(kinds(text(" \n"), &rules()), [ErrorKind::Validation]);
     assert_eq!(
         kinds(
             PartContent {
@@ -227,7 +227,10 @@ fn replies_and_the_first_comment_are_held_against_the_rules_too() {
         &rules(),
     );
     let kinds: Vec<ErrorKind> = violations.iter().map(|v| v.kind).collect();
-    assert_eq!(kinds, [ErrorKind::TooLarge, ErrorKind::Invalid, ErrorKind::TooLarge]);
+    assert_eq!(
+        kinds,
+        [ErrorKind::TextTooLong, ErrorKind::Validation, ErrorKind::TextTooLong]
+    );
 }
 
 #[test]
@@ -236,14 +239,14 @@ fn a_platform_that_needs_media_refuses_text_alone() {
         needs_media: true,
         ..rules()
     };
-    assert_eq!(kinds(text("a"), &rules), [ErrorKind::Invalid]);
+    assert_eq!(kinds(text("a"), &rules), [ErrorKind::Validation]);
     assert_eq!(kinds(with_media(vec![image()]), &rules), []);
 }
 
 #[test]
 fn images_and_videos_go_together_only_where_the_platform_mixes() {
     let both = || with_media(vec![image(), video()]);
-    assert_eq!(kinds(both(), &rules()), [ErrorKind::Invalid]);
+    assert_eq!(kinds(both(), &rules()), [ErrorKind::Validation]);
     assert_eq!(
         kinds(
             both(),
@@ -259,32 +262,32 @@ fn images_and_videos_go_together_only_where_the_platform_mixes() {
 #[test]
 fn images_videos_and_files_are_counted() {
     assert_eq!(kinds(with_media(vec![image(); 3]), &rules()), []);
-    assert_eq!(kinds(with_media(vec![image(); 4]), &rules()), [ErrorKind::Invalid]);
+    assert_eq!(kinds(with_media(vec![image(); 4]), &rules()), [ErrorKind::Validation]);
     assert_eq!(
         kinds(with_media(vec![image(); 5]), &rules()),
-        [ErrorKind::Invalid, ErrorKind::Invalid]
+        [ErrorKind::Validation, ErrorKind::Validation]
     );
-    assert_eq!(kinds(with_media(vec![video(); 2]), &rules()), [ErrorKind::Invalid]);
+    assert_eq!(kinds(with_media(vec![video(); 2]), &rules()), [ErrorKind::Validation]);
 }
 
 #[test]
 fn an_animation_counts_as_an_image() {
     let gif = file(MediaKind::Animation, "image/gif");
     assert_eq!(kinds(with_media(vec![gif.clone()]), &rules()), []);
-    assert_eq!(kinds(with_media(vec![gif; 4]), &rules()), [ErrorKind::Invalid]);
+    assert_eq!(kinds(with_media(vec![gif; 4]), &rules()), [ErrorKind::Validation]);
 }
 
 #[test]
 fn what_the_platform_does_not_take_is_refused() {
     let document = file(MediaKind::Document, "application/pdf");
-    assert_eq!(kinds(with_media(vec![document]), &rules()), [ErrorKind::MediaRejected]);
+    assert_eq!(kinds(with_media(vec![document]), &rules()), [ErrorKind::Validation]);
     let no_video = Capability { video: None, ..rules() };
-    assert_eq!(kinds(with_media(vec![video()]), &no_video), [ErrorKind::MediaRejected]);
+    assert_eq!(kinds(with_media(vec![video()]), &no_video), [ErrorKind::Validation]);
     let no_images = Capability {
         images: None,
         ..rules()
     };
-    assert_eq!(kinds(with_media(vec![image()]), &no_images), [ErrorKind::MediaRejected]);
+    assert_eq!(kinds(with_media(vec![image()]), &no_images), [ErrorKind::Validation]);
 }
 
 #[test]
@@ -297,7 +300,7 @@ fn a_file_is_limited_in_bytes_and_kind() {
             mime: "application/x-odd".to_owned(),
             ..base
         };
-        assert_eq!(kinds(with_media(vec![odd]), &rules()), [ErrorKind::MediaRejected]);
+        assert_eq!(kinds(with_media(vec![odd]), &rules()), [ErrorKind::Validation]);
     }
 }
 
@@ -310,7 +313,7 @@ fn a_description_is_limited_in_characters_not_bytes() {
         }])
     };
     assert_eq!(kinds(described("中文中文中"), &rules()), []);
-    assert_eq!(kinds(described("abcdef"), &rules()), [ErrorKind::TooLarge]);
+    assert_eq!(kinds(described("abcdef"), &rules()), [ErrorKind::TextTooLong]);
 }
 
 #[test]
@@ -338,7 +341,7 @@ fn the_shape_of_an_image_is_limited_on_both_sides_with_half_a_percent_of_slack()
     for (width, height) in [(497, 1_000), (2_011, 1_000), (1, 1_000), (1_000, 1)] {
         assert_eq!(
             kinds(shaped(Some(width), Some(height)), &rules()),
-            [ErrorKind::MediaRejected],
+            [ErrorKind::Validation],
             "{width}x{height}"
         );
     }

@@ -149,6 +149,7 @@ impl Code {
             ErrorKind::Auth | ErrorKind::Permission | ErrorKind::AccountGone => Self::once("PLATFORM_AUTH_EXPIRED"),
             ErrorKind::RateLimited | ErrorKind::QuotaExhausted => Self::again("RATE_LIMITED"),
             ErrorKind::ContentRejected
+            | ErrorKind::TextTooLong
             | ErrorKind::MediaRejected
             | ErrorKind::Invalid
             | ErrorKind::DuplicateContent

@@ -49,9 +49,9 @@ const REFUSALS: &str = "\
 413 | PayloadTooLarge | request entity too large | too_large | never
 400 | InvalidRequest | RECORD: blob too big (maximum 1000000, got 1200000) at $.record.embed | too_large | never
 400 | BlobTooLarge | This file is too large. It is 1.2MB but the maximum size is 976.56KB. | too_large | never
-400 | InvalidRequest | RECORD: grapheme too big (maximum 300, got 301) at $.record.text | too_large | never
-400 | InvalidRequest | RECORD: string too big (maximum 3000, got 3001) at $.record.text | too_large | never
-400 | InvalidRequest | RECORD: Record/text must not be longer than 300 graphemes | too_large | never
+400 | InvalidRequest | RECORD: grapheme too big (maximum 300, got 301) at $.record.text | text_too_long | never
+400 | InvalidRequest | RECORD: string too big (maximum 3000, got 3001) at $.record.text | text_too_long | never
+400 | InvalidRequest | RECORD: Record/text must not be longer than 300 graphemes | text_too_long | never
 400 | InvalidRequest | RECORD: array too big (maximum 4, got 5) at $.record.embed.images | invalid | never
 400 | InvalidRequest | RECORD: Invalid datetime at $.record.createdAt | invalid | never
 400 | InvalidRequest | Invalid TID string (got 'abc') at $.rkey | invalid | never

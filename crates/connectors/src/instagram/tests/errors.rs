@@ -49,7 +49,7 @@ const CASES: &[(i64, i64, domain::error::ErrorKind, When)] = &[
     (36_001, 2_207_005, MediaRejected, Never),
     (36_001, 2_207_083, MediaRejected, Never),
     (36_003, 2_207_009, MediaRejected, Never),
-    (36_004, 2_207_010, TooLarge, Never),
+    (36_004, 2_207_010, TextTooLong, Never),
     (-1, 2_207_076, MediaRejected, Backoff),
     (-1, 2_207_077, MediaRejected, Backoff),
     (-1, 2_207_082, MediaRejected, Backoff),

@@ -97,7 +97,7 @@ const CASES: &[(u16, &str, &str, domain::error::ErrorKind, When)] = &[
         400,
         "FIELD_LENGTH_TOO_LONG",
         "Field /commentary is too long",
-        TooLarge,
+        TextTooLong,
         Never,
     ),
     (

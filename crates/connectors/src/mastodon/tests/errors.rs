@@ -71,13 +71,13 @@ const CASES: &[(u16, &str, ErrorKind, When)] = &[
     (
         422,
         "Validation failed: Text character limit of 500 exceeded",
-        TooLarge,
+        TextTooLong,
         Never,
     ),
     (
         422,
         "Validation failed: Description is too long (maximum is 1500 characters)",
-        TooLarge,
+        TextTooLong,
         Never,
     ),
     (

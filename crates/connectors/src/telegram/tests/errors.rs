@@ -59,8 +59,8 @@ const CASES: &[(u16, &str, ErrorKind, When)] = &[
     (400, "Bad Request: message to be replied not found", Invalid, Never),
     (400, "Bad Request: message can't be deleted", Invalid, Never),
     (400, "Bad Request: message text is empty", ContentRejected, Never),
-    (400, "Bad Request: message is too long", TooLarge, Never),
-    (400, "Bad Request: message caption is too long", TooLarge, Never),
+    (400, "Bad Request: message is too long", TextTooLong, Never),
+    (400, "Bad Request: message caption is too long", TextTooLong, Never),
     (
         400,
         "Bad Request: can't parse entities: unsupported start tag \"x\" at byte offset 0",

@@ -189,6 +189,6 @@ async fn a_text_that_counts_too_much_is_too_large() {
         .prepare(&Threads, &draft(P, &"🦀".repeat(126), vec![]), Part::Head, &[])
         .await
         .unwrap_err();
-    assert_eq!(error.kind, ErrorKind::TooLarge);
+    assert_eq!(error.kind, ErrorKind::TextTooLong);
     bench.publish(&draft(P, &"🦀".repeat(125), vec![])).await;
 }

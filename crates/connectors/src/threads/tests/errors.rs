@@ -26,7 +26,7 @@ const CASES: &[(i64, i64, &str, ErrorKind, When)] = &[
         100,
         0,
         "Param text must be at most 500 characters long.",
-        TooLarge,
+        TextTooLong,
         Never,
     ),
     (100, 0, "Param media_type must be one of", Invalid, Never),

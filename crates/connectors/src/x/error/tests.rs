@@ -98,10 +98,10 @@ const POSTS: &str = "\
 403 | blank | You are not permitted to perform this action. | invalid | never
 400 | errors | Your media IDs are invalid. | not_ready | in 5 s twice
 403 | blank | This user is not allowed to post a video longer than 2 minutes. | too_large | never
-403 | blank | Text too long | too_large | never
-400 | errors | Your Tweet text is too long. | too_large | never
-403 | 186 | Tweet needs to be a bit shorter. | too_large | never
-413 | none | | too_large | never
+403 | blank | Text too long | text_too_long | never
+400 | errors | Your Tweet text is too long. | text_too_long | never
+403 | 186 | Tweet needs to be a bit shorter. | text_too_long | never
+413 | none | | text_too_long | never
 404 | resource-not-found | Could not find tweet with id: [1]. | invalid | never
 400 | errors | The `reply_settings` field is invalid | invalid | never
 400 | blank | BadRequest: Not found | invalid | never

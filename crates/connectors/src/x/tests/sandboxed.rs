@@ -276,5 +276,5 @@ async fn what_was_uploaded_before_a_restart_is_not_uploaded_again() {
 async fn a_text_that_x_finds_too_long_is_said_to_be() {
     let (world, _sandbox) = sandboxed(vec![]).await;
     let error = world.publish(&X, &text(&"a".repeat(281))).await.unwrap_err();
-    assert_eq!((error.kind, error.fate), (ErrorKind::TooLarge, Fate::NotPublished));
+    assert_eq!((error.kind, error.fate), (ErrorKind::TextTooLong, Fate::NotPublished));
 }

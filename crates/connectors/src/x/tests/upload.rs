@@ -205,9 +205,9 @@ async fn files_that_x_would_refuse_are_not_uploaded() {
     let paper = world.media.add(MediaKind::Document, "application/pdf", "d");
     for (media, kind) in [
         (vec![large], ErrorKind::TooLarge),
-        (vec![small.clone(), moving], ErrorKind::Invalid),
-        (vec![small; 5], ErrorKind::Invalid),
-        (vec![paper], ErrorKind::MediaRejected),
+        (vec![small.clone(), moving], ErrorKind::Validation),
+        (vec![small; 5], ErrorKind::Validation),
+        (vec![paper], ErrorKind::Validation),
     ] {
         let error = world
             .prepare(&X, &draft(Platform::X, "x", media), Part::Head, &[])

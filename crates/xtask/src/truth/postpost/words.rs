@@ -54,9 +54,12 @@ pub(super) fn code(kind: ErrorKind) -> (&'static str, bool) {
         K::Network => ("NETWORK_ERROR", true),
         K::Timeout => ("TIMEOUT_ERROR", true),
         K::Validation => ("PLATFORM_VALIDATION_ERROR", false),
-        K::ContentRejected | K::MediaRejected | K::Invalid | K::DuplicateContent | K::PolicyBlocked => {
-            ("INVALID_CONTENT", false)
-        }
+        K::ContentRejected
+        | K::TextTooLong
+        | K::MediaRejected
+        | K::Invalid
+        | K::DuplicateContent
+        | K::PolicyBlocked => ("INVALID_CONTENT", false),
         K::AccountRestricted | K::OperatorConfig | K::Unknown => ("UNKNOWN_ERROR", false),
     }
 }
