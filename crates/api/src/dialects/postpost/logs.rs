@@ -62,10 +62,11 @@ const FAILED: &str = "publish_failed";
 
 /// The group as a whole is being processed from the moment at which its first target is.
 fn beginning<'a>(first: &Log<'a>) -> Log<'a> {
-    // It needs a name of its own that stays the same: that of the target's entry with its last bit turned over.
+    // It needs a name of its own that stays the same: that of the target's entry with one of its random bits turned over.
+    // Entries of one transaction have names that differ by one, so it is a high bit; the time in front stays.
     let mut id = *first.id.as_bytes();
-    if let Some(last) = id.last_mut() {
-        *last ^= 1;
+    if let Some(random) = id.get_mut(6) {
+        *random ^= 0x80;
     }
     Log {
         id: LogId::from_bytes(id),
@@ -107,15 +108,17 @@ fn log<'a>(group: GroupId, record: &'a LogRecord) -> Option<Log<'a>> {
     })
 }
 
+/// The part of the post that an entry is about.
+fn part(record: &LogRecord) -> Part {
+    let number = record.entry.data.get("part").and_then(serde_json::Value::as_u64);
+    number
+        .and_then(|part| u16::try_from(part).ok())
+        .map_or(Part::Head, Part::from_number)
+}
+
 /// The event of an entry; `None` for what this dialect does not tell.
 fn event(record: &LogRecord) -> Option<&'static str> {
-    let part = record
-        .entry
-        .data
-        .get("part")
-        .and_then(serde_json::Value::as_u64)
-        .and_then(|part| u16::try_from(part).ok());
-    let part = part.map_or(Part::Head, Part::from_number);
+    let part = part(record);
     match record.entry.kind {
         LogKind::Scheduled => Some("scheduled"),
         LogKind::StatusChanged | LogKind::Resolved => Some("status_changed"),
@@ -162,6 +165,8 @@ fn code(record: &LogRecord) -> Code {
     match record.entry.kind {
         LogKind::Unconfirmed => Code::OUTCOME_UNKNOWN,
         LogKind::Missed => Code::MISSED,
+        // A reply goes out when its head is live: the thread stopped on its way, as `get-post` says it, too.
+        LogKind::PublishFailed if matches!(part(record), Part::Reply(_)) => Code::PARTIAL,
         _ => {
             let kind = record.entry.data.get("kind").cloned();
             let kind = kind.and_then(|kind| serde_json::from_value::<ErrorKind>(kind).ok());
@@ -267,6 +272,38 @@ mod tests {
             .collect();
         assert_eq!(of_group, [true, false, false]);
         assert!(logs[0].id != logs[1].id && logs[0].created_at == logs[1].created_at);
+    }
+
+    /// Entries of one transaction get names that differ by one.
+    #[test]
+    fn the_entry_of_the_group_has_a_name_that_no_neighbour_has() {
+        let mut records = [
+            record(2, LogKind::Processing, |_| {}),
+            record(3, LogKind::Processing, |_| {}),
+        ];
+        records[1].id = LogId::from_bytes([2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3]);
+        let logs = shown(GroupId::default(), &records);
+        let names: std::collections::HashSet<_> = logs.iter().map(|log| log.id).collect();
+        assert_eq!(names.len(), 3);
+        assert!(
+            logs.iter().all(|log| log.id.as_bytes()[..4] == [2; 4]),
+            "the time stays"
+        );
+    }
+
+    /// Q24: a thread whose reply failed is the same here and in `get-post`.
+    #[test]
+    fn a_reply_that_failed_is_a_thread_that_stopped_on_its_way() {
+        let failed = |part: u16| {
+            let records = [record(1, LogKind::PublishFailed, |entry| {
+                entry.data.insert("kind".to_owned(), "rate_limited".into());
+                entry.data.insert("part".to_owned(), part.into());
+            })];
+            let metadata = shown(GroupId::default(), &records)[0].metadata.unwrap();
+            (metadata.error_code, metadata.retryable)
+        };
+        assert_eq!(failed(Part::Head.number()), ("RATE_LIMITED", true));
+        assert_eq!(failed(Part::Reply(1).number()), ("THREAD_PARTIALLY_PUBLISHED", false));
     }
 
     #[test]

@@ -192,11 +192,11 @@ fn history(group: &Group) -> Value {
     json!({"success": true, "logs": logs})
 }
 
-/// The id of the entry that stands for the whole group, beside that of its first target.
+/// The id of the entry that stands for the whole group, beside that of its first target: one random bit differs.
 fn beside(id: LogId) -> LogId {
     let mut bytes = *id.as_bytes();
-    if let Some(last) = bytes.last_mut() {
-        *last ^= 1;
+    if let Some(random) = bytes.get_mut(6) {
+        *random ^= 0x80;
     }
     LogId::from_bytes(bytes)
 }
@@ -206,6 +206,8 @@ fn entry(group: &Group, record: &LogRecord, event: &str) -> Value {
     let failure = (event == "publish_failed").then(|| match told.kind {
         LogKind::Unconfirmed => words::UNKNOWN_OUTCOME,
         LogKind::Missed => words::MISSED,
+        // Replies have the numbers from 1; what is told of here is no first comment.
+        LogKind::PublishFailed if told.data.get("part").is_some_and(|part| part != 0) => words::PARTIAL,
         _ => {
             let kind = told.data.get("kind").cloned();
             let kind = kind.and_then(|kind| serde_json::from_value(kind).ok());
