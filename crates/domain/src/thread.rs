@@ -52,10 +52,21 @@ pub fn split(text: &str, platform: Platform) -> Vec<String> {
     parts.into_iter().enumerate().map(number).collect()
 }
 
-/// The text between lines that are `---`; the first and the last line are no such lines.
+/// The text between lines that are `---`; the first and the last line are no such lines. Lines end as Unix or as Windows
+/// ends them.
 fn at_rulers(text: &str) -> Vec<&str> {
-    let parts: Vec<_> = text
-        .split("\n---\n")
+    let (mut parts, mut from, mut at) = (Vec::new(), 0, 0);
+    for line in text.split_inclusive('\n') {
+        let is_inside = at > 0 && line.ends_with('\n');
+        if is_inside && line.trim_end_matches('\n').trim_end_matches('\r') == "---" {
+            parts.extend(text.get(from..at));
+            from = at + line.len();
+        }
+        at += line.len();
+    }
+    parts.extend(text.get(from..));
+    let parts: Vec<_> = parts
+        .into_iter()
         .map(str::trim)
         .filter(|part| !part.is_empty())
         .collect();

@@ -55,6 +55,7 @@ fn the_best_place_that_fits_is_taken_and_parts_are_numbered() {
 #[test]
 fn a_ruler_on_a_line_of_its_own_parts_a_text_as_it_stands() {
     assert_eq!(x("one\n---\ntwo\n\n---\n\nthree"), ["one", "two", "three"]);
+    assert_eq!(x("one\r\n---\r\ntwo\r\n\r\n---\r\n\r\nthree"), ["one", "two", "three"]);
     for whole in [
         "---\none",
         "one\n---",
