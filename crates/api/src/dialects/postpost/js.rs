@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
@@ -48,7 +49,13 @@ impl Js<'_> {
             Self::Missing => Cow::Borrowed("undefined"),
             Self::Null => Cow::Borrowed("null"),
             Self::Bool(value) => Cow::Borrowed(if *value { "true" } else { "false" }),
-            Self::Number(number) => Cow::Owned(number.to_string()),
+            // To JavaScript 1.0 is 1; from 10^21 on it writes exponents.
+            Self::Number(number) => Cow::Owned(match number.as_f64() {
+                Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 1e21 => {
+                    format!("{:.0}", float + 0.0)
+                }
+                _ => number.to_string(),
+            }),
             Self::Text(text) => Cow::Borrowed(text),
             Self::List(items) => Cow::Owned(items.iter().map(Self::in_list).collect::<Vec<_>>().join(",")),
             Self::Object(_) => Cow::Borrowed("[object Object]"),
@@ -89,6 +96,49 @@ pub(super) fn parse_int(text: &str) -> Option<i64> {
 
 /// `Number.MAX_SAFE_INTEGER`.
 pub(super) const INTEGER_MAX: i64 = 9_007_199_254_740_991;
+
+/// A body as parsers of JSON here can read it: without a byte order mark, which Express takes away, and with U+FFFD in
+/// place of halves of surrogate pairs. JavaScript keeps such halves, and its database writes them as that.
+pub(super) fn readable(body: Bytes) -> Bytes {
+    let body = if body.starts_with(b"\xef\xbb\xbf") {
+        body.slice(3..)
+    } else {
+        body
+    };
+    // Nearly no body escapes surrogates, and then it is not copied.
+    if body.windows(3).any(|three| matches!(three, [b'\\', b'u', b'd' | b'D'])) {
+        without_halves(body.to_vec()).into()
+    } else {
+        body
+    }
+}
+
+fn without_halves(mut body: Vec<u8>) -> Vec<u8> {
+    let mut at = 0;
+    while let Some(byte) = body.get(at) {
+        let unit = escaped(&body, at);
+        at += match (byte, unit) {
+            (_, Some(0xd800..=0xdbff)) if matches!(escaped(&body, at + 6), Some(0xdc00..=0xdfff)) => 12,
+            (_, Some(0xd800..=0xdfff)) => {
+                if let Some(digits) = body.get_mut(at + 2..at + 6) {
+                    digits.copy_from_slice(b"fffd");
+                }
+                6
+            }
+            // The character after a backslash is no beginning of another escape.
+            (b'\\', _) => 2,
+            _ => 1,
+        };
+    }
+    body
+}
+
+/// The UTF-16 unit of the escape `\\uXXXX` that begins here.
+fn escaped(body: &[u8], at: usize) -> Option<u16> {
+    let digits = body.get(at..at + 6)?.strip_prefix(b"\\u")?;
+    let is_hex = digits.iter().all(u8::is_ascii_hexdigit);
+    u16::from_str_radix(std::str::from_utf8(digits).ok().filter(|_| is_hex)?, 16).ok()
+}
 
 /// The values of the keys in `names` of the object in `body`; other keys are read over, the last of equal keys counts.
 /// An empty body is an empty object, and so is an array: neither has these keys.
@@ -255,6 +305,9 @@ mod tests {
             ("null", "null"),
             ("true", "true"),
             ("42", "42"),
+            ("1.0", "1"),
+            ("-0.0", "0"),
+            ("1.5", "1.5"),
             ("\"a\"", "a"),
             ("{\"a\":1}", "[object Object]"),
             ("[\"a\",null,[1,2]]", "a,,1,2"),
@@ -286,6 +339,27 @@ mod tests {
     fn trim_is_javascripts() {
         assert_eq!(trim("\u{feff} \t\n\u{2003}a b\u{a0}"), "a b");
         assert_eq!(trim("\u{85}"), "\u{85}");
+    }
+
+    #[test]
+    fn halves_of_surrogate_pairs_are_replaced_and_pairs_are_not() {
+        let read = |body: &'static str| {
+            let body = readable(Bytes::from_static(body.as_bytes()));
+            let [a] = fields(&body, &["a"]).unwrap();
+            a.to_text().into_owned()
+        };
+        for (body, text) in [
+            (r#"{"a":"x\ud83dy"}"#, "x\u{fffd}y"),
+            (r#"{"a":"\uDE00"}"#, "\u{fffd}"),
+            (r#"{"a":"\ud83d\ud83d\ude00"}"#, "\u{fffd}\u{1f600}"),
+            (r#"{"a":"\ud83d\u0041"}"#, "\u{fffd}A"),
+            (r#"{"a":"\\ud83d"}"#, r"\ud83d"),
+            (r#"{"a":"\ud83d"}"#, "\u{fffd}"),
+            ("\u{feff}{\"a\":\"b\"}", "b"),
+        ] {
+            assert_eq!(read(body), text, "{body}");
+        }
+        assert_eq!(readable(Bytes::from_static(b"\\ud8")), b"\\ud8".as_slice());
     }
 
     #[test]

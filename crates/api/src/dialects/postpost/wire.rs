@@ -49,7 +49,8 @@ impl<S: Sync> FromRequest<S> for Body {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Error> {
         let (parts, body) = request.into_parts();
-        Ok(Self(body::read(&parts.headers, body, BODY_BYTES_MAX).await?))
+        let body = body::read(&parts.headers, body, BODY_BYTES_MAX).await?;
+        Ok(Self(js::readable(body)))
     }
 }
 

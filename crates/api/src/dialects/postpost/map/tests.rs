@@ -113,6 +113,7 @@ fn a_bad_id_is_repeated_as_javascript_would_write_it() {
         (json!("reddit-1"), "reddit-1"),
         (json!(""), ""),
         (json!(42), "42"),
+        (json!(1.0), "1"),
         (json!(null), "null"),
         (json!({}), "[object Object]"),
         (json!(["twitter-1"]), "twitter-1"),
