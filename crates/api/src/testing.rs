@@ -85,6 +85,11 @@ impl Answer {
 
 impl Door {
     pub(crate) async fn open() -> Self {
+        Self::importing_from(AddressPolicy::public_only()).await
+    }
+
+    /// A door behind which files are imported from these addresses.
+    pub(crate) async fn importing_from(policy: AddressPolicy) -> Self {
         let clock = ManualClock::new(START.parse().unwrap());
         let scripts = Arc::new(Scripts::default());
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
@@ -102,7 +107,7 @@ impl Door {
             connectors,
             endpoints: Endpoints::default(),
             media: Arc::new(NoMedia),
-            library: library(&shared, &public_url),
+            library: library(policy, &shared, &public_url),
             http: Http::new(Arc::clone(&shared)).unwrap(),
             clock: shared,
             rng: StdRng::seed_from_u64(7),
@@ -239,9 +244,9 @@ impl Door {
     }
 }
 
-/// Files in memory, which are imported from public addresses alone.
-fn library(clock: &Arc<dyn Clock>, public_url: &Url) -> Arc<Library> {
-    let fetcher = Fetcher::new(AddressPolicy::public_only(), FetchLimits::default(), Arc::clone(clock)).unwrap();
+/// Files in memory, which are imported from these addresses alone.
+fn library(policy: AddressPolicy, clock: &Arc<dyn Clock>, public_url: &Url) -> Arc<Library> {
+    let fetcher = Fetcher::new(policy, FetchLimits::default(), Arc::clone(clock)).unwrap();
     let signer = LinkSigner::new(SecretBytes::new(vec![7; 32]));
     let rng = StdRng::seed_from_u64(9);
     let library = Library::new(MediaStore::in_memory(), fetcher, signer, Arc::clone(clock), rng);

@@ -118,6 +118,10 @@ impl store::Edits for Saboteur {
     ) -> Result<store::EditedGroup> {
         self.inner.edit_group(reach, group, edit, request).await
     }
+
+    async fn answered(&self, request: &RequestKey, now: Timestamp) -> Result<Option<String>> {
+        self.inner.answered(request, now).await
+    }
 }
 
 #[async_trait]

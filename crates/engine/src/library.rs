@@ -131,15 +131,17 @@ impl Library {
             .await
     }
 
-    /// The same, by https alone but for the operator's exceptions.
+    /// The same under a name, by https alone but for the operator's exceptions.
     pub(crate) async fn import_securely(
         &self,
         owner: UserId,
         url: &str,
+        name: Option<&str>,
         allowance: &Allowance,
     ) -> Result<Media, FetchError> {
         self.fetcher.judge_secure(url)?;
-        self.import(owner, url, allowance).await
+        let new = self.new_file(owner, name.map(str::to_owned), None);
+        self.fetcher.import(&self.store, new, url, allowance).await
     }
 
     /// A new key for an upload, and the id of its file.

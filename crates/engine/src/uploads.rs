@@ -14,7 +14,7 @@ use media::Allowance;
 use media::fetch::FetchError;
 use media::probe::{HEAD_BYTES, Probe, sniff};
 use media::store::Limits;
-use store::{Conflict, FileState, Group, MediaFile, Purpose, Reach};
+use store::{FileState, Group, MediaFile, Purpose, Reach};
 
 use crate::{Engine, Error};
 
@@ -169,10 +169,7 @@ impl Engine {
         name: String,
         bytes: bytes::Bytes,
     ) -> Result<MediaFile, UploadError> {
-        let found = self.group(reach, group).await?;
-        if !found.posts.iter().all(|post| post.state.is_editable()) {
-            return Err(Error::Conflict(Conflict::NotEditable(found.mask)).into());
-        }
+        self.editable_group(reach, group).await?;
         let rule = SettingRule::of(purpose);
         let head = bytes.get(..HEAD_BYTES.min(bytes.len())).unwrap_or_default();
         let mime = sniff(head).map(|sniffed| sniffed.mime).ok_or(UploadError::WrongKind)?;
@@ -238,10 +235,16 @@ impl Engine {
     }
 
     /// Imports the files of one request, one after the other, all of them or none: when one fails the others are removed.
+    /// They are called by this name, or by none.
     ///
     /// # Errors
     /// An [`ImportError`] before anything is fetched; in the result, what became of each URL until one failed.
-    pub async fn import_media(&self, owner: UserId, urls: &[String]) -> Result<Imports, ImportError> {
+    pub async fn import_media(
+        &self,
+        owner: UserId,
+        urls: &[String],
+        name: Option<&str>,
+    ) -> Result<Imports, ImportError> {
         let now = self.clock.now();
         let count = u32::try_from(urls.len()).unwrap_or(u32::MAX);
         let most = self.settings.imports_per_hour;
@@ -254,7 +257,7 @@ impl Engine {
         let allowance = Allowance::default().with_films_of(self.video_bytes_max(owner).await?);
         let mut imported = Vec::with_capacity(urls.len());
         for url in urls {
-            match self.library.import_securely(owner, url, &allowance).await {
+            match self.library.import_securely(owner, url, name, &allowance).await {
                 Ok(media) => imported.push(media),
                 Err(error) => {
                     for media in &imported {

@@ -33,8 +33,8 @@ pub enum FetchError {
     /// It is no absolute URL.
     #[error("this is not a URL")]
     Invalid,
-    /// Neither http nor https.
-    #[error("only http and https URLs can be imported")]
+    /// Not https, where only that is taken, or neither https nor http.
+    #[error("only https URLs can be imported")]
     Protocol,
     /// A name or password in the URL.
     #[error("a URL with a user name or password cannot be imported")]

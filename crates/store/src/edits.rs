@@ -5,6 +5,7 @@ use domain::content::Settings;
 use domain::group::PlanEdit;
 use domain::ids::GroupId;
 use domain::log::LogEntry;
+use jiff::Timestamp;
 
 use crate::{Group, MediaFile, NewPost, Reach, RequestKey, Result};
 
@@ -53,4 +54,10 @@ pub trait Edits: Send + Sync {
         edit: GroupEdit,
         request: Option<RequestKey>,
     ) -> Result<EditedGroup>;
+
+    /// What this request was answered before, by [`Self::edit_group`] or [`crate::Store::create_group`], if that is still
+    /// remembered; [`crate::Conflict::IdempotencyKey`] for another body. It saves what need not be done twice.
+    ///
+    /// Race: a twin may commit right after it; the verbs that write look again in their own transaction.
+    async fn answered(&self, request: &RequestKey, now: Timestamp) -> Result<Option<String>>;
 }

@@ -143,6 +143,43 @@ impl Engine {
         }
     }
 
+    /// What an earlier request of this key made, if there was one: who asks first need not prepare anything.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when the key was used for another body; [`Error::Unavailable`].
+    pub async fn created_before(&self, owner: UserId, key: &IdempotencyKey) -> Result<Option<CreatedGroup>, Error> {
+        let answer = self.answered_before(owner, key).await?;
+        answer.map(|answer| replayed(&answer)).transpose()
+    }
+
+    /// The group right after an earlier request of this key changed it, if there was one.
+    ///
+    /// # Errors
+    /// Those of [`Engine::created_before`].
+    pub async fn edited_before(&self, owner: UserId, key: &IdempotencyKey) -> Result<Option<Group>, Error> {
+        let answer = self.answered_before(owner, key).await?;
+        answer.map(|answer| remembered(&answer)).transpose()
+    }
+
+    async fn answered_before(&self, owner: UserId, key: &IdempotencyKey) -> Result<Option<String>, Error> {
+        let now = self.clock.now();
+        let request = request_key(owner, key.clone(), String::new(), now);
+        Ok(self.store.answered(&request, now).await?)
+    }
+
+    /// A group that can still be edited, as far as its posts tell: who prepares something for it asks first.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Conflict`] when a post of it is past being changed.
+    pub async fn editable_group(&self, reach: &Reach, group: GroupId) -> Result<Group, Error> {
+        let found = self.group(reach, group).await?;
+        if found.posts.iter().all(|post| post.state.is_editable()) {
+            Ok(found)
+        } else {
+            Err(Error::Conflict(store::Conflict::NotEditable(found.mask)))
+        }
+    }
+
     /// Changes whether a group is a draft, and when it goes out.
     ///
     /// # Errors
@@ -303,14 +340,18 @@ fn answer(id: GroupId, planned_at: Option<Timestamp>) -> String {
     serde_json::json!({ "group": id, "planned_at": planned_at }).to_string()
 }
 
+fn remembered<T: serde::de::DeserializeOwned>(answer: &str) -> Result<T, Error> {
+    serde_json::from_str(answer)
+        .map_err(|error| Error::Unavailable(store::Error::Corrupt(format!("a remembered answer: {error}"))))
+}
+
 fn replayed(answer: &str) -> Result<CreatedGroup, Error> {
     #[derive(serde::Deserialize)]
     struct Answer {
         group: GroupId,
         planned_at: Option<Timestamp>,
     }
-    let Answer { group, planned_at } = serde_json::from_str(answer)
-        .map_err(|error| Error::Unavailable(store::Error::Corrupt(format!("a remembered answer: {error}"))))?;
+    let Answer { group, planned_at } = remembered(answer)?;
     Ok(CreatedGroup {
         id: group,
         planned_at,

@@ -189,6 +189,14 @@ pub(super) async fn the_same_edit_again_is_answered_as_it_was(bench: Bench) -> O
         .await?;
     assert_eq!((again.replayed, again.group), (true, first.group));
     assert_eq!(bench.read(&ann, group.id).await?.content.head.text, "third");
+    let answered = bench.answered(&request(&ann, "k", 1), at(7)).await?;
+    assert!(answered.is_some_and(|answer| answer.contains("second")));
+    assert_eq!(bench.answered(&request(&ann, "other", 1), at(7)).await?, None);
+    let conflict = bench.answered(&request(&ann, "k", 2), at(7)).await;
+    assert!(
+        matches!(conflict, Err(Error::Conflict(Conflict::IdempotencyKey))),
+        "{conflict:?}"
+    );
     let other = bench
         .edit_group(&ann, group.id, change(), Some(request(&ann, "k", 2)))
         .await;

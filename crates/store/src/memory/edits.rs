@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use domain::group::PlanEdit;
 use domain::ids::GroupId;
 use domain::post::PostState;
+use jiff::Timestamp;
 
 use super::MemoryStore;
 use super::state::{PostRow, State};
@@ -22,6 +23,10 @@ impl Edits for MemoryStore {
         request: Option<RequestKey>,
     ) -> Result<EditedGroup> {
         self.write(|state| state.edit_group(reach, group, edit, request))
+    }
+
+    async fn answered(&self, request: &RequestKey, now: Timestamp) -> Result<Option<String>> {
+        self.read(|state| state.answered(request, now))
     }
 }
 

@@ -158,7 +158,7 @@ impl Operation {
             Self::GetUploadUrl => "Failed to create upload URL",
             Self::CompleteMedia => "Failed to complete media file",
             Self::DeleteMedia => "Failed to delete media file",
-            Self::AttachMedia => "Failed to attach media",
+            Self::AttachMedia => "Failed to update post",
             Self::UploadCover => "Failed to upload Instagram cover",
             Self::UploadThumbnail => "Failed to upload YouTube thumbnail",
         }
@@ -170,6 +170,9 @@ impl Operation {
             engine::Error::NotFound => Error::NotFound,
             engine::Error::Conflict(Conflict::NotEditable(mask)) => not_editable(words::busy_group_word(mask)),
             engine::Error::Conflict(Conflict::IdempotencyKey) => Error::KeyReused,
+            engine::Error::Conflict(conflict @ Conflict::TooManyFiles(_)) => {
+                Error::BadRequest(conflict.to_string().into())
+            }
             engine::Error::Limit(reached) => Error::Limit(reached),
             other => {
                 tracing::error!(error = %other, operation = ?self, "a request failed");

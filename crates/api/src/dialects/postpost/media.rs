@@ -13,8 +13,8 @@ use serde::Serialize;
 
 use super::error::{Error, Operation};
 use super::js::{self, Js};
-use super::wire::{Body, Done, PathId, True, Updated, json};
-use super::{Postpost, map, media_urls, words};
+use super::wire::{Body, Done, PathId, True, json};
+use super::{Postpost, attach, words};
 use crate::dialect::Caller;
 use crate::openapi::{Doc, Endpoint, Field, ID, Id, Kind, answer};
 use crate::state::ApiState;
@@ -22,7 +22,7 @@ use crate::uploads::unusable_code;
 
 type Answer = Result<Response, Error>;
 
-const TAG: &str = "Media";
+pub(super) const TAG: &str = "Media";
 const FILE: &[Field] = &[Field::new("id", Kind::Text, "The mediaId of an upload.").form(ID)];
 
 /// The operations.
@@ -31,7 +31,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::post("/get-upload-url", get_upload_url, &GET_UPLOAD_URL),
         Endpoint::post("/complete-media/{id}", complete, &COMPLETE),
         Endpoint::delete("/media/{id}", delete, &DELETE),
-        Endpoint::post("/attach-media/{id}", attach, &ATTACH),
+        Endpoint::post("/attach-media/{id}", attach::attach, &attach::ATTACH),
     ]
 }
 
@@ -107,40 +107,6 @@ static DELETE: Doc = Doc::new(TAG, "Takes a file out of its post", &[(200, answe
         ),
         (500, &["Failed to delete media file"]),
     ]);
-
-static ATTACH: Doc = Doc::new(
-    TAG,
-    "Takes a file over that an assistant holds, and makes the post a draft",
-    &[(200, answer::<Updated<'static>>)],
-)
-.path(&[Field::new("id", Kind::Text, "The post.").form(ID)])
-.body(&[
-    Field::new(
-        "file",
-        Kind::Object(&[
-            Field::new("download_url", Kind::Text, "A public https URL.")
-                .form("^https://")
-                .required(),
-            Field::new("file_id", Kind::Text, "The assistant's name for it.").required(),
-        ]),
-        "The file.",
-    )
-    .required(),
-    Field::new("fileName", Kind::Text, "The file's name."),
-])
-.errors(&[
-    (
-        400,
-        &[
-            "Invalid post group ID",
-            "file must have a download_url and a file_id",
-            "Media ingestion failed",
-        ],
-    ),
-    (404, &["Post group not found"]),
-    (429, media_urls::USED_UP),
-    (500, &["Failed to attach media"]),
-]);
 
 /// The answer of `get-upload-url`.
 #[derive(Serialize, JsonSchema)]
@@ -223,12 +189,18 @@ fn upload(body: &[u8]) -> Result<NewUpload, Error> {
         kind: kind(&mime).ok_or(Error::bad("Only video, image, and PDF files are allowed"))?,
         mime,
         group: group_id(&group.to_text())?,
-        name: name.to_text().chars().take(NAME_CHARS_MAX).collect(),
+        name: ending(&name.to_text()),
     })
 }
 
 /// The longest name that is kept.
 const NAME_CHARS_MAX: usize = 255;
+
+/// The end of a name, which has its extension.
+fn ending(name: &str) -> String {
+    let cut = name.chars().count().saturating_sub(NAME_CHARS_MAX);
+    name.chars().skip(cut).collect()
+}
 
 pub(super) fn group_id(text: &str) -> Result<GroupId, Error> {
     text.parse().map_err(|_| Error::bad("Invalid postGroupId"))
@@ -350,50 +322,6 @@ pub(super) async fn delete(State(api): State<ApiState>, caller: Caller<Postpost>
         other => Operation::DeleteMedia.failed()(other),
     })?;
     Ok(json(&Done { success: True }))
-}
-
-/// `POST /attach-media/:postGroupId`: a file that an assistant holds, taken over by its URL. The group becomes a draft.
-pub(super) async fn attach(
-    State(api): State<ApiState>,
-    caller: Caller<Postpost>,
-    id: PathId<GroupId>,
-    Body(body): Body,
-) -> Answer {
-    let invalid = || {
-        Error::coded(
-            StatusCode::BAD_REQUEST,
-            "INVALID_MEDIA_FILE",
-            "file must have a download_url and a file_id",
-        )
-    };
-    let [file, _] = js::fields(&body, &["file", "fileName"]).map_err(|_| Error::Json)?;
-    let Js::Object(file) = file else {
-        return Err(invalid());
-    };
-    let text = |name: &str| {
-        file.get(name)
-            .and_then(serde_json::Value::as_str)
-            .filter(|text| !text.is_empty())
-    };
-    let (url, _) = text("download_url").zip(text("file_id")).ok_or_else(invalid)?;
-    let group = id.or(Error::bad("Invalid post group ID"))?;
-    api.engine
-        .group(&caller.reach, group)
-        .await
-        .map_err(Operation::AttachMedia.failed())?;
-    let media = media_urls::import(&api, caller.reach.owner, vec![url.to_owned()]).await?;
-    let attached = async {
-        api.engine.edit_plan(&caller.reach, group, Some(true), None).await?;
-        api.engine.give_media(&caller.reach, group, media.clone()).await?;
-        api.engine.group(&caller.reach, group).await
-    };
-    match attached.await {
-        Ok(group) => Ok(json(&map::updated(&group, None))),
-        Err(error) => {
-            media_urls::discard(&api, &media).await;
-            Err(Operation::AttachMedia.failed()(error))
-        }
-    }
 }
 
 /// The answer for a group that can no longer be edited: 409 while it is being published, 400 afterwards.

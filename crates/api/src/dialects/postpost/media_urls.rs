@@ -24,7 +24,7 @@ pub(super) const USED_UP: &[&str] =
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct MediaResult {
     url: String,
-    success: bool,
+    ok: bool,
     code: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
@@ -33,7 +33,7 @@ pub struct MediaResult {
 /// Judges the field: a list of one to ten texts, or nothing.
 pub(super) fn parse(given: Js<'_>) -> Result<Vec<String>, Error> {
     let entries = match given {
-        Js::Missing | Js::Null => return Ok(Vec::new()),
+        given if !given.is_truthy() => return Ok(Vec::new()),
         Js::List(entries) => entries,
         _ => return Err(Error::bad("mediaUrls must be an array of public https URLs")),
     };
@@ -49,14 +49,41 @@ pub(super) fn parse(given: Js<'_>) -> Result<Vec<String>, Error> {
     entries.into_iter().map(url).collect()
 }
 
-/// Fetches all, one after the other; when one fails none is kept.
-pub(super) async fn import(api: &ApiState, owner: UserId, urls: Vec<String>) -> Result<Vec<Media>, Error> {
+/// Fetches all, one after the other; when one fails none is kept. What they are for has the words of a failure that is
+/// none of theirs.
+pub(super) async fn import(
+    api: &ApiState,
+    owner: UserId,
+    urls: Vec<String>,
+    purpose: Operation,
+) -> Result<Vec<Media>, Error> {
     if urls.is_empty() {
         return Ok(Vec::new());
     }
+    take_in(api, owner, urls, None, purpose).await
+}
+
+/// The same with one file, which gets this name.
+pub(super) async fn import_as(
+    api: &ApiState,
+    owner: UserId,
+    url: String,
+    name: String,
+    purpose: Operation,
+) -> Result<Vec<Media>, Error> {
+    take_in(api, owner, vec![url], Some(name), purpose).await
+}
+
+async fn take_in(
+    api: &ApiState,
+    owner: UserId,
+    urls: Vec<String>,
+    name: Option<String>,
+    purpose: Operation,
+) -> Result<Vec<Media>, Error> {
     let imported = api
         .engine
-        .import_media(owner, &urls)
+        .import_media(owner, &urls, name.as_deref())
         .await
         .map_err(|error| match error {
             ImportError::UsedUp { most, again_at } => {
@@ -66,7 +93,7 @@ pub(super) async fn import(api: &ApiState, owner: UserId, urls: Vec<String>) -> 
                     retry_after: wait.max(1),
                 }
             }
-            ImportError::Engine(error) => Operation::CreatePost.failed()(error),
+            ImportError::Engine(error) => purpose.failed()(error),
         })?;
     match imported {
         Imports::Done(media) => Ok(media),
@@ -84,7 +111,7 @@ fn results(urls: Vec<String>, done: usize, failure: &FetchError) -> Vec<MediaRes
         };
         MediaResult {
             url,
-            success: false,
+            ok: false,
             code,
             error,
         }
@@ -112,6 +139,9 @@ mod tests {
             Ok(vec!["https://example.com/a.jpg".to_owned()])
         );
         assert_eq!(parse(Js::Missing).unwrap(), Vec::<String>::new());
+        for falsy in ["null", "\"\"", "0", "false"] {
+            assert_eq!(parsed(falsy), Ok(Vec::new()), "{falsy}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The PostPost API: posts, their logs, and connections. See README.md, and `docs/dialects/postpost.md` for its quirks.
 
+mod attach;
 mod bookmarks;
 mod connections;
 mod covers;

@@ -55,12 +55,12 @@ pub(super) static ABOUT: About = About {
 /// The name of a group in a path.
 const GROUP: &[Field] = &[Field::new("id", Kind::Text, "The postGroupId.").form(ID)];
 /// What makes a repeated request the same request.
-const IDEMPOTENCY: &[Field] = &[Field::new(
+pub(super) const IDEMPOTENCY: &[Field] = &[Field::new(
     "Idempotency-Key",
     Kind::Text,
     "Names the request for 24 hours: sent again with the same body it is answered again and done once.",
 )];
-const KEY_CONFLICT: &str = "Idempotency key was already used with a different request body";
+pub(super) const KEY_CONFLICT: &str = "Idempotency key was already used with a different request body";
 /// What a plan may stand in the way with.
 const LIMITS: (u16, &[&str]) = (
     403,
@@ -161,8 +161,8 @@ pub(super) static UPDATE_POST: Doc = Doc::new(
     &[(200, answer::<Updated<'static>>)],
 )
 .words(
-    "status, scheduledTime or mediaUrls is needed. What is not given stays as it is; platforms takes the place of all \
-     targets, and mediaUrls adds to the files that are there.",
+    "status or scheduledTime is needed. What is not given stays as it is; platforms takes the place of all targets, and \
+     mediaUrls adds to the files that are there.",
 )
 .path(GROUP)
 .headers(IDEMPOTENCY)
@@ -192,6 +192,7 @@ pub(super) static UPDATE_POST: Doc = Doc::new(
             "Platforms must not contain duplicates",
             "platformSettings must be an object",
             "Cannot update post: post is currently in … status",
+            "a post may have at most 100 files",
             "Media ingestion failed",
         ],
     ),

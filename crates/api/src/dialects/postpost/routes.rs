@@ -76,8 +76,15 @@ async fn create_post(
     }
     let idempotency = map::idempotency(&headers, "postpost/create-post".to_owned(), &body)?;
     let owner = caller.reach.owner;
+    let failed = Operation::CreatePost.failed();
+    // What an earlier request was answered needs no files: they would be fetched, counted and thrown away, and may be gone.
+    if let (Some(key), false) = (&idempotency, new.media_urls.is_empty())
+        && let Some(created) = api.engine.created_before(owner, key).await.map_err(&failed)?
+    {
+        return Ok(json(&map::created(&created, new.at)));
+    }
     let mut content = new.content;
-    content.head.media = media_urls::import(&api, owner, new.media_urls).await?;
+    content.head.media = media_urls::import(&api, owner, new.media_urls, Operation::CreatePost).await?;
     let imported = content.head.media.clone();
     let is_patient = super::is_of_earlier_name(&headers) && imported.is_empty();
     let planned_at = new.at.map(|at| if is_patient { at.max(in_time(&api)) } else { at });
@@ -95,7 +102,7 @@ async fn create_post(
     if created.as_ref().map_or(true, |created| created.replayed) {
         media_urls::discard(&api, &imported).await;
     }
-    let mut created = created.map_err(Operation::CreatePost.failed())?;
+    let mut created = created.map_err(failed)?;
     if is_patient {
         created.planned_at = created.planned_at.zip(new.at).map(without_patience);
     }

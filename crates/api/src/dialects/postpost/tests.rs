@@ -10,6 +10,7 @@ use crate::testing::{Answer, Door};
 
 mod files;
 mod golden;
+mod imports;
 mod linkedin;
 mod media;
 mod plans;

@@ -45,10 +45,21 @@ pub(super) async fn update_post(
     let idempotency = map::idempotency(&headers, operation, &body)?;
     let requested = change.at;
     let reach = &caller.reach;
+    if let Some(key) = &idempotency
+        && let Some(group) = api.engine.edited_before(reach.owner, key).await.map_err(&failed)?
+    {
+        return Ok(json(&map::updated(&group, requested)));
+    }
     let group = if change.changes_more() || idempotency.is_some() {
-        // Asked for first: nothing is fetched for a group that is not there.
-        let before = api.engine.group(reach, id).await.map_err(&failed)?;
-        let media = media_urls::import(&api, reach.owner, change.media_urls.clone()).await?;
+        // Asked for first: nothing is fetched for a group that is not there or can no longer be changed.
+        let before = if change.media_urls.is_empty() {
+            api.engine.group(reach, id).await
+        } else {
+            api.engine.editable_group(reach, id).await
+        };
+        let before = before.map_err(&failed)?;
+        let urls = change.media_urls.clone();
+        let media = media_urls::import(&api, reach.owner, urls, Operation::UpdatePost).await?;
         let command = EditGroup {
             media,
             ..change.command(&before, idempotency)
@@ -60,8 +71,7 @@ pub(super) async fn update_post(
     Ok(json(&map::updated(&group.map_err(failed)?, requested)))
 }
 
-/// Judges an `update-post`. One of the two fields of the early documents must be there, also beside later ones but
-/// `mediaUrls`, which may stand alone.
+/// Judges an `update-post`. One of the two fields of the early documents must be there, also beside later ones.
 pub(super) fn judge(wire: wire::UpdatePost<'_>) -> Result<Change, Error> {
     let draft = match &wire.status {
         status if !status.is_truthy() => None,
@@ -69,8 +79,7 @@ pub(super) fn judge(wire: wire::UpdatePost<'_>) -> Result<Change, Error> {
         Js::Text(status) if status == "scheduled" => Some(false),
         _ => return Err(Error::bad("Status must be either 'draft' or 'scheduled'")),
     };
-    let media_urls = media_urls::parse(wire.media_urls)?;
-    if draft.is_none() && !wire.scheduled_time.is_truthy() && media_urls.is_empty() {
+    if draft.is_none() && !wire.scheduled_time.is_truthy() {
         return Err(Error::bad("Either status or scheduledTime must be provided"));
     }
     let at = map::scheduled_time(&wire.scheduled_time)?;
@@ -89,6 +98,7 @@ pub(super) fn judge(wire: wire::UpdatePost<'_>) -> Result<Change, Error> {
         .is_truthy()
         .then(|| map::platform_settings(settings))
         .transpose()?;
+    let media_urls = media_urls::parse(wire.media_urls)?;
     Ok(Change {
         draft,
         at,

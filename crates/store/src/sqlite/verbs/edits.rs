@@ -5,12 +5,13 @@ use domain::content::Content;
 use domain::group::{PlanEdit, StateBit, StateMask};
 use domain::ids::{AccountId, GroupId};
 use domain::post::PostState;
+use jiff::Timestamp;
 use rusqlite::params;
 
 use super::{groups, media, plans};
 use crate::edits::{EditedGroup, Edits, GroupEdit};
 use crate::sqlite::tx::Tx;
-use crate::sqlite::{SqliteStore, rows};
+use crate::sqlite::{SqliteStore, rows, sql};
 use crate::{Conflict, Error, NewPost, Reach, RequestKey, Result, rules};
 
 const CONTENT: &str = "SELECT c.body FROM contents c JOIN groups g ON g.content_n = c.n WHERE g.id = ?1";
@@ -36,6 +37,15 @@ impl Edits for SqliteStore {
         self.writer
             .call(move |tx| change(tx, &reach, group, edit, request))
             .await
+    }
+
+    async fn answered(&self, request: &RequestKey, now: Timestamp) -> Result<Option<String>> {
+        let (owner, at) = (request.owner.as_bytes(), rows::micros(now));
+        let known = self.readers.quick(|db| {
+            let name = params![owner, request.operation, request.key, at];
+            db.one(sql::REQUEST, name, |row| Ok((row.get(0)?, row.get(1)?)))
+        })?;
+        groups::same(request, known)
     }
 }
 
@@ -127,7 +137,7 @@ fn replace_targets(tx: &mut Tx, reach: &Reach, id: GroupId, targets: &[NewPost])
             rows::to_json(&state)?,
             None::<i64>,
         ];
-        tx.exec(crate::sqlite::sql::ADD_POST, row)?;
+        tx.exec(sql::ADD_POST, row)?;
         tx.count(target.platform, state.word(), 1);
     }
     tx.exec(MOVE_BACK, [id.as_bytes()])?;

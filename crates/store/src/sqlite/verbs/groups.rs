@@ -166,7 +166,14 @@ fn charge(tx: &Tx, meter: Option<&Meter>, new: &NewGroup, state: &PostState) -> 
 /// What the same request was answered before, if it was.
 pub(super) fn answered(tx: &Tx, request: &RequestKey, now: Timestamp) -> Result<Option<String>> {
     let name = params![request.owner.as_bytes(), request.operation, request.key, micros(now)];
-    let known: Option<([u8; 32], String)> = tx.one(sql::REQUEST, name, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    same(
+        request,
+        tx.one(sql::REQUEST, name, |row| Ok((row.get(0)?, row.get(1)?)))?,
+    )
+}
+
+/// The answer of the request that is known by the name of this one, when that is the same request.
+pub(super) fn same(request: &RequestKey, known: Option<([u8; 32], String)>) -> Result<Option<String>> {
     match known {
         Some((hash, answer)) if hash == request.body_hash => Ok(Some(answer)),
         Some(_) => Err(Conflict::IdempotencyKey.into()),

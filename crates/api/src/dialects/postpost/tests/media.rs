@@ -58,7 +58,7 @@ fn jpeg(width: u16, height: u16) -> Vec<u8> {
 }
 
 /// A PNG that says it has these pixels.
-fn png(width: u32, height: u32) -> Vec<u8> {
+pub(super) fn png(width: u32, height: u32) -> Vec<u8> {
     let chunk = |name: &[u8; 4], body: &[u8]| {
         [
             &u32::try_from(body.len()).unwrap().to_be_bytes()[..],
