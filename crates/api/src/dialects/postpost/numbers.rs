@@ -20,6 +20,8 @@ use crate::dialect::Caller;
 use crate::openapi::{Doc, Endpoint, Field, Kind, answer as answer_of};
 use crate::state::ApiState;
 
+/// What is said when a platform took too long.
+const TIMED_OUT: &str = "Analytics request timed out";
 /// The most posts of a request.
 const POSTS_MAX: usize = 50;
 
@@ -32,7 +34,9 @@ static OF_POSTS: Doc = Doc::new(
     &[(200, answer_of::<Any>)],
 )
 .words(
-    "What a platform does not count is null; so is a whole post that is not there or whose platform cannot be asked.",
+    "What a platform does not count is null; so is a whole post that is not there or whose platform cannot be asked. Why \
+     it cannot, issues says for each connection: CONNECTION_NOT_FOUND, AUTH_REVOKED, FORBIDDEN, RATE_LIMITED or \
+     FETCH_FAILED.",
 )
 .body(&[Field::new(
     "posts",
@@ -71,7 +75,7 @@ static OF_PROFILE: Doc = Doc::new(
     (404, &["connection not found"]),
     (429, &["Failed to fetch profile statistics"]),
     (500, &["Failed to fetch profile statistics"]),
-    (504, &["ANALYTICS_REQUEST_TIMEOUT"]),
+    (504, &[TIMED_OUT]),
 ]);
 
 /// Both of them.
@@ -128,7 +132,7 @@ async fn of_posts(State(api): State<ApiState>, caller: Caller<Postpost>, Body(bo
     let wanted: Option<Vec<Wanted>> = posts.iter().map(Wanted::read).collect();
     let wanted = wanted.ok_or_else(|| bad("Each post must have string platform, platformId and postedId"))?;
     let looked = join_all(wanted.iter().map(|wanted| look(&api, &caller.reach, wanted))).await;
-    let (mut stats, mut issues, mut rate_limited) = (Map::new(), Vec::new(), false);
+    let (mut stats, mut issues, mut rate_limited) = (Map::new(), Map::new(), false);
     for (wanted, told) in wanted.into_iter().zip(looked) {
         let shown = match told {
             Ok(Told {
@@ -138,11 +142,11 @@ async fn of_posts(State(api): State<ApiState>, caller: Caller<Postpost>, Body(bo
             Ok(_) => Value::Null,
             Err(error) => {
                 rate_limited |= is_rate_limited(&error);
-                let reason = match error {
-                    engine::Error::NotFound => "Connection not found".to_owned(),
-                    other => other.to_string(),
-                };
-                issues.push(json!({ "postedId": wanted.post, "platform": wanted.platform, "reason": reason }));
+                tracing::warn!(%error, platform = wanted.platform, "a post's numbers could not be had");
+                issues.insert(
+                    format!("{}-{}", wanted.platform, wanted.remote_id),
+                    json!(issue(&error)),
+                );
                 Value::Null
             }
         };
@@ -170,8 +174,22 @@ async fn look(api: &ApiState, reach: &Reach, wanted: &Wanted) -> Result<Told, en
     api.engine.ask(&account, question).await
 }
 
+/// Why a connection's numbers could not be had.
+fn issue(error: &engine::Error) -> &'static str {
+    match error {
+        engine::Error::NotFound => "CONNECTION_NOT_FOUND",
+        engine::Error::Platform(error) => match error.kind {
+            ErrorKind::Auth => "AUTH_REVOKED",
+            ErrorKind::Permission | ErrorKind::AccountRestricted => "FORBIDDEN",
+            kind if kind.is_limit() => "RATE_LIMITED",
+            _ => "FETCH_FAILED",
+        },
+        _ => "FETCH_FAILED",
+    }
+}
+
 fn is_rate_limited(error: &engine::Error) -> bool {
-    matches!(error, engine::Error::Platform(error) if error.kind == ErrorKind::RateLimited)
+    matches!(error, engine::Error::Platform(error) if error.kind.is_limit())
 }
 
 /// Neither platform counts who saw a post or followed a link.
@@ -217,7 +235,8 @@ async fn of_profile(State(api): State<ApiState>, caller: Caller<Postpost>, Body(
         tracing::warn!(%error, "an account's numbers could not be had");
         match &error {
             engine::Error::Platform(refused) if refused.kind == ErrorKind::Timeout => {
-                Refused::text(StatusCode::GATEWAY_TIMEOUT, "ANALYTICS_REQUEST_TIMEOUT")
+                let body = json!({ "error": TIMED_OUT, "code": "ANALYTICS_REQUEST_TIMEOUT" });
+                Refused::with(StatusCode::GATEWAY_TIMEOUT, &body)
             }
             other if is_rate_limited(other) => {
                 Refused::text(StatusCode::TOO_MANY_REQUESTS, "Failed to fetch profile statistics")

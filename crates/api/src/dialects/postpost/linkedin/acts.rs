@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use domain::error::{ErrorKind, PlatformError};
+use domain::text::{TextUnit, measure};
 use engine::Reach;
 use engine::actions::{Act, Acted};
 use serde_json::{Map, Value, json};
@@ -267,15 +268,28 @@ pub(super) async fn reshare(State(api): State<ApiState>, caller: Caller<Postpost
         return Err(bad("commentary cannot exceed 3000 characters"));
     }
     let visibility = optional_text(&visibility, "visibility")?.unwrap_or("PUBLIC");
-    if !["PUBLIC", "CONNECTIONS"].contains(&visibility) {
+    let visibility = visibility.to_ascii_uppercase();
+    if !["PUBLIC", "CONNECTIONS"].contains(&visibility.as_str()) {
         return Err(bad("visibility must be one of: PUBLIC, CONNECTIONS"));
+    }
+    if measure(TextUnit::Little, commentary) > COMMENTARY_MAX {
+        return Err(bad(
+            "commentary exceeds 3000 characters after mention/text formatting — shorten the text",
+        ));
+    }
+    let id = remote_id(platform_id);
+    let account = connection(&api, &caller.reach, id).await?;
+    if visibility == "CONNECTIONS" && is_number(&account.identity.remote_id) {
+        return Err(bad(
+            "LinkedIn organization reposts cannot use CONNECTIONS visibility; choose PUBLIC",
+        ));
     }
     let act = Act::Reshare {
         parent: parent.to_owned(),
         commentary: commentary.to_owned(),
-        visibility: visibility.to_owned(),
+        visibility,
     };
-    let acted = done(&api, &caller.reach, remote_id(platform_id), act, |error| match error {
+    let acted = done(&api, &caller.reach, id, act, |error| match error {
         engine::Error::Platform(refused) if has_ended(refused) => {
             Refused::text(StatusCode::UNAUTHORIZED, "LINKEDIN_TOKEN_EXPIRED")
         }
@@ -303,7 +317,7 @@ fn required_text<'a>(given: &'a Js<'_>, name: &str) -> Result<&'a str, Refused> 
 
 fn optional_text<'a>(given: &'a Js<'_>, name: &str) -> Result<Option<&'a str>, Refused> {
     match given {
-        Js::Missing | Js::Null => Ok(None),
+        given if !given.is_truthy() => Ok(None),
         Js::Text(text) => Ok(Some(text)),
         _ => Err(bad(&format!("{name} must be a string"))),
     }

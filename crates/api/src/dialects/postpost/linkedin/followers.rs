@@ -45,7 +45,7 @@ pub(super) async fn followers(State(api): State<ApiState>, caller: Caller<Postpo
 
 fn is_daily(given: &Js<'_>) -> Result<bool, Refused> {
     match given {
-        Js::Missing | Js::Null => Ok(false),
+        given if !given.is_truthy() => Ok(false),
         Js::Text(word) if word.eq_ignore_ascii_case("lifetime") => Ok(false),
         Js::Text(word) if word.eq_ignore_ascii_case("daily") => Ok(true),
         Js::Text(_) => Err(bad("Invalid period. Must be one of: lifetime, daily")),

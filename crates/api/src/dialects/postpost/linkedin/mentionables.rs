@@ -5,6 +5,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use domain::account::Account;
 use domain::platform::Platform;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
@@ -29,7 +30,9 @@ pub(super) async fn list(State(api): State<ApiState>, caller: Caller<Postpost>, 
     let wanted = value("q")
         .map(|text| js::trim(&text).to_lowercase())
         .unwrap_or_default();
-    let limit = value("limit").and_then(|text| js::parse_int(&text));
+    let limit = value("limit")
+        .and_then(|text| js::parse_int(&text))
+        .filter(|limit| *limit != 0);
     let limit = limit.map_or(LIMIT_DEFAULT, |limit| {
         usize::try_from(limit.clamp(1, LIMIT_MAX)).unwrap_or(LIMIT_DEFAULT)
     });
@@ -37,12 +40,10 @@ pub(super) async fn list(State(api): State<ApiState>, caller: Caller<Postpost>, 
         note(&error, "mentionables");
         Error::Internal
     })?;
-    let people: Vec<Value> = accounts
-        .iter()
-        .filter(|account| is_member(account) && name(account).to_lowercase().contains(&wanted))
-        .take(limit)
-        .map(person)
-        .collect();
+    let is_meant = |account: &&Account| is_member(account) && name(account).to_lowercase().contains(&wanted);
+    let mut members: Vec<&Account> = accounts.iter().filter(is_meant).collect();
+    members.sort_by_key(|account| std::cmp::Reverse(seen_at(account)));
+    let people: Vec<Value> = members.into_iter().take(limit).map(person).collect();
     Ok(answer(StatusCode::OK, &json!({ "success": true, "people": people })))
 }
 
@@ -55,16 +56,42 @@ fn name(account: &Account) -> &str {
     identity.display_name.as_deref().unwrap_or(&identity.username)
 }
 
+fn seen_at(account: &Account) -> Timestamp {
+    account.verified_at.unwrap_or(account.connected_at)
+}
+
+/// What a text has that mentions this member; the signs that end a name in it become blanks. None without a name.
+fn mention(id: &str, name: &str) -> Option<String> {
+    let name: String = name
+        .chars()
+        .map(|c| if matches!(c, '|' | '}') { ' ' } else { c })
+        .collect();
+    let words: Vec<&str> = name.split_whitespace().collect();
+    (!words.is_empty()).then(|| format!("@{{urn:li:person:{id}|{}}}", words.join(" ")))
+}
+
 fn person(account: &Account) -> Value {
     let identity = &account.identity;
     let id = &identity.remote_id;
     json!({
         "personId": id,
         "name": name(account),
-        "profileUrl": identity.profile_url,
-        "profilePicture": identity.avatar_url,
+        "profileUrl": identity.profile_url.as_deref().unwrap_or_default(),
+        "profilePicture": identity.avatar_url.as_deref().unwrap_or_default(),
         "source": "connection",
-        "lastSeenAt": Iso(account.verified_at.unwrap_or(account.connected_at)),
-        "mention": format!("@[{}](urn:li:person:{id})", name(account)),
+        "lastSeenAt": Iso(seen_at(account)),
+        "mention": mention(id, name(account)),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mention_is_as_texts_have_it_and_nobody_is_mentioned_without_a_name() {
+        assert_eq!(mention("A1", "Ada").as_deref(), Some("@{urn:li:person:A1|Ada}"));
+        assert_eq!(mention("A1", "A|d}a ").as_deref(), Some("@{urn:li:person:A1|A d a}"));
+        assert_eq!(mention("A1", " |"), None);
+    }
 }

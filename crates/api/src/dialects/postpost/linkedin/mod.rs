@@ -172,7 +172,7 @@ fn is_number(text: &str) -> bool {
 /// The `dateRange` of a body, if there is one.
 fn date_range(given: &Js<'_>) -> Result<Option<Days>, Refused> {
     let range = match given {
-        Js::Missing | Js::Null => return Ok(None),
+        given if !given.is_truthy() => return Ok(None),
         Js::Object(range) => range,
         _ => return Err(bad("dateRange must be an object")),
     };

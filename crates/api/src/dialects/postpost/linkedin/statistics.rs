@@ -165,7 +165,7 @@ const fn account_question(metric: Metric, is_daily: bool, days: Option<Days>) ->
 
 fn aggregation_of(given: &Js<'_>) -> Result<&'static str, Refused> {
     match given {
-        Js::Missing | Js::Null => Ok("TOTAL"),
+        given if !given.is_truthy() => Ok("TOTAL"),
         Js::Text(word) if word.eq_ignore_ascii_case("TOTAL") => Ok("TOTAL"),
         Js::Text(word) if word.eq_ignore_ascii_case("DAILY") => Ok("DAILY"),
         Js::Text(_) => Err(bad("Invalid aggregation. Must be one of: DAILY, TOTAL")),

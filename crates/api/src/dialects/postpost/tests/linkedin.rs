@@ -1,5 +1,6 @@
 //! What LinkedIn's endpoints refuse before LinkedIn is asked, and what they say when it cannot be.
 
+use domain::platform::Platform;
 use serde_json::{Value, json};
 
 use crate::testing::Door;
@@ -186,6 +187,10 @@ async fn a_reshare_names_a_post_and_who_sees_it() {
                 with("commentary", json!("x".repeat(3_001))),
                 "commentary cannot exceed 3000 characters",
             ),
+            (
+                with("commentary", json!("(".repeat(1_501))),
+                "commentary exceeds 3000 characters after mention/text formatting — shorten the text",
+            ),
             (with("visibility", json!(1)), "visibility must be a string"),
             (
                 with("visibility", json!("ALL")),
@@ -194,6 +199,44 @@ async fn a_reshare_names_a_post_and_who_sees_it() {
         ],
     )
     .await;
+}
+
+#[tokio::test]
+async fn what_an_organization_shares_is_public_and_the_words_for_it_are_in_any_case() {
+    let door = Door::open().await;
+    door.connect(Platform::LinkedIn, "99887766", None).await;
+    let body = json!({ "platformId": "linkedin-99887766", "parent": SHARE, "visibility": "connections" });
+    let words = "LinkedIn organization reposts cannot use CONNECTIONS visibility; choose PUBLIC";
+    let answer = refused(&door, "POST", "/linkedin-reshare", &body).await;
+    assert_eq!(answer, (400, words.to_owned()));
+    for visibility in [json!("Public"), json!(""), json!(0), Value::Null] {
+        let body = json!({ "platformId": "99887766", "parent": SHARE, "visibility": visibility });
+        let answer = refused(&door, "POST", "/linkedin-reshare", &body).await;
+        assert_eq!(
+            answer,
+            (500, "Failed to create LinkedIn reshare".to_owned()),
+            "{visibility}"
+        );
+    }
+}
+
+/// Q52: what JavaScript takes for false counts as not given.
+#[tokio::test]
+async fn what_is_false_to_javascript_is_not_given() {
+    let door = Door::open().await;
+    for (path, key) in [
+        ("/linkedin-account-statistics", "aggregation"),
+        ("/linkedin-account-statistics", "dateRange"),
+        ("/linkedin-followers", "period"),
+        ("/linkedin-profile-summary", "dateRange"),
+    ] {
+        for falsy in [json!(""), json!(0), json!(false), Value::Null] {
+            let mut body = json!({ "platformId": "linkedin-ABC123", "queryType": "REACTION" });
+            body[key] = falsy;
+            let (status, text) = refused(&door, "POST", path, &body).await;
+            assert!(status >= 500, "{path} {body}: {status} {text}");
+        }
+    }
 }
 
 /// Q60.
@@ -231,7 +274,10 @@ async fn what_cannot_be_had_is_null_and_never_nought() {
 async fn those_can_be_mentioned_whose_connections_are_within_reach() {
     let door = Door::open().await;
     let people = door.postpost("GET", "/linkedin-mentionables?q=AD", "").await.json();
-    assert_eq!(people["people"][0]["mention"], "@[Ada](urn:li:person:ABC123)");
+    assert_eq!(people["people"][0]["mention"], "@{urn:li:person:ABC123|Ada}");
+    assert!(people["people"][0]["profileUrl"].is_string() && people["people"][0]["profilePicture"].is_string());
+    let unlimited = door.postpost("GET", "/linkedin-mentionables?limit=0", "").await.json();
+    assert_eq!(unlimited["people"].as_array().map(Vec::len), Some(1));
     let nobody = door.postpost("GET", "/linkedin-mentionables?q=bob", "").await.json();
     assert_eq!(nobody, json!({ "success": true, "people": [] }));
 }
@@ -257,8 +303,8 @@ async fn numbers_of_a_post_without_a_connection_are_null_and_an_issue() {
     let answer = door
         .postpost("POST", "/post-statistics", json!({ "posts": [post] }).to_string())
         .await;
-    let issue = json!({ "postedId": "9", "platform": "mastodon", "reason": "Connection not found" });
-    let expected = json!({ "success": true, "stats": { "9": null }, "issues": [issue] });
+    let issues = json!({ "mastodon-1": "CONNECTION_NOT_FOUND" });
+    let expected = json!({ "success": true, "stats": { "9": null }, "issues": issues });
     assert_eq!((answer.status, answer.json()), (200, expected));
     let answer = door
         .postpost(
