@@ -19,7 +19,7 @@ use super::js::{self, Js};
 use super::time::Iso;
 use super::wire::{Body, Done, PathId, True, json};
 use super::{Postpost, USER_TOKEN_HEADERS, first_given};
-use crate::dialect::Caller;
+use crate::dialect::{Caller, Refusal};
 use crate::openapi::{Endpoint, Id, Instant};
 use crate::state::ApiState;
 
@@ -370,7 +370,14 @@ struct Key<'a> {
     user_id: UserId,
 }
 
-async fn api_key(State(api): State<ApiState>, Manager(manager): Manager, user: PathId<UserId>) -> Answer {
+/// What a manager without access to the API is told here; everywhere else the words are about the account.
+const NO_API_ACCESS: &str = "API access is not enabled for this workspace owner";
+
+async fn api_key(State(api): State<ApiState>, manager: Result<Manager, Error>, user: PathId<UserId>) -> Answer {
+    let Manager(manager) = manager.map_err(|error| match error {
+        Error::Refused(Refusal::NoApiAccess) => Error::plain(StatusCode::FORBIDDEN, NO_API_ACCESS),
+        other => other,
+    })?;
     let user = user.or(Refused::UserId.into())?;
     let made = api.engine.replace_managed_key(manager, user).await.map_err(failed)?;
     Ok(json(&Key {
@@ -396,11 +403,12 @@ async fn connection_url(
     Ok(json(&Page::of(&api, &page)))
 }
 
-/// How long a page is to work. Days may have a fraction.
+/// How long a page is to work. Days may have a fraction. Zero is refused, although JavaScript takes it for false: whoever
+/// asks for no time at all is not to get ninety days.
 fn lifetime(days: &Js<'_>) -> Result<Option<SignedDuration>, Error> {
     let number = match days {
-        Js::Missing | Js::Null => return Ok(None),
         Js::Number(number) => number.as_f64(),
+        given if !given.is_truthy() => return Ok(None),
         _ => None,
     };
     let days = number.filter(|days| *days > 0.0).ok_or(Refused::Days)?;

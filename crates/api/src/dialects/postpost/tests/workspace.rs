@@ -155,6 +155,26 @@ async fn workspace_key(door: &Door, client: &str) -> domain::ids::ApiKeyId {
     keys.iter().find(active).unwrap().id
 }
 
+/// Q44: only this route has words about the owner.
+#[tokio::test]
+async fn a_key_for_a_user_needs_the_owners_access_to_the_api() {
+    let door = Door::open().await;
+    let client = managed(&door, "client@example.com").await;
+    let plan = Plan {
+        api_access: false,
+        ..Plan::default()
+    };
+    door.engine.set_plan(door.owner.id, plan).await.unwrap();
+    let answer = door
+        .postpost("POST", &format!("/workspace/users/{client}/api-key"), "")
+        .await;
+    let words = "API access is not enabled for this workspace owner";
+    assert_eq!((answer.status, answer.error()), (403, words.to_owned()));
+    let listed = door.postpost("GET", "/workspace/users", "").await;
+    let words = "API access is not enabled for this account";
+    assert_eq!((listed.status, listed.error()), (403, words.to_owned()));
+}
+
 /// Q48.
 #[tokio::test]
 async fn the_same_connection_url_is_told_until_it_is_rotated_or_ends() {
@@ -185,6 +205,7 @@ async fn the_same_connection_url_is_told_until_it_is_rotated_or_ends() {
     let rotated = ask(r#"{"rotate":true,"expiresInDays":0.5}"#).await;
     assert_ne!(rotated["url"], first["url"]);
     assert_ne!(door.get(page).await.status, 200, "the old page has ended");
+    assert_eq!(ask(r#"{"expiresInDays":""}"#).await, rotated);
     door.clock.advance(jiff::SignedDuration::from_hours(13));
     assert_ne!(ask("{}").await["url"], rotated["url"]);
     for days in ["0", "-1", "\"7\"", "true"] {

@@ -85,6 +85,7 @@ pub(super) static API_KEY: Doc = Doc::new(TAG, "Makes a key for a managed user",
     .path(USER)
     .errors(&[
         (400, &["Invalid userId", "Maximum of 10 active API keys allowed"]),
+        (403, &[super::NO_API_ACCESS]),
         NOT_MANAGED,
     ]);
 
