@@ -17,20 +17,25 @@ const FOLDERS: [&str; 3] = ["images", "videos", "documents"];
 pub(crate) fn sanitised(name: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let safe: String = last.chars().map(|c| if is_safe(c) { c } else { '_' }).collect();
-    ending(safe.trim_matches(['.', '_']))
+    let safe = ending(safe.trim_matches(['.', '_'])).trim_start_matches(['.', '_']);
+    if safe.is_empty() {
+        NAMELESS.to_owned()
+    } else {
+        safe.to_owned()
+    }
 }
 
 const fn is_safe(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_')
 }
 
+/// What a file is called of whose name nothing is left.
+const NAMELESS: &str = "file";
+
 /// The end of a name says more than its start: it has the extension.
-fn ending(safe: &str) -> String {
+fn ending(safe: &str) -> &str {
     let start = safe.len().saturating_sub(NAME_BYTES_MAX);
-    match safe.get(start..).map(|tail| tail.trim_start_matches('.')) {
-        Some(tail) if !tail.is_empty() => tail.to_owned(),
-        _ => "file".to_owned(),
-    }
+    safe.get(start..).unwrap_or_default()
 }
 
 /// Where an upload of `owner` is kept: in a folder by its kind, under the time in milliseconds and its name, in which
@@ -43,7 +48,13 @@ pub fn upload_key(owner: UserId, kind: MediaKind, name: &str, at: Timestamp, rng
         MediaKind::Document => "documents",
     };
     let underscored = name.trim().chars().map(|c| if c.is_whitespace() { '_' } else { c });
-    let name = ending(&underscored.filter(|c| is_safe(*c)).collect::<String>());
+    let safe: String = underscored.filter(|c| is_safe(*c)).collect();
+    // The time stands before it, so that even a leading dot is no harm: `日本.jpg` leaves `.jpg`.
+    let name = if safe.bytes().all(|byte| byte == b'.') {
+        NAMELESS
+    } else {
+        ending(&safe)
+    };
     let random: u128 = rng.random();
     format!("{owner}/{random:032x}/{folder}/{}-{name}", at.as_millisecond())
 }
@@ -108,7 +119,13 @@ mod tests {
                 " my photo (1).jpg ",
                 "/images/1710500000000-my_photo_1.jpg",
             ),
-            (MediaKind::Video, "../../etc/passwd", "/videos/1710500000000-etcpasswd"),
+            (
+                MediaKind::Video,
+                "../../etc/passwd",
+                "/videos/1710500000000-....etcpasswd",
+            ),
+            (MediaKind::Image, "日本.jpg", "/images/1710500000000-.jpg"),
+            (MediaKind::Image, "..", "/images/1710500000000-file"),
             (MediaKind::Document, "\u{fc}\u{1f600}", "/documents/1710500000000-file"),
         ] {
             let key = key(kind, name);

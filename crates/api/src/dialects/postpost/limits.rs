@@ -217,6 +217,10 @@ fn per(count: &Overrun) -> &'static str {
     }
 }
 
+/// In the order of the registry, in which the original lists platforms.
 fn words_of(platforms: &[Platform]) -> Vec<&'static str> {
-    platforms.iter().copied().filter_map(words::platform_word).collect()
+    let named = words::PLATFORMS
+        .into_iter()
+        .filter(|platform| platforms.contains(platform));
+    named.filter_map(words::platform_word).collect()
 }

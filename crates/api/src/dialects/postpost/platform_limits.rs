@@ -147,7 +147,8 @@ impl FileLimits {
 #[serde(rename_all = "camelCase")]
 struct VideoLimits {
     supported: bool,
-    max_duration_seconds: u64,
+    /// Null where the platform has no limit.
+    max_duration_seconds: Option<u64>,
     /// Rounded up to a whole second.
     min_duration_seconds: u64,
     max_size_bytes: u64,
@@ -159,7 +160,7 @@ struct VideoLimits {
 impl VideoLimits {
     const NONE: Self = Self {
         supported: false,
-        max_duration_seconds: 0,
+        max_duration_seconds: Some(0),
         min_duration_seconds: 0,
         max_size_bytes: 0,
         max_count: 0,
@@ -171,7 +172,7 @@ impl VideoLimits {
         let (shortest_ms, longest_ms) = rule.duration_ms;
         Self {
             supported: true,
-            max_duration_seconds: longest_ms / 1_000,
+            max_duration_seconds: (longest_ms < u64::MAX).then_some(longest_ms / 1_000),
             min_duration_seconds: shortest_ms.div_ceil(1_000),
             max_size_bytes: rule.bytes_max,
             max_count: rule.count_max,
@@ -222,13 +223,17 @@ mod tests {
             }
             if let Some(video) = &rules.video {
                 assert_eq!(told["videos"]["maxSizeBytes"], video.bytes_max, "{platform}");
+                let longest = Some(video.duration_ms.1)
+                    .filter(|longest| *longest < u64::MAX)
+                    .map(|longest| longest / 1_000);
                 assert_eq!(
                     told["videos"]["maxDurationSeconds"],
-                    video.duration_ms.1 / 1_000,
+                    serde_json::json!(longest),
                     "{platform}"
                 );
             }
         }
+        assert!(shown["platforms"]["mastodon"]["videos"]["maxDurationSeconds"].is_null());
         assert_eq!(shown["platforms"]["twitter"]["displayName"], "Twitter/X");
         assert_eq!(shown["platforms"]["twitter"]["requirements"]["supportsThreading"], true);
         assert_eq!(shown["platforms"]["youtube"]["requirements"]["requiresVideo"], true);

@@ -1,8 +1,8 @@
 //! Instants on the wire: `YYYY-MM-DDTHH:mm:ss.sssZ` out, ISO 8601 in, and in filters whatever `new Date()` takes.
 
-use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
+use jiff::{Span, Timestamp};
 use serde::{Serialize, Serializer};
 
 /// An instant as it is written: UTC with milliseconds.
@@ -79,18 +79,28 @@ struct Time {
     millis: i64,
 }
 
-/// The instant of a local date and time, this many seconds east of UTC; `None` when there is no such day or time.
+/// The instant of a local date and time, this many seconds east of UTC; `None` when there is no such day or time. 24:00 is
+/// the end of its day. What lies before or behind all instants that can be told is the first or the last of them.
 fn instant((year, month, day): (i64, i64, i64), time: Time, east: i32) -> Option<Timestamp> {
+    let is_end = (time.hour, time.minute, time.second, time.millis) == (24, 0, 0, 0);
+    let hour = if is_end { 0 } else { time.hour };
     let local = DateTime::new(
         i16::try_from(year).ok()?,
         i8::try_from(month).ok()?,
         i8::try_from(day).ok()?,
-        i8::try_from(time.hour).ok()?,
+        i8::try_from(hour).ok()?,
         i8::try_from(time.minute).ok()?,
         i8::try_from(time.second).ok()?,
         i32::try_from(time.millis * 1_000_000).ok()?,
-    );
-    Offset::from_seconds(east).ok()?.to_timestamp(local.ok()?).ok()
+    )
+    .ok()?;
+    let local = if is_end {
+        local.checked_add(Span::new().days(1)).unwrap_or(DateTime::MAX)
+    } else {
+        local
+    };
+    let beyond = if year > 0 { Timestamp::MAX } else { Timestamp::MIN };
+    Some(Offset::from_seconds(east).ok()?.to_timestamp(local).unwrap_or(beyond))
 }
 
 struct Cursor<'a>(&'a str);
@@ -188,6 +198,8 @@ mod tests {
             ("2026-03-15T23:00:00.25-08:00", "2026-03-16T07:00:00.250Z"),
             ("2026-03-15T10:00:00.123999999Z", "2026-03-15T10:00:00.123Z"),
             ("2024-02-29T00:00:00Z", "2024-02-29T00:00:00.000Z"),
+            ("2026-02-28T24:00:00Z", "2026-03-01T00:00:00.000Z"),
+            ("9999-12-31T24:00Z", "9999-12-30T22:00:00.999Z"),
             ("1969-12-31T23:59:59.999Z", "1969-12-31T23:59:59.999Z"),
         ] {
             assert_eq!(at(text).as_deref(), Some(utc), "{text}");
@@ -234,6 +246,7 @@ mod tests {
     fn a_filter_takes_what_new_date_takes() {
         for (text, utc) in [
             ("2026-03-15T10:00:00.000Z", "2026-03-15T10:00:00.000Z"),
+            ("9999-12-31", "9999-12-30T22:00:00.999Z"),
             ("2026", "2026-01-01T00:00:00.000Z"),
             ("2026-03", "2026-03-01T00:00:00.000Z"),
             ("2026-03-15", "2026-03-15T00:00:00.000Z"),

@@ -77,14 +77,14 @@ async fn the_other_limits_are_told_with_their_own_keys() {
     let seats = refused(&door, small(|plan| plan.connections = Some(1)), TWO_TARGETS).await;
     assert_eq!(seats["code"], "CONNECTIONS_OVER_LIMIT");
     assert_eq!((&seats["overLimitBy"], &seats["limit"]), (&json!(2), &json!(1)));
-    let only = small(|plan| plan.platforms = Some(vec![Platform::LinkedIn, Platform::Reddit]));
+    let only = small(|plan| plan.platforms = Some(vec![Platform::Bluesky, Platform::Reddit, Platform::LinkedIn]));
     let draft = r#"{"content":"x","platforms":["twitter-123456789"]}"#;
     let platform = refused(&door, only, draft).await;
     assert_eq!(platform["code"], "PLATFORM_NOT_AVAILABLE");
     assert_eq!(platform["disallowedPlatforms"], json!(["twitter"]));
     assert_eq!(
         platform["allowedPlatforms"],
-        json!(["linkedin"]),
+        json!(["linkedin", "bluesky"]),
         "what has no word here is left out"
     );
 }
