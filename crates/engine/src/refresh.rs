@@ -276,7 +276,8 @@ impl Exchange<'_> {
         let note = AccountNote {
             // A token that has ended and cannot be replaced just now is no healthy one.
             health: (ended && account.health == AccountHealth::Ok).then_some(AccountHealth::RefreshNeeded),
-            error: Some(error.summary(now)),
+            // A token that is only too young to be exchanged is no fault of the account.
+            error: (error.kind != ErrorKind::NotReady).then(|| error.summary(now)),
             of_version: Some(account.token_version),
             ..AccountNote::default()
         };
