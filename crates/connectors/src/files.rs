@@ -7,7 +7,7 @@ use domain::error::{ErrorKind, PlatformError, Retry, Stage};
 use domain::platform::Platform;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt, future, stream};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use reqwest::multipart;
 use url::Url;
 
@@ -158,6 +158,21 @@ fn file_name(media: &Media) -> String {
         other => other.split_once('/').map_or("bin", |(_, subtype)| subtype),
     };
     format!("file.{extension}")
+}
+
+/// When a file that a platform is still processing is looked at again, after `polls` looks: soon at first, since images
+/// are done in seconds, then every half minute.
+#[must_use]
+pub fn next_look(now: Timestamp, polls: u32) -> Timestamp {
+    let seconds = match polls {
+        0 => 2,
+        1 => 5,
+        2 => 10,
+        3 => 20,
+        _ => 30,
+    };
+    now.saturating_add(SignedDuration::from_secs(seconds))
+        .unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]

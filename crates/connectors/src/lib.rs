@@ -10,6 +10,7 @@ pub mod frozen;
 mod graph;
 pub mod http;
 pub mod insight;
+mod pages;
 pub mod quota;
 mod retract;
 pub mod rules;
@@ -32,8 +33,10 @@ use domain::part::{Part, RemotePost};
 use domain::platform::Platform;
 use domain::secret::{SecretBytes, SecretText};
 use futures_util::stream::BoxStream;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use url::Url;
+
+pub use files::next_look;
 
 use crate::http::Http;
 use crate::insight::Insight;
@@ -117,6 +120,15 @@ pub trait Connector: Send + Sync {
         let message = format!("{} takes nothing down through its API", platform.name());
         let refused = PlatformError::refused(platform, Stage::Retract, ErrorKind::Invalid, message);
         Box::pin(async { Err(refused) })
+    }
+
+    /// The platform's own id of the post that a public page shows, as a person names it; `None` where pages do not tell
+    /// the id, so that the post cannot be answered or taken down by it.
+    ///
+    /// # Errors
+    /// What the address of a post of this account looks like, when this is not one.
+    fn remote_id(&self, _account: AccountRef<'_>, _page: &Url) -> Result<Option<String>, String> {
+        Ok(None)
     }
 
     /// Whether this server can read `version` of the connector's prepared bytes, and so send them again.
@@ -266,21 +278,6 @@ pub fn parent_of(part: Part, parents: &[(Part, RemotePost)]) -> Option<&RemotePo
         .iter()
         .find(|(other, _)| *other == parent)
         .map(|(_, remote)| remote)
-}
-
-/// When a file that a platform is still processing is looked at again, after `polls` looks: soon at first, since images
-/// are done in seconds, then every half minute.
-#[must_use]
-pub fn next_look(now: Timestamp, polls: u32) -> Timestamp {
-    let seconds = match polls {
-        0 => 2,
-        1 => 5,
-        2 => 10,
-        3 => 20,
-        _ => 30,
-    };
-    now.saturating_add(SignedDuration::from_secs(seconds))
-        .unwrap_or(Timestamp::MAX)
 }
 
 /// How far prepare got.

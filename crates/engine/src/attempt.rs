@@ -307,6 +307,11 @@ async fn arm(
         Err((Some(claim), store::Error::Conflict(Conflict::EarlierIntentOpen))) => {
             to_reconciling(engine, claim, now).await.map(Err)
         }
+        Err((Some(claim), store::Error::LeaseLost)) => {
+            // Its group or its account went meanwhile: given back at once, the store ends it by what of it is live.
+            let back = unsent(Event::Returned { at: now }, now, Vec::new());
+            Ok(Err(engine.store.release(claim, back).await?))
+        }
         Err((_, error)) => Err(error.into()),
     }
 }

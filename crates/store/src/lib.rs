@@ -12,6 +12,7 @@ pub mod edits;
 pub mod media;
 pub mod memory;
 mod outbox;
+mod parts;
 mod retractions;
 mod rules;
 pub mod seal;
@@ -394,7 +395,8 @@ pub trait Store: Budgets + Derivatives + Edits + MediaRoom + Retractions + Usage
     /// An unconfirmed one is [`Conflict::IllegalTransition`]: its intents must be settled first.
     async fn retry_post(&self, reach: &Reach, post: PostId, due: Timestamp, log: LogEntry) -> Result<Group>;
 
-    /// A person's word on an unconfirmed post: it is live, or it may be sent again whatever is out there.
+    /// A person's word on an unconfirmed post: it is live, or it may be sent again whatever is out there. That it is live
+    /// is said of its first part of unknown outcome; a post that has more parts goes on with them.
     async fn resolve_post(&self, reach: &Reach, post: PostId, resolution: Resolution, log: LogEntry) -> Result<Group>;
 
     // ── Publishing ──────────────────────────────────────────────────────────────────────────────────────────────

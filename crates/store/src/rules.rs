@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use domain::account::{Account, AccountHealth, Identity, Tokens};
-use domain::content::{Content, Draft, Media, Settings};
+use domain::content::{Content, Media, Settings};
 use domain::group::StateBit;
 use domain::ids::{AccountId, AttemptId, GroupId, UserId};
 use domain::intent::{IntentState, Job, Lane};
 use domain::log::{LogEntry, LogKind, LogOutcome};
-use domain::part::{Part, RemotePost};
+use domain::part::RemotePost;
 use domain::platform::Platform;
 use domain::post::{Event, IllegalTransition, Phase, PostState};
 use domain::secret::SecretBytes;
@@ -144,12 +144,6 @@ pub(crate) fn takes_evidence(state: &PostState) -> bool {
                 ..
             }
     )
-}
-
-/// Whether these live parts are all that the post has.
-pub(crate) fn is_complete(platform: Platform, content: &Content, live: &[Part]) -> bool {
-    let parts = Draft::of(platform, content.clone()).parts();
-    parts.iter().all(|part| live.contains(part))
 }
 
 /// Changes what a content says; the settings of platforms that are not named stay.

@@ -94,6 +94,10 @@ impl Connector for Bluesky {
         Box::pin(retract(ctx, remote))
     }
 
+    fn remote_id(&self, account: crate::AccountRef<'_>, page: &url::Url) -> Result<Option<String>, String> {
+        crate::pages::on_bluesky(account, page)
+    }
+
     fn reads_prepared(&self, version: u16) -> bool {
         version == prepare::VERSION
     }

@@ -102,6 +102,10 @@ impl Connector for Facebook {
         Box::pin(retract(ctx, part, remote))
     }
 
+    fn remote_id(&self, account: crate::AccountRef<'_>, page: &url::Url) -> Result<Option<String>, String> {
+        crate::pages::on_facebook(account, page)
+    }
+
     fn reads_prepared(&self, version: u16) -> bool {
         version == prepare::VERSION
     }

@@ -95,6 +95,10 @@ impl Connector for LinkedIn {
         Box::pin(retract(ctx, part, remote))
     }
 
+    fn remote_id(&self, _account: crate::AccountRef<'_>, page: &url::Url) -> Result<Option<String>, String> {
+        crate::pages::on_linkedin(page)
+    }
+
     fn reads_prepared(&self, version: u16) -> bool {
         version == prepare::VERSION
     }

@@ -113,6 +113,10 @@ impl Connector for Mastodon {
         Box::pin(retract(ctx, remote))
     }
 
+    fn remote_id(&self, account: crate::AccountRef<'_>, page: &url::Url) -> Result<Option<String>, String> {
+        crate::pages::on_mastodon(account, page)
+    }
+
     fn reads_prepared(&self, version: u16) -> bool {
         version == PREPARED_VERSION
     }

@@ -79,6 +79,10 @@ impl Connector for Telegram {
         Box::pin(retract(ctx, remote))
     }
 
+    fn remote_id(&self, _account: crate::AccountRef<'_>, page: &url::Url) -> Result<Option<String>, String> {
+        crate::pages::on_telegram(page)
+    }
+
     fn reads_prepared(&self, version: u16) -> bool {
         version == PREPARED_VERSION
     }

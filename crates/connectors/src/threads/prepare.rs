@@ -113,9 +113,10 @@ fn reply_to(part: Part, parents: &[(Part, RemotePost)]) -> Result<Option<String>
         return Ok(None);
     }
     let parent = parent_of(part, parents).ok_or_else(|| invalid("The post that this part answers is not live"))?;
-    if parent.id.starts_with(CONTAINER) {
+    // Where a person said that it is live, its page is all that is known of it.
+    if parent.id.starts_with(CONTAINER) || parent.id.contains('/') {
         return Err(invalid(
-            "The post is live, but Threads did not say under which id it can be answered",
+            "The post is live, but it is not known under which id Threads lets it be answered",
         ));
     }
     Ok(Some(parent.id.clone()))

@@ -78,6 +78,10 @@ impl Connector for X {
         Box::pin(retract(ctx, remote))
     }
 
+    fn remote_id(&self, _account: crate::AccountRef<'_>, page: &url::Url) -> Result<Option<String>, String> {
+        crate::pages::on_x(page)
+    }
+
     fn reads_prepared(&self, version: u16) -> bool {
         version == prepare::VERSION
     }

@@ -1,5 +1,6 @@
 //! A user's word on a post that ended badly.
 
+use connectors::AccountRef;
 use domain::ids::PostId;
 use domain::log::{LogEntry, LogKind, LogOutcome};
 use domain::part::RemotePost;
@@ -46,26 +47,51 @@ impl Engine {
         Ok(group)
     }
 
-    /// Says that an unconfirmed post is live, under this public address.
+    /// Says that the part of an unconfirmed post whose outcome is unknown is live, under this public address. When it was
+    /// the last part the post is published; else the rest of its thread is sent.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; [`Error::Conflict`] when it is not unconfirmed.
+    /// [`Error::NotFound`]; [`Error::Conflict`] when it is not unconfirmed, or when that page is another post's;
+    /// [`Error::Invalid`] when the address is none of a post on that platform.
     pub async fn resolve_published(&self, reach: &Reach, post: PostId, url: String) -> Result<Group, Error> {
         let now = self.clock.now();
         let entry = self
             .user_entry(reach, post, LogKind::Resolved, now)
             .with("published", url.as_str());
-        let id = url
-            .trim_end_matches('/')
-            .rsplit('/')
-            .next()
-            .unwrap_or_default()
-            .to_owned();
-        let remote = RemotePost::visible(if id.is_empty() { url.clone() } else { id }, Some(url));
-        Ok(self
-            .store
-            .resolve_post(reach, post, Resolution::Published { remote, at: now }, entry)
-            .await?)
+        let id = self.id_on_page(reach, post, &url).await?;
+        let remote = RemotePost::visible(id, Some(url));
+        let word = Resolution::Published { remote, at: now };
+        let group = self.store.resolve_post(reach, post, word, entry).await?;
+        self.wake();
+        Ok(group)
+    }
+
+    /// The platform's id of the post that a page shows. Where pages do not tell it the page's address stands for it, which
+    /// no platform takes for an id: taking such a post down is refused.
+    async fn id_on_page(&self, reach: &Reach, post: PostId, url: &str) -> Result<String, Error> {
+        let group = self.store.post_group(reach, post).await?.ok_or(Error::NotFound)?;
+        let group = self.group(reach, group).await?;
+        let found = group.posts.into_iter().find(|found| found.id == post);
+        let found = found.ok_or(Error::NotFound)?;
+        let page = url::Url::parse(url)
+            .ok()
+            .filter(|page| matches!(page.scheme(), "http" | "https"));
+        let page = page.ok_or_else(|| Error::Invalid(format!("'{url}' is not the address of a page")))?;
+        let account = match found.account {
+            Some(account) => self.store.account(account).await?,
+            None => None,
+        };
+        let (Some(connector), Some(account)) = (self.connectors.get(found.platform), account) else {
+            return Ok(url.to_owned());
+        };
+        match connector.remote_id(AccountRef::from(&account.identity), &page) {
+            Ok(id) => Ok(id.unwrap_or_else(|| url.to_owned())),
+            Err(form) => {
+                let name = found.platform.name();
+                let message = format!("'{url}' is not the address of a post of this {name} account, such as {form}");
+                Err(Error::Invalid(message))
+            }
+        }
     }
 
     /// Sends an unconfirmed post again, whatever is out there.

@@ -31,6 +31,8 @@ mod retracting;
 #[cfg(test)]
 mod scenarios;
 #[cfg(test)]
+mod threads;
+#[cfg(test)]
 mod twins;
 #[cfg(test)]
 mod uploads;

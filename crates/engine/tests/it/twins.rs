@@ -88,6 +88,15 @@ async fn twins_and_a_person(platform: Platform) {
     note(platform, Shown::Fault("twins_and_a_person".to_owned()));
 }
 
+/// Where a person says that a post is.
+fn page_of(platform: Platform) -> &'static str {
+    match platform {
+        Platform::Telegram => "https://t.me/seen/9999",
+        Platform::X => "https://x.com/seen/status/9999",
+        _ => "https://www.linkedin.com/feed/update/urn:li:share:9999",
+    }
+}
+
 /// Lets time pass until all have ended. A post that waits behind an unconfirmed one of the same words waits for a person,
 /// who says here that the first is live.
 async fn ends_of(outside: &Outside, engine: &Engine, user: &User, platform: Platform, groups: &[GroupId]) -> Vec<End> {
@@ -104,7 +113,7 @@ async fn ends_of(outside: &Outside, engine: &Engine, user: &User, platform: Plat
         let is_unconfirmed = |state: &PostState| matches!(state, PostState::Unconfirmed { .. });
         if let (Some(at), true) = (states.iter().position(is_unconfirmed), states.iter().any(waits)) {
             let group = engine.group(&reach, groups[at]).await.unwrap();
-            let url = "https://example.com/seen".to_owned();
+            let url = page_of(platform).to_owned();
             engine.resolve_published(&reach, group.posts[0].id, url).await.unwrap();
             decided = Some(at);
             continue;

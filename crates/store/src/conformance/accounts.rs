@@ -1,8 +1,11 @@
 //! Accounts and their tokens.
 
 use domain::account::{AccountHealth, Tokens};
-use domain::intent::IntentState;
+use domain::clock::BootInstant;
+use domain::error::ErrorKind;
+use domain::intent::{DedupeMeans, IntentState};
 use domain::log::LogKind;
+use domain::part::Part;
 use domain::platform::Platform;
 use domain::post::{Event, PostState};
 use domain::secret::SecretText;
@@ -138,6 +141,40 @@ pub(super) async fn a_removed_account_is_hidden_and_its_due_posts_are_cancelled(
         .remove_account(&ann, account.id, at(4), entry(LogKind::Disconnected, 4))
         .await;
     assert!(matches!(again, Err(Error::NotFound)));
+    Ok(())
+}
+
+pub(super) async fn a_thread_cut_off_by_a_removed_account_says_what_is_live(bench: Bench) -> Outcome {
+    let cut_off = |state: &PostState| match state {
+        PostState::Failed { error, parts, .. } => {
+            let head = parts.head.as_ref().map(|head| head.id.clone());
+            (error.kind, parts.live, parts.of, head)
+        }
+        other => panic!("{other:?}"),
+    };
+    let expected = (ErrorKind::AccountGone, 1, 3, Some("r1".to_owned()));
+    // Removed while a worker is between two parts, and while the post waits between two parts.
+    for (waits, name) in [(false, "ann"), (true, "bob")] {
+        let ann = bench.owner(name).await?;
+        let account = bench.connected(&ann, Platform::Mastodon, "1").await?;
+        let (group, armed) = bench.thread_armed(&ann, 3).await?;
+        let claim = bench.head_settled(armed, 2).await?;
+        let back = release(Event::Returned { at: at(9) }, 4);
+        let log = entry(LogKind::Disconnected, 3);
+        if waits {
+            bench.release(claim, back).await?;
+            bench.remove_account(&ann, account.id, at(3), log).await?;
+        } else {
+            bench.remove_account(&ann, account.id, at(3), log).await?;
+            let reply = bench.intent(Part::Reply(1), 2, DedupeMeans::ClientMintedId, 3);
+            let refused = bench.record_intent(claim, reply, BootInstant(1)).await;
+            let Err((Some(claim), Error::LeaseLost)) = refused else {
+                panic!("the claim stays with its holder: {refused:?}");
+            };
+            bench.release(claim, back).await?;
+        }
+        assert_eq!(cut_off(&bench.first(&ann, group).await?.state), expected);
+    }
     Ok(())
 }
 

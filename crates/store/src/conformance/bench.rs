@@ -19,7 +19,7 @@ use domain::secret::{SecretBytes, SecretText};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    BudgetAsk, ClaimAsk, Error, Group, NewAccount, NewGroup, NewIntent, NewPost, Post, Reach, Release, Resume,
+    BudgetAsk, ClaimAsk, Error, Group, NewAccount, NewGroup, NewIntent, NewPost, Post, Reach, Release, Resume, Settled,
     Settlement, Slots, Store,
 };
 
@@ -348,6 +348,27 @@ impl Bench {
         self.record_intent(claim, intent, BootInstant(1))
             .await
             .map_err(|(_, error)| error)
+    }
+
+    /// A Mastodon post of this many parts whose head is armed at second 1.
+    pub(super) async fn thread_armed(&self, reach: &Reach, parts: usize) -> crate::Result<(GroupId, Armed)> {
+        let mut new = self.new_group(reach, &[(Platform::Mastodon, "1")], Some(0));
+        let part = PartContent {
+            text: "more".to_owned(),
+            media: Vec::new(),
+        };
+        new.content.replies = vec![part; parts.saturating_sub(1)];
+        let group = self.made(reach, new).await?;
+        Ok((group.id, self.armed(self.claim_one(1).await?, 1).await?))
+    }
+
+    /// Says that a head is live as `r1`; its claim goes on with the replies.
+    pub(super) async fn head_settled(&self, armed: Armed, seconds: i64) -> crate::Result<Claim> {
+        let live = settlement(IntentState::Published, Some("r1"), seconds);
+        match self.settle(armed, live, None).await? {
+            Settled::Continues(claim) => Ok(claim),
+            other => Err(Error::Corrupt(format!("{other:?}"))),
+        }
     }
 
     /// A post that was sent at this second without an answer, and given up on.

@@ -56,6 +56,7 @@ scenarios! {
     accounts:
         an_account_keeps_its_id_however_often_it_is_connected,
         a_removed_account_is_hidden_and_its_due_posts_are_cancelled,
+        a_thread_cut_off_by_a_removed_account_says_what_is_live,
         what_was_removed_is_not_there_for_the_next_create,
         tokens_of_a_removed_account_stay_while_an_intent_is_open,
         a_refresh_is_begun_once_and_makes_the_next_version,
@@ -104,6 +105,7 @@ scenarios! {
         a_failed_post_is_retried_by_hand_with_its_retries_counted_anew,
         only_failed_and_missed_posts_are_retried_by_hand,
         a_person_may_say_that_an_unconfirmed_post_is_live,
+        a_thread_goes_on_behind_the_part_that_a_person_has_seen,
         a_person_may_have_an_unconfirmed_post_sent_again;
     edits:
         an_edit_changes_what_is_named_and_nothing_else,

@@ -1,13 +1,13 @@
 //! What a person changes.
 
 use domain::group::{PlanEdit, StateBit, StateMask};
-use domain::intent::IntentState;
+use domain::intent::{DedupeMeans, IntentState};
 use domain::log::LogKind;
-use domain::part::RemotePost;
+use domain::part::{Part, RemotePost};
 use domain::platform::Platform;
 use domain::post::{Event, PostState};
 
-use super::bench::{at, entry, error, failed, published, release, settlement};
+use super::bench::{at, entry, error, failed, gave_up, published, release, settlement, unknown};
 use super::{Bench, Outcome};
 use crate::{Conflict, Error, Resolution, Settled};
 
@@ -274,11 +274,7 @@ pub(super) async fn a_person_may_say_that_an_unconfirmed_post_is_live(bench: Ben
         })
     );
     let owner = bench.remote_owner(account.id, "r1").await?;
-    assert_eq!(
-        owner,
-        Some((post, domain::part::Part::Head)),
-        "nobody else can adopt it"
-    );
+    assert_eq!(owner, Some((post, Part::Head)), "nobody else can adopt it");
     let (other, _) = bench.unconfirmed(&ann, "1").await?;
     let other = other.posts.first().ok_or(Error::NotFound)?.id;
     let word = Resolution::Published {
@@ -291,6 +287,51 @@ pub(super) async fn a_person_may_say_that_an_unconfirmed_post_is_live(bench: Ben
     assert!(
         matches!(refused, Err(Error::Conflict(Conflict::RemoteTaken))),
         "{refused:?}"
+    );
+    Ok(())
+}
+
+pub(super) async fn a_thread_goes_on_behind_the_part_that_a_person_has_seen(bench: Bench) -> Outcome {
+    let ann = bench.owner("ann").await?;
+    bench.connected(&ann, Platform::Mastodon, "1").await?;
+    let (group, armed) = bench.thread_armed(&ann, 3).await?;
+    let claim = bench.head_settled(armed, 2).await?;
+    let reply = bench.intent(Part::Reply(1), 2, DedupeMeans::ClientMintedId, 3);
+    let armed = bench.recorded(claim, reply).await?;
+    let open = settlement(IntentState::Open, None, 4);
+    bench.settle(armed, open, Some(release(unknown(4), 4))).await?;
+    bench
+        .release(bench.claim_one(100).await?, release(gave_up(100), 100))
+        .await?;
+    let post = bench.first(&ann, group).await?.id;
+    let word = |remote: &str, seconds| Resolution::Published {
+        remote: RemotePost::visible(remote, None),
+        at: at(seconds),
+    };
+    let log = entry(LogKind::Resolved, 200);
+    let now = bench.resolve_post(&ann, post, word("r2", 200), log).await?;
+    assert_eq!(
+        now.mask,
+        StateMask::EMPTY.with(StateBit::Pending),
+        "one reply is missing"
+    );
+    let claim = bench.claim_one(200).await?;
+    let live = bench.work(&claim).await?.live;
+    let named: Vec<_> = live.iter().map(|(part, remote)| (*part, remote.id.as_str())).collect();
+    assert_eq!(named, [(Part::Head, "r1"), (Part::Reply(1), "r2")]);
+    let last = bench.intent(Part::Reply(2), 3, DedupeMeans::ClientMintedId, 201);
+    let armed = bench.recorded(claim, last).await?;
+    let open = settlement(IntentState::Open, None, 202);
+    bench.settle(armed, open, Some(release(unknown(202), 202))).await?;
+    bench
+        .release(bench.claim_one(300).await?, release(gave_up(300), 300))
+        .await?;
+    let log = entry(LogKind::Resolved, 400);
+    let now = bench.resolve_post(&ann, post, word("r3", 400), log).await?;
+    let state = now.posts.into_iter().next().map(|post| post.state);
+    assert!(
+        matches!(&state, Some(PostState::Published { remote, .. }) if remote.id == "r1"),
+        "the head is what was published: {state:?}"
     );
     Ok(())
 }

@@ -131,15 +131,16 @@ impl State {
         Ok(())
     }
 
-    /// Cancels a post unless it is a draft, has been sent, or may have been.
+    /// Ends a post unless it is a draft, has been sent, or may have been: it is cancelled, or has failed when parts of it
+    /// are live.
     pub(super) fn withdraw(&mut self, post: domain::ids::PostId, at: Timestamp) -> Result<()> {
         let state = self.row(post)?.post.state.clone();
         if matches!(state, PostState::Draft) || self.has_open_intent(post) {
             return Ok(());
         }
-        let withdrawn = rules::withdrawn(state.clone(), at);
-        if withdrawn != state {
-            self.put(post, withdrawn, at)?;
+        let ended = self.live(self.row(post)?)?.cut_off(state.clone(), at);
+        if ended != state {
+            self.put(post, ended, at)?;
         }
         Ok(())
     }

@@ -239,7 +239,7 @@ impl State {
     ) -> Result<Group> {
         let row = self.post_within(reach, post)?;
         let group = row.group;
-        let event = rules::resolution(&word);
+        let mut event = rules::resolution(&word);
         if !matches!(row.post.state, PostState::Unconfirmed { .. }) {
             return Err(rules::not_from(&row.post.state, &event));
         }
@@ -262,10 +262,14 @@ impl State {
                     self.intent_mut(post, intent)?.record.state = IntentState::Published;
                 }
                 if let Some(account) = account {
-                    self.adopt_own(account, post, first.map_or(Part::Head, |(_, part)| part), &remote)?;
+                    let missing = self.live(self.row(post)?)?.missing();
+                    let part = first.map(|(_, part)| part).or(missing).unwrap_or(Part::Head);
+                    self.adopt_own(account, post, part, &remote)?;
+                    event = self.live(self.row(post)?)?.resolved(at);
                 }
                 let state = rules::moved(&self.row(post)?.post.state, &event)?;
                 self.put(post, state, at)?;
+                self.row_mut(post)?.post.retries = 0;
             }
             Resolution::SendAgain { at } => {
                 self.reschedule(post, &event, at)?;

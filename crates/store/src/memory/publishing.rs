@@ -294,31 +294,19 @@ impl State {
         }
         self.intent_mut(post, id)?.record.state = IntentState::Published;
         let row = self.row(post)?;
-        let (owner, group, state, platform) = (row.owner, row.group, row.post.state.clone(), row.post.platform);
+        let (owner, group, state) = (row.owner, row.group, row.post.state.clone());
         let mut entry = rules::evidence_entry(duplicate, &remote.id, at);
         entry.post = Some(post);
         self.write_log(vec![entry], owner, Some(group));
-        let live = self.live_parts(post);
-        let parts: Vec<_> = live.iter().map(|(part, _)| *part).collect();
-        let content = self
-            .groups
-            .get(&group)
-            .map(|group| Arc::clone(&group.content))
-            .ok_or(Error::NotFound)?;
-        let head = live.into_iter().find(|(part, _)| *part == Part::Head);
-        if let Some((_, remote)) = head
-            && rules::takes_evidence(&state)
-            && rules::is_complete(platform, &content, &parts)
+        if rules::takes_evidence(&state)
+            && let Some(remote) = self.live(self.row(post)?)?.complete().cloned()
         {
-            let state = rules::moved(
-                &state,
-                &Event::Published {
-                    at,
-                    remote,
-                    next_look: None,
-                },
-            )?;
-            self.put(post, state, at)?;
+            let event = Event::Published {
+                at,
+                remote,
+                next_look: None,
+            };
+            self.put(post, rules::moved(&state, &event)?, at)?;
         }
         Ok(Evidence { duplicate })
     }

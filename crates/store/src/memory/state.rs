@@ -21,6 +21,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use super::webhooks::{DeliveryRow, WebhookRow};
+use crate::parts::Live;
 use crate::{
     Conflict, ConnectLink, Error, Group, Installation, InstanceApp, MediaFile, Post, Reach, RequestKey, Result,
     SignInRow, rules,
@@ -242,7 +243,8 @@ impl State {
             .is_some_and(|account| self.live_account(account).is_none());
         let state = match state {
             PostState::Draft => PostState::Draft,
-            state if deleted || removed => rules::withdrawn(state, at),
+            state if deleted => rules::withdrawn(state, at),
+            state if removed => self.live(row)?.cut_off(state, at),
             state => state,
         };
         let row = self.row_mut(post)?;
@@ -290,6 +292,17 @@ impl State {
             .collect();
         live.sort_by_key(|(part, _)| part.number());
         live
+    }
+
+    /// What of a post is live.
+    pub(super) fn live<'a>(&self, row: &'a PostRow) -> Result<Live<'a>> {
+        let group = self.groups.get(&row.group).ok_or(Error::NotFound)?;
+        Ok(Live {
+            platform: row.post.platform,
+            target: &row.post.target,
+            content: Content::clone(&group.content),
+            parts: self.live_parts(row.post.id),
+        })
     }
 
     /// Notes that this remote post is this part; returns whether another is that already.

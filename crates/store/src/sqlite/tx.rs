@@ -19,8 +19,8 @@ use super::known::Known;
 use super::meters::Meters;
 use super::rows::{self, micros};
 use super::sql;
-use super::verbs::usage;
 use super::verbs::webhooks::{self, Listeners};
+use super::verbs::{intents, usage};
 use crate::seal::Vault;
 use crate::usage::Meter;
 use crate::{Error, Reach, Result, rules};
@@ -315,11 +315,13 @@ impl Tx {
             Some(account) => Ok(!self.is_connected(account)?),
             None => Ok::<_, Error>(false),
         };
-        Ok(if head.deleted || is_removed()? {
-            withdrawn
+        if head.deleted {
+            Ok(withdrawn)
+        } else if is_removed()? {
+            Ok(intents::live(self, row)?.cut_off(state, at))
         } else {
-            state
-        })
+            Ok(state)
+        }
     }
 
     /// Gives a claimed post its armed state and renews its lease; the claim stays.

@@ -1,6 +1,7 @@
 //! A whole Broadside in one process: a store, an engine, and the sandbox as the world outside, on a clock that moves
 //! only when told to.
 
+pub(crate) mod meddler;
 pub(crate) mod shelf;
 
 use std::sync::Arc;

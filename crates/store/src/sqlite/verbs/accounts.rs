@@ -8,7 +8,7 @@ use domain::secret::SecretText;
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 
-use super::usage;
+use super::{intents, usage};
 use crate::seal::Vault;
 use crate::sqlite::reader::Db;
 use crate::sqlite::rows::{self, micros};
@@ -181,7 +181,8 @@ pub(in crate::sqlite) fn remove(
     tx.log_elsewhere(log, reach.owner)
 }
 
-/// Cancels a post unless it is a draft, has been sent, or may have been.
+/// Ends a post unless it is a draft, has been sent, or may have been: it is cancelled, or has failed when parts of it are
+/// live.
 pub(in crate::sqlite) fn withdraw(tx: &mut Tx, post: PostId, at: Timestamp) -> Result<()> {
     let mut row = tx.post(post)?;
     let withdrawn = rules::withdrawn(row.state.clone(), at);
@@ -189,7 +190,8 @@ pub(in crate::sqlite) fn withdraw(tx: &mut Tx, post: PostId, at: Timestamp) -> R
         return Ok(());
     }
     let mut head = tx.head(row.group)?;
-    tx.put(&mut head, &mut row, withdrawn, at)?;
+    let ended = intents::live(tx, &row)?.cut_off(row.state.clone(), at);
+    tx.put(&mut head, &mut row, ended, at)?;
     tx.save(&head)
 }
 

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, Row, params};
 
 use super::{budgets, claims};
+use crate::parts::Live;
 use crate::sqlite::reader::Db;
 use crate::sqlite::rows::{self, micros};
 use crate::sqlite::sql;
@@ -281,31 +282,27 @@ pub(in crate::sqlite) fn evidence(tx: &mut Tx, id: IntentId, remote: &RemotePost
     entry.post = Some(row.id);
     tx.log(&mut head, vec![entry])?;
     if rules::takes_evidence(&row.state)
-        && let Some(remote) = complete(tx, &row)?
+        && let Some(remote) = live(tx, &row)?.complete().cloned()
     {
-        let state = rules::moved(
-            &row.state,
-            &Event::Published {
-                at,
-                remote,
-                next_look: None,
-            },
-        )?;
+        let event = Event::Published {
+            at,
+            remote,
+            next_look: None,
+        };
+        let state = rules::moved(&row.state, &event)?;
         tx.put(&mut head, &mut row, state, at)?;
     }
     tx.save(&head)?;
     Ok(Evidence { duplicate })
 }
 
-/// The head of a post of which every part is live.
-fn complete(tx: &Tx, row: &PostRow) -> Result<Option<RemotePost>> {
-    let live = live_parts(&tx.conn, row.id)?;
-    let parts: Vec<_> = live.iter().map(|(part, _)| *part).collect();
+/// What of a post is live.
+pub(in crate::sqlite) fn live<'a>(tx: &Tx, row: &'a PostRow) -> Result<Live<'a>> {
     let content = tx.one(sql::CONTENT_OF_GROUP, [row.group.as_bytes()], |row| rows::json(row, 0))?;
-    let is_complete = rules::is_complete(row.platform, &content.ok_or(Error::NotFound)?, &parts);
-    let head = live
-        .into_iter()
-        .find(|(part, _)| *part == Part::Head)
-        .map(|(_, remote)| remote);
-    Ok(head.filter(|_| is_complete))
+    Ok(Live {
+        platform: row.platform,
+        target: &row.target,
+        content: content.ok_or(Error::NotFound)?,
+        parts: live_parts(&tx.conn, row.id)?,
+    })
 }

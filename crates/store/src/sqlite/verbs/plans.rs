@@ -153,7 +153,7 @@ pub(in crate::sqlite) fn resolve(
     log: LogEntry,
 ) -> Result<Group> {
     let (mut head, mut row) = post_within(tx, reach, post)?;
-    let event = rules::resolution(word);
+    let mut event = rules::resolution(word);
     if !matches!(row.state, PostState::Unconfirmed { .. }) {
         return Err(rules::not_from(&row.state, &event));
     }
@@ -172,8 +172,12 @@ pub(in crate::sqlite) fn resolve(
                 intents::set_state(tx, intent, IntentState::Published, *at)?;
             }
             if let Some(account) = row.account {
-                intents::adopt_own(tx, account, post, first.map_or(Part::Head, |(_, part)| part), remote)?;
+                let missing = intents::live(tx, &row)?.missing();
+                let part = first.map(|(_, part)| part).or(missing).unwrap_or(Part::Head);
+                intents::adopt_own(tx, account, post, part, remote)?;
+                event = intents::live(tx, &row)?.resolved(*at);
             }
+            row.retries = 0;
             let state = rules::moved(&row.state, &event)?;
             tx.put(&mut head, &mut row, state, *at)?;
         }

@@ -1,0 +1,92 @@
+//! What follows from which parts of a post are live: the decisions that both back ends share.
+
+use domain::content::{Content, Draft};
+use domain::error::{ErrorKind, ErrorSummary};
+use domain::part::{Part, PartsLive, RemotePost};
+use domain::platform::Platform;
+use domain::post::{Event, PostState};
+use jiff::Timestamp;
+
+use crate::rules;
+
+/// A post's parts that are live, in order, and what it was to be.
+pub(crate) struct Live<'a> {
+    /// Where.
+    pub(crate) platform: Platform,
+    /// The account's text, as the request named it.
+    pub(crate) target: &'a str,
+    /// What its group says.
+    pub(crate) content: Content,
+    /// What is out there.
+    pub(crate) parts: Vec<(Part, RemotePost)>,
+}
+
+impl Live<'_> {
+    fn all(&self) -> Vec<Part> {
+        Draft::of(self.platform, self.content.clone()).parts()
+    }
+
+    fn has(&self, part: Part) -> bool {
+        self.parts.iter().any(|(live, _)| *live == part)
+    }
+
+    fn head(&self) -> Option<&RemotePost> {
+        let head = self.parts.iter().find(|(part, _)| *part == Part::Head);
+        head.map(|(_, remote)| remote)
+    }
+
+    /// The first part that is not live.
+    pub(crate) fn missing(&self) -> Option<Part> {
+        self.all().into_iter().find(|part| !self.has(*part))
+    }
+
+    /// The head of a post of which every part is live.
+    pub(crate) fn complete(&self) -> Option<&RemotePost> {
+        self.head().filter(|_| self.missing().is_none())
+    }
+
+    /// What a person's word that its unknown part is live makes of an unconfirmed post: it is published when that was
+    /// all that was missing; else what is left of it may be sent.
+    pub(crate) fn resolved(&self, at: Timestamp) -> Event {
+        match self.complete() {
+            Some(head) => Event::Published {
+                at,
+                remote: head.clone(),
+                next_look: None,
+            },
+            None => Event::MaySend { at },
+        }
+    }
+
+    /// The state of a post whose account is gone: as it is when something was sent whose outcome counts; failed when parts
+    /// of it are live, which its owner then sees; else cancelled.
+    pub(crate) fn cut_off(&self, state: PostState, at: Timestamp) -> PostState {
+        let withdrawn = rules::withdrawn(state.clone(), at);
+        if withdrawn == state || self.parts.is_empty() {
+            return withdrawn;
+        }
+        let message = format!(
+            "{} account {} was disconnected before all parts were sent; connect it and retry",
+            self.platform.name(),
+            self.target
+        );
+        let count = |parts: usize| u16::try_from(parts).unwrap_or(u16::MAX);
+        let event = Event::Failed {
+            at,
+            error: ErrorSummary {
+                kind: ErrorKind::AccountGone,
+                code: None,
+                message,
+                raw: None,
+                http_status: None,
+                at,
+            },
+            parts: PartsLive {
+                live: count(self.parts.len()),
+                of: count(self.all().len()),
+                head: self.head().cloned(),
+            },
+        };
+        state.next(&event).unwrap_or(withdrawn)
+    }
+}
