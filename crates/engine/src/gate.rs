@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::error::PlatformError;
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::{OwnedRwLockReadGuard, RwLock, RwLockWriteGuard, Semaphore};
+use tokio::sync::{OnceCell, OwnedRwLockReadGuard, RwLock, RwLockWriteGuard, Semaphore};
 
 /// How long posts take a failed exchange for their own: a crowd of them must not ask a platform in trouble one by one.
 const FAILURE_HOLDS: SignedDuration = SignedDuration::from_secs(15);
@@ -14,6 +14,8 @@ const FAILURE_HOLDS: SignedDuration = SignedDuration::from_secs(15);
 pub(crate) struct AccountGate {
     pub(crate) sending: Arc<Semaphore>,
     pub(crate) asking: Arc<Semaphore>,
+    /// The account's own server, where its platform has many. A stale one only decides with whom the account waits.
+    pub(crate) server: OnceCell<Option<String>>,
     /// Read by every send, written by an exchange of the tokens: neither overlaps the other, and exchanges not each other.
     tokens: Arc<RwLock<()>>,
     /// The newest version of the tokens that this process made; 0 when it made none.
@@ -37,6 +39,7 @@ impl AccountGate {
         Self {
             sending: Arc::new(Semaphore::new(permits)),
             asking: Arc::new(Semaphore::new(permits)),
+            server: OnceCell::new(),
             tokens: Arc::new(RwLock::new(())),
             newest: AtomicU32::new(0),
             given_up: AtomicU32::new(0),

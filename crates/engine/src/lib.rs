@@ -25,6 +25,7 @@ mod refresh;
 mod scrub;
 pub mod settings;
 mod settle;
+mod slots;
 pub mod stats;
 pub mod uploads;
 pub mod webhooks;
@@ -40,7 +41,7 @@ use domain::platform::Platform;
 use jiff::Timestamp;
 use rand::rngs::StdRng;
 use store::{Installation, Store};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 
 pub use darkroom::Files;
 pub use error::Error;
@@ -59,6 +60,7 @@ use crate::gate::AccountGate;
 use crate::keys::KeyCache;
 use crate::library::Library;
 use crate::points::FailPoints;
+use crate::slots::Slots;
 use crate::stats::Stats;
 
 /// What an engine is made of.
@@ -109,9 +111,9 @@ pub struct Inner {
     /// Wakes the publisher: something new is due, or room was made.
     pub(crate) wake: Notify,
     /// Sends under way at once, over all accounts.
-    pub(crate) sending: Semaphore,
+    pub(crate) sending: Slots,
     /// Questions under way at once, over all accounts.
-    pub(crate) asking: Semaphore,
+    pub(crate) asking: Slots,
     /// Wakes the keeper of tokens: an account was connected.
     pub(crate) tokens_changed: Notify,
     /// Tokens of disconnected accounts that are given back when their posts are settled.
@@ -142,8 +144,8 @@ impl Engine {
     /// When the store cannot be read.
     pub async fn new(parts: Parts) -> Result<Self, Error> {
         let installation = parts.store.installation().await?;
-        let sending = Semaphore::new(parts.settings.sends_max);
-        let asking = Semaphore::new(parts.settings.sends_max);
+        let sending = Slots::new(parts.settings.sends_max);
+        let asking = Slots::new(parts.settings.sends_max);
         Ok(Self(Arc::new(Inner {
             store: parts.store,
             connectors: parts.connectors,

@@ -2,26 +2,33 @@
 //! until somebody made something due.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use domain::capability::Capability;
 use domain::ids::{AccountId, AttemptId};
 use domain::intent::{Claim, Job, Lane};
+use domain::platform::Platform;
 use domain::post::Event;
 use jiff::{SignedDuration, Timestamp};
 use store::{ClaimAsk, Evidence, Orphans, Slots};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::Engine;
 use crate::attempt;
 use crate::context::Halt;
+use crate::gate::AccountGate;
 use crate::reconcile::Asker;
 use crate::settle::unsent;
+use crate::slots::{self, Slot};
 
 /// After a failure of the store the publisher waits this long before it goes round again.
 const STORE_PAUSE: SignedDuration = SignedDuration::from_secs(1);
+
+/// When posts of a platform of which enough is claimed are looked at again.
+const CROWD_PAUSE: SignedDuration = SignedDuration::from_secs(5);
 
 /// Runs posts until it is told to stop.
 pub struct Publisher {
@@ -31,9 +38,14 @@ pub struct Publisher {
     busy: HashMap<(AccountId, Lane), u16>,
     resting: HashMap<AccountId, Timestamp>,
     in_flight: usize,
-    done_tx: mpsc::UnboundedSender<Option<(AccountId, Lane)>>,
-    done_rx: mpsc::UnboundedReceiver<Option<(AccountId, Lane)>>,
+    /// Claims by platform, whatever they wait for.
+    crowds: HashMap<Platform, usize>,
+    done_tx: mpsc::UnboundedSender<Ended>,
+    done_rx: mpsc::UnboundedReceiver<Ended>,
 }
+
+/// A claim that has ended: its platform, and its account's lane.
+type Ended = (Platform, Option<(AccountId, Lane)>);
 
 /// What one round did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -59,6 +71,7 @@ impl Publisher {
             busy: HashMap::new(),
             resting: HashMap::new(),
             in_flight: 0,
+            crowds: HashMap::new(),
             done_tx,
             done_rx,
         }
@@ -148,10 +161,10 @@ impl Publisher {
             let round = self.round().await?;
             taken += round.claimed;
             while self.in_flight > 0 {
-                let Some(room) = self.done_rx.recv().await else {
+                let Some(ended) = self.done_rx.recv().await else {
                     break;
                 };
-                self.ended(room);
+                self.ended(ended);
             }
             if round.claimed == 0 && round.recovered == 0 {
                 return Ok(taken);
@@ -182,9 +195,17 @@ impl Publisher {
                 late_before,
                 busy: self.busy.clone(),
                 resting,
-                closed: HashMap::new(),
+                closed: self.crowded(now),
             },
         }
+    }
+
+    /// The platforms of which enough is claimed: claims that only wait must not take the room of others.
+    fn crowded(&self, now: Timestamp) -> HashMap<Platform, Timestamp> {
+        let most = (self.engine.settings.claimed_max / 2).max(1);
+        let until = now.saturating_add(CROWD_PAUSE).unwrap_or(Timestamp::MAX);
+        let crowded = self.crowds.iter().filter(|(_, crowd)| **crowd >= most);
+        crowded.map(|(platform, _)| (*platform, until)).collect()
     }
 
     fn start(&mut self, claim: Claim, now: Timestamp) {
@@ -200,10 +221,11 @@ impl Publisher {
             }
         }
         self.in_flight += 1;
+        *self.crowds.entry(claim.platform).or_default() += 1;
         engine.stats.claimed.fetch_add(1, Ordering::Relaxed);
         let done = Done {
             tx: self.done_tx.clone(),
-            room,
+            ended: (claim.platform, room),
             engine: engine.clone(),
         };
         let stop = self.stop.clone();
@@ -215,13 +237,16 @@ impl Publisher {
     }
 
     fn collect(&mut self) {
-        while let Ok(room) = self.done_rx.try_recv() {
-            self.ended(room);
+        while let Ok(ended) = self.done_rx.try_recv() {
+            self.ended(ended);
         }
     }
 
-    fn ended(&mut self, room: Option<(AccountId, Lane)>) {
+    fn ended(&mut self, (platform, room): Ended) {
         self.in_flight = self.in_flight.saturating_sub(1);
+        if let Some(crowd) = self.crowds.get_mut(&platform) {
+            *crowd = crowd.saturating_sub(1);
+        }
         if let Some(room) = room
             && let Some(count) = self.busy.get_mut(&room)
         {
@@ -284,8 +309,8 @@ impl Publisher {
 
 /// Tells the publisher that a claim has ended, however it ended.
 struct Done {
-    tx: mpsc::UnboundedSender<Option<(AccountId, Lane)>>,
-    room: Option<(AccountId, Lane)>,
+    tx: mpsc::UnboundedSender<Ended>,
+    ended: Ended,
     engine: Engine,
 }
 
@@ -293,7 +318,7 @@ impl Drop for Done {
     fn drop(&mut self) {
         self.engine.stats.claimed.fetch_sub(1, Ordering::Relaxed);
         // The receiver is gone only when the publisher is.
-        let _ = self.tx.send(self.room);
+        let _ = self.tx.send(self.ended);
         self.engine.wake.notify_one();
     }
 }
@@ -302,22 +327,23 @@ async fn work(engine: &Engine, claim: Claim, stop: &CancellationToken) {
     let post = claim.post;
     let pace = &Capability::of(claim.platform).pace;
     let gate = claim.account.map(|account| engine.gate(account, pace.in_flight_max));
-    // A question does not wait behind sends, which may take their time: whoever restarts a server wants to know at once
-    // what became of the posts that it was sending.
-    let asks = claim.job.lane() == Lane::Asking;
-    let _account_slot = match &gate {
-        Some(gate) if asks => gate.asking.acquire().await.ok(),
-        Some(gate) => gate.sending.acquire().await.ok(),
-        None => None,
+    let waiting = wait_for_room(engine, &claim, gate.as_deref());
+    let room = tokio::select! {
+        biased;
+        room = waiting => Some(room),
+        // Work that begins when its lease ends is work that somebody else may begin as well.
+        () = engine.clock.sleep_until(claim.lease_until) => None,
     };
-    let slots = if asks { &engine.asking } else { &engine.sending };
-    let _slot = slots.acquire().await.ok();
-    let outcome = if stop.is_cancelled() && claim.job == Job::Publish {
-        let now = engine.clock.now();
-        let back = unsent(Event::Returned { at: now }, now, Vec::new());
-        engine.store.release(claim, back).await.map_err(Halt::from)
-    } else {
-        attempt::run(engine, claim, Asker::Engine).await
+    let is_stopped = stop.is_cancelled() && claim.job == Job::Publish;
+    let outcome = match (&room, claim.job) {
+        (Some(_), _) if !is_stopped => attempt::run(engine, claim, Asker::Engine).await,
+        (_, Job::Publish) => {
+            let now = engine.clock.now();
+            let back = unsent(Event::Returned { at: now }, now, Vec::new());
+            engine.store.release(claim, back).await.map_err(Halt::from)
+        }
+        // What was only to be asked about is found again now that its lease has ended.
+        _ => Err(Halt::LeaseLost),
     };
     match outcome {
         Ok(state) => tracing::debug!(%post, state = state.word(), "released"),
@@ -327,6 +353,39 @@ async fn work(engine: &Engine, claim: Claim, stop: &CancellationToken) {
             tracing::error!(%post, %error, "the store failed; the post comes back when its lease ends");
         }
     }
+}
+
+/// Waits until the account, its server, its platform and the server as a whole have room for this claim.
+async fn wait_for_room(
+    engine: &Engine,
+    claim: &Claim,
+    gate: Option<&AccountGate>,
+) -> (Option<OwnedSemaphorePermit>, Slot) {
+    // A question does not wait behind sends, which may take their time: whoever restarts a server wants to know at once
+    // what became of the posts that it was sending.
+    let asks = claim.job.lane() == Lane::Asking;
+    let account_slot = match gate {
+        Some(gate) => {
+            let slots = if asks { &gate.asking } else { &gate.sending };
+            Arc::clone(slots).acquire_owned().await.ok()
+        }
+        None => None,
+    };
+    let server = match (gate, claim.account) {
+        (Some(gate), Some(account)) if slots::has_servers(claim.platform) => {
+            let read = || async {
+                engine
+                    .store
+                    .account(account)
+                    .await
+                    .map(|found| found.and_then(|found| found.identity.base_url))
+            };
+            gate.server.get_or_try_init(read).await.ok().and_then(Option::as_deref)
+        }
+        _ => None,
+    };
+    let slots = if asks { &engine.asking } else { &engine.sending };
+    (account_slot, slots.take(claim.platform, server).await)
 }
 
 impl Engine {

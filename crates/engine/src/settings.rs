@@ -26,11 +26,12 @@ pub struct StatedQuota {
 /// Bounds and policies.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The most posts claimed at once.
+    /// The most posts claimed at once; no more are claimed of a platform that has half of them.
     pub claimed_max: usize,
     /// The most posts claimed in one transaction.
     pub claim_batch: usize,
-    /// The most sends under way at once.
+    /// The most sends under way at once. One platform has half of them at most, and one server of Mastodon or Bluesky a
+    /// quarter, so that what is slow to answer does not keep the others waiting.
     pub sends_max: usize,
     /// The most posts of one account claimed at once.
     pub per_account_claimed_max: u16,

@@ -98,7 +98,7 @@ pub enum LogFormat {
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Publisher {
-    /// Sends under way at once.
+    /// Sends under way at once; a platform has half of them at most.
     pub sends_max: usize,
     /// Posts claimed at once.
     pub claimed_max: usize,

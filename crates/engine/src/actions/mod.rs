@@ -191,7 +191,8 @@ impl Engine {
     ) -> Result<Result<Came, PlatformError>, Error> {
         let gate = refresh::gate(self, account.id, account.platform);
         let _of_account = gate.asking.acquire().await;
-        let _of_all = self.asking.acquire().await;
+        let server = account.identity.base_url.as_deref();
+        let _of_all = self.asking.take(account.platform, server).await;
         let _in_use: InUse = Arc::clone(&gate).use_tokens().await;
         if gate.has_newer(account.token_version)
             && let Some(newer) = self.store.account(account.id).await?

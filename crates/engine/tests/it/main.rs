@@ -15,6 +15,8 @@ mod connections;
 #[cfg(test)]
 mod crash_matrix;
 #[cfg(test)]
+mod crowds;
+#[cfg(test)]
 mod derivatives;
 #[cfg(test)]
 mod films;
