@@ -27,8 +27,8 @@ use jiff::{SignedDuration, Timestamp};
 use store::{
     AccountLogQuery, AccountNote, Backlog, ClaimAsk, Claimed, CommitStats, ConnectLink, Created, Derivatives, Error,
     Evidence, Group, GroupPage, GroupQuery, Installation, InstanceApp, NewAccount, NewGroup, NewIntent, NewSignIn,
-    Orphans, PostCount, Reach, Refreshed, Release, RequestKey, Resolution, Result, Retractable, Retractions, Settled,
-    Settlement, SignInRow, Store, TakeRefused, UnfinishedRefresh, Verification, Work,
+    Orphans, PostCount, Reach, Refreshed, Release, RequestKey, Resolution, Result, Retractable, Retractions,
+    Revocation, Revocations, Settled, Settlement, SignInRow, Store, TakeRefused, UnfinishedRefresh, Verification, Work,
 };
 
 /// What is done wrong.
@@ -143,6 +143,17 @@ impl Retractions for Saboteur {
 
     async fn finish_retraction(&self, reach: &Reach, post: PostId, at: Timestamp, log: LogEntry) -> Result<Group> {
         self.inner.finish_retraction(reach, post, at, log).await
+    }
+}
+
+#[async_trait]
+impl Revocations for Saboteur {
+    async fn revocations(&self, limit: u32) -> Result<Vec<Revocation>> {
+        self.inner.revocations(limit).await
+    }
+
+    async fn end_revocation(&self, account: AccountId, log: Option<LogEntry>) -> Result<()> {
+        self.inner.end_revocation(account, log).await
     }
 }
 

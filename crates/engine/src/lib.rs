@@ -54,7 +54,6 @@ pub use store::{
     MediaFile, Post, PostCount, Purpose, Reach,
 };
 
-use crate::accounts::Revocation;
 use crate::actions::Known;
 use crate::gate::AccountGate;
 use crate::keys::KeyCache;
@@ -116,8 +115,6 @@ pub struct Inner {
     pub(crate) asking: Slots,
     /// Wakes the keeper of tokens: an account was connected.
     pub(crate) tokens_changed: Notify,
-    /// Tokens of disconnected accounts that are given back when their posts are settled.
-    pub(crate) revocations: Mutex<Vec<Revocation>>,
     chance: Mutex<Chance>,
     /// How many of an account's posts run at once, and whose refresh is under way.
     pub(crate) accounts: Mutex<HashMap<AccountId, Arc<AccountGate>>>,
@@ -164,7 +161,6 @@ impl Engine {
             sending,
             asking,
             tokens_changed: Notify::new(),
-            revocations: Mutex::new(Vec::new()),
             chance: Mutex::new(Chance {
                 mint: IdMint::default(),
                 rng: parts.rng,

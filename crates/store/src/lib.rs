@@ -14,6 +14,7 @@ pub mod memory;
 mod outbox;
 mod parts;
 mod retractions;
+mod revocations;
 mod rules;
 pub mod seal;
 pub mod sqlite;
@@ -41,6 +42,7 @@ pub use derivatives::Derivatives;
 pub use edits::{EditedGroup, Edits, GroupEdit};
 pub use media::{CONDEMNED_LISTED_MAX, FILES_PER_GROUP_MAX, FileState, MediaFile, MediaRoom, Purpose};
 pub use retractions::{Retractable, Retractions};
+pub use revocations::{Revocation, Revocations};
 pub use rules::ORPHAN_GIVE_UP;
 pub use types::*;
 pub use usage::{Usage, UsageRow};
@@ -178,7 +180,9 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// All that is durable. Implementations: SQLite, and a small in-memory model that keeps the suite honest.
 #[async_trait]
-pub trait Store: Budgets + Derivatives + Edits + MediaRoom + Retractions + Usage + Webhooks + Workspaces {
+pub trait Store:
+    Budgets + Derivatives + Edits + MediaRoom + Retractions + Revocations + Usage + Webhooks + Workspaces
+{
     // ── Installation ────────────────────────────────────────────────────────────────────────────────────────────
 
     /// The installation's identity, made at first start.
@@ -244,9 +248,9 @@ pub trait Store: Budgets + Derivatives + Edits + MediaRoom + Retractions + Usage
     /// The newest tokens of an account.
     async fn tokens(&self, account: AccountId) -> Result<Option<Tokens>>;
 
-    /// Disconnects an account: it is hidden, its posts that have no open intent are cancelled, its tokens stay until
-    /// none of its intents is open and are then removed. [`Error::NotFound`] outside reach. Drafts stay drafts: they find
-    /// the account again when it has been connected again by the time they are scheduled.
+    /// Disconnects an account: it is hidden, its posts that have no open intent are cancelled (failed when parts of them
+    /// are live), its tokens stay until they are given back ([`Revocations`]). [`Error::NotFound`] outside reach. Drafts
+    /// stay drafts: they find the account again when it is connected again by the time they are scheduled.
     ///
     /// Race: a worker that has claimed one of its posts finds its lease lost when it records the intent.
     async fn remove_account(&self, reach: &Reach, account: AccountId, at: Timestamp, log: LogEntry) -> Result<()>;

@@ -40,7 +40,6 @@ pub use connectors::Credentials;
 pub use connectors::signin::{Callback, Field, Means};
 pub use links::{FoundLink, MakeLink};
 pub use outcome::{Failure, Method, Offered, Outcome, Reason, SignInEnd};
-pub(crate) use removal::Revocation;
 pub use sign_in::{Presented, StartSignIn};
 
 /// Whether accounts of a platform can be connected here.

@@ -1,5 +1,7 @@
 //! What becomes of connected accounts: connected again, offered on pages, checked, let go.
 
+use std::sync::Arc;
+
 use domain::account::{AccountHealth, User};
 use domain::clock::Clock as _;
 use domain::log::LogKind;
@@ -13,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::accounts::{assert_failed, failure, newest, reach, world};
 use crate::browser::{connected, sign_in, start, user};
-use crate::world::{Outside, content, post_now, run_to_the_end, run_until_stopped, state};
+use crate::world::{Outside, content, go_on, post_now, run_to_the_end, run_until_stopped, state};
 
 #[tokio::test]
 async fn connecting_again_keeps_the_account_its_posts_and_its_history() {
@@ -243,6 +245,27 @@ async fn tokens_that_are_needed_to_ask_for_an_outcome_are_given_back_when_it_is_
     assert_eq!(revocations(&outside), 1);
     engine.keep_tokens_once(&stop).await.unwrap();
     assert_eq!(revocations(&outside), 1, "once");
+}
+
+#[tokio::test]
+async fn a_restart_forgets_no_tokens_that_are_to_be_given_back() {
+    let (outside, engine) = world().await;
+    let ada = user(&engine, "ada").await;
+    let end = sign_in(&outside, &engine, start(&ada, Platform::X), "ada")
+        .await
+        .unwrap();
+    let account = connected(&engine, end).await;
+    outside.add_rules(&account, vec![Rule::nth(Class::Create, 1, Fault::DropAfter)]);
+    let words = content(&outside, Platform::X, "last words", &[]);
+    post_now(&engine, &ada, &account, words).await;
+    run_until_stopped(&engine).await;
+    engine.remove_account(&reach(&ada), account.id).await.unwrap();
+    let next = outside.engine(Arc::clone(engine.store()), go_on()).await;
+    run_to_the_end(&outside, &next).await;
+    assert_eq!(revocations(&outside), 0);
+    next.keep_tokens_once(&CancellationToken::new()).await.unwrap();
+    assert_eq!(revocations(&outside), 1);
+    assert_eq!(next.store().tokens(account.id).await.unwrap(), None);
 }
 
 #[tokio::test]

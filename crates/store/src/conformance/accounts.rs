@@ -112,7 +112,8 @@ pub(super) async fn a_removed_account_is_hidden_and_its_due_posts_are_cancelled(
         .await?;
     assert_eq!(bench.account(account.id).await?, None);
     assert_eq!(bench.accounts(&ann).await?, [other]);
-    assert_eq!(bench.tokens(account.id).await?, None, "no intent needs them");
+    bench.end_revocation(account.id, None).await?;
+    assert_eq!(bench.tokens(account.id).await?, None);
     let scheduled = bench.read(&ann, scheduled.id).await?;
     assert_eq!(
         scheduled.posts.first().map(|post| &post.state),
@@ -211,7 +212,7 @@ pub(super) async fn tokens_of_a_removed_account_stay_while_an_intent_is_open(ben
         "nothing more is sent through it"
     );
     assert_eq!(bench.first(&ann, group.id).await?.state, state);
-    bench.prune(at(101), 10).await?;
+    bench.end_revocation(account.id, None).await?;
     assert_eq!(bench.tokens(account.id).await?, None);
     Ok(())
 }

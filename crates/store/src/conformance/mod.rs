@@ -20,6 +20,7 @@ mod plans;
 #[cfg(test)]
 mod random;
 mod retractions;
+mod revocations;
 mod sign_ins;
 mod usage;
 mod webhooks;
@@ -178,6 +179,10 @@ scenarios! {
     retractions:
         a_published_post_is_removed_once_and_says_so,
         only_a_published_post_of_ones_own_is_removed;
+    revocations:
+        tokens_of_a_removed_account_stay_until_they_are_given_back,
+        tokens_are_needed_for_as_long_as_a_post_is_asked_about,
+        an_account_that_is_connected_again_keeps_its_tokens;
     media:
         a_group_awaits_a_file_until_it_is_ready,
         a_failed_upload_is_awaited_and_may_be_tried_again,

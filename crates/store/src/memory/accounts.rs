@@ -13,7 +13,7 @@ use domain::post::PostState;
 use jiff::Timestamp;
 
 use super::groups::at_most;
-use super::state::{AccountRow, PostRow, State};
+use super::state::{AccountRow, IntentRow, PostRow, State};
 use crate::{
     ACCOUNT_LOG_LISTED_MAX, ACCOUNTS_LISTED_MAX, AccountLogQuery, AccountNote, Error, NewAccount, REFRESHES_LISTED_MAX,
     Reach, Refreshed, Result, UnfinishedRefresh, Verification, rules,
@@ -31,7 +31,7 @@ impl State {
             .find(|row| row.account.id == account)
     }
 
-    fn account_mut(&mut self, account: AccountId) -> Result<&mut AccountRow> {
+    pub(super) fn account_mut(&mut self, account: AccountId) -> Result<&mut AccountRow> {
         let row = self.accounts.iter_mut().find(|row| row.account.id == account);
         row.map(Arc::make_mut).ok_or(Error::NotFound)
     }
@@ -79,11 +79,12 @@ impl State {
             self.accounts.push(Arc::new(AccountRow {
                 account,
                 removed: false,
+                revoke_due: false,
                 tokens: None,
             }));
             self.accounts.last_mut().map(Arc::make_mut).ok_or(Error::NotFound)?
         };
-        row.removed = false;
+        (row.removed, row.revoke_due) = (false, false);
         rules::connected_again(&mut row.account, &new);
         row.tokens = Some(new.tokens);
         let account = row.account.clone();
@@ -117,7 +118,8 @@ impl State {
             .account_mut(id)
             .ok()
             .filter(|row| !row.removed && row.account.owner == reach.owner);
-        row.ok_or(Error::NotFound)?.removed = true;
+        let row = row.ok_or(Error::NotFound)?;
+        (row.removed, row.revoke_due) = (true, true);
         let posts: Vec<_> = self
             .posts
             .values()
@@ -125,7 +127,6 @@ impl State {
             .map(|row| row.post.id)
             .collect();
         posts.into_iter().try_for_each(|post| self.withdraw(post, at))?;
-        self.drop_unused_tokens();
         log.account = Some(id);
         self.write_log(vec![log], reach.owner, None);
         Ok(())
@@ -145,19 +146,19 @@ impl State {
         Ok(())
     }
 
-    /// Forgets the tokens of removed accounts that no open intent needs.
+    /// The accounts of posts that are still asked about.
+    pub(super) fn accounts_needed(&self) -> BTreeSet<AccountId> {
+        let open = |row: &&Arc<IntentRow>| row.record.state == IntentState::Open;
+        let is_asked = |row: &&Arc<IntentRow>| self.posts.get(&row.post).is_some_and(|row| row.wake_at.is_some());
+        let needed = self.intents.iter().filter(open).filter(is_asked);
+        needed.map(|row| row.account).collect()
+    }
+
+    /// Forgets the tokens of removed accounts that nothing needs and that are not to be given back.
     pub(super) fn drop_unused_tokens(&mut self) {
-        let open: Vec<_> = self
-            .intents
-            .iter()
-            .filter(|row| row.record.state == IntentState::Open)
-            .collect();
-        let needed: Vec<_> = open.iter().map(|row| row.account).collect();
-        for row in self
-            .accounts
-            .iter_mut()
-            .filter(|row| row.removed && !needed.contains(&row.account.id))
-        {
+        let needed = self.accounts_needed();
+        let unused = |row: &&mut Arc<AccountRow>| row.removed && !row.revoke_due && !needed.contains(&row.account.id);
+        for row in self.accounts.iter_mut().filter(unused) {
             Arc::make_mut(row).tokens = None;
         }
     }

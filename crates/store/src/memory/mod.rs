@@ -8,6 +8,7 @@ mod groups;
 mod media;
 mod publishing;
 mod retractions;
+mod revocations;
 mod sign_ins;
 mod state;
 mod usage;

@@ -79,6 +79,7 @@ pub(super) struct UserRow {
 pub(super) struct AccountRow {
     pub(super) account: Account,
     pub(super) removed: bool,
+    pub(super) revoke_due: bool,
     pub(super) tokens: Option<Tokens>,
 }
 

@@ -23,6 +23,14 @@ macro_rules! account_columns {
     };
 }
 
+/// Whether a post of the account `a` is still asked about with its tokens.
+macro_rules! tokens_needed {
+    () => {
+        "EXISTS (SELECT 1 FROM intents i JOIN posts p ON p.id = i.post_id WHERE i.account_id = a.id \
+         AND i.state = 'open' AND p.wake_at IS NOT NULL)"
+    };
+}
+
 macro_rules! user_columns {
     () => {
         "u.id, u.name, u.plan, u.created_at, u.manager_id, u.display_name"
@@ -240,7 +248,7 @@ statements! {
     VERIFIED =
         "UPDATE accounts SET username = ?2, display_name = ?3, avatar_url = ?4, profile_url = ?5, base_url = ?6, \
          scopes = ?7, missing = ?8, verified_at = ?9 WHERE id = ?1";
-    CONNECTED = "UPDATE accounts SET removed_at = NULL, defaults = ?2 WHERE id = ?1";
+    CONNECTED = "UPDATE accounts SET removed_at = NULL, revoke_due = 0, defaults = ?2 WHERE id = ?1";
     ACCOUNTS =
         concat!("SELECT ", account_columns!(), " FROM accounts WHERE owner_id = ?1 AND removed_at IS NULL ORDER BY number LIMIT ?2");
     ACCOUNT = concat!("SELECT ", account_columns!(), " FROM accounts WHERE id = ?1 AND removed_at IS NULL");
@@ -248,7 +256,7 @@ statements! {
     IS_CONNECTED = "SELECT 1 FROM accounts WHERE id = ?1 AND removed_at IS NULL";
     ACCOUNT_OF_TARGET =
         "SELECT id FROM accounts WHERE owner_id = ?1 AND platform = ?2 AND remote_id = ?3 AND removed_at IS NULL";
-    REMOVE_ACCOUNT = "UPDATE accounts SET removed_at = ?3 WHERE id = ?1 AND owner_id = ?2 AND removed_at IS NULL";
+    REMOVE_ACCOUNT = "UPDATE accounts SET removed_at = ?3, revoke_due = 1 WHERE id = ?1 AND owner_id = ?2 AND removed_at IS NULL";
     REMOVE_ACCOUNTS_OF = "UPDATE accounts SET removed_at = ?2 WHERE owner_id = ?1 AND removed_at IS NULL";
     NOTE_ACCOUNT =
         "UPDATE accounts SET health = CASE WHEN ?5 < token_version THEN health ELSE coalesce(?2, health) END, \
@@ -261,9 +269,16 @@ statements! {
         "INSERT INTO account_tokens (account_id, version, expires_at, refresh_expires_at, access_sealed, \
          refresh_sealed, proof_sealed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     DROP_OLD_TOKENS = "DELETE FROM account_tokens WHERE account_id = ?1 AND version < ?2";
-    DROP_UNUSED_TOKENS =
+    DROP_UNUSED_TOKENS = concat!(
         "DELETE FROM account_tokens WHERE account_id IN (SELECT a.id FROM accounts a WHERE a.removed_at IS NOT NULL \
-         AND NOT EXISTS (SELECT 1 FROM intents i WHERE i.account_id = a.id AND i.state = 'open'))";
+         AND a.revoke_due = 0 AND NOT ", tokens_needed!(), ")"
+    );
+    DROP_TOKENS_OF = "DELETE FROM account_tokens WHERE account_id = ?1";
+    REVOCATIONS = concat!(
+        "SELECT ", account_columns!(), ", ", tokens_needed!(), " AS needed FROM accounts a WHERE revoke_due = 1 \
+         ORDER BY needed, number LIMIT ?1"
+    );
+    END_REVOCATION = "UPDATE accounts SET revoke_due = 0 WHERE id = ?1 AND removed_at IS NOT NULL AND revoke_due = 1";
     BEGIN_REFRESH =
         "INSERT INTO refreshes (account_id, version, begun_at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
     END_REFRESH = "DELETE FROM refreshes WHERE account_id = ?1 AND version = ?2";

@@ -62,8 +62,11 @@ CREATE TABLE accounts (
     last_success_at INTEGER,
     last_error TEXT,
     removed_at INTEGER,
+    -- 1 while the tokens of a removed account are to be given back to the platform.
+    revoke_due INTEGER NOT NULL DEFAULT 0 CHECK (revoke_due = 0 OR removed_at IS NOT NULL),
     UNIQUE (owner_id, platform, remote_id)
 ) STRICT;
+CREATE INDEX accounts_revocations ON accounts (number) WHERE revoke_due = 1;
 CREATE INDEX accounts_refresh ON accounts (refresh_at, number)
     WHERE refresh_at IS NOT NULL AND removed_at IS NULL AND health <> 'reconnect_needed';
 

@@ -176,7 +176,6 @@ pub(in crate::sqlite) fn remove(
     tx.forget_known();
     let posts = tx.all(sql::WAKING_OF_ACCOUNT, [id.as_bytes()], |row| rows::id(row, 0))?;
     posts.into_iter().try_for_each(|post| withdraw(tx, post, at))?;
-    tx.exec(sql::DROP_UNUSED_TOKENS, [])?;
     log.account = Some(id);
     tx.log_elsewhere(log, reach.owner)
 }

@@ -14,6 +14,7 @@ pub(super) mod plans;
 pub(super) mod refreshes;
 pub(super) mod reports;
 mod retractions;
+mod revocations;
 pub(super) mod sign_ins;
 pub(super) mod usage;
 pub(super) mod users;
