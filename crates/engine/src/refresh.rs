@@ -16,6 +16,7 @@ use domain::account::{Account, AccountHealth, Tokens};
 use domain::capability::Capability;
 use domain::error::{ErrorKind, Fate, PlatformError, Retry, Stage, When};
 use domain::ids::AccountId;
+use domain::log::LogEntry;
 use domain::platform::Platform;
 use jiff::{SignedDuration, Timestamp};
 use store::{AccountNote, Refreshed};
@@ -29,6 +30,12 @@ use crate::scrub::scrub;
 
 /// How long an exchange ahead of its time waits for open intents to be settled.
 const INTENTS_WAIT: SignedDuration = SignedDuration::from_secs(30);
+
+/// New tokens that the store did not take are offered to it again for so long: a shutdown waits no longer.
+const FINISH_FOR: SignedDuration = SignedDuration::from_secs(60);
+
+/// The pause between two such tries.
+const FINISH_PAUSE: SignedDuration = SignedDuration::from_secs(1);
 
 /// Why tokens are to be exchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,15 +108,32 @@ pub(crate) fn gate(engine: &Engine, account: AccountId, platform: Platform) -> A
 
 /// Exchanges an account's tokens, unless somebody else has done so since `account` was read.
 pub(crate) async fn renew(engine: &Engine, account: &Account, why: Why) -> Result<Renewal, Halt> {
-    let engine = engine.clone();
+    let (waiting, engine) = (engine.clone(), engine.clone());
     let (id, platform, seen) = (account.id, account.platform, account.token_version);
     // A task of its own: whoever waits for it may go away, and an answer that nobody reads costs a rotating token.
     let task = tokio::spawn(async move { renew_alone(&engine, id, platform, seen, why).await });
     match task.await {
         Ok(renewal) => renewal,
-        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(error) if error.is_panic() => broke_down(&waiting, id, seen).await,
         Err(_) => Err(Halt::Stopped),
     }
+}
+
+/// An exchange panicked: its account is put off, and nothing else stops. Whether a rotating token was spent is unknown.
+async fn broke_down(engine: &Engine, id: AccountId, seen: u32) -> Result<Renewal, Halt> {
+    tracing::error!(account = %id, "the exchange of its tokens panicked; it is tried again later");
+    let Some(account) = engine.store.account(id).await? else {
+        return Err(Halt::Stopped);
+    };
+    let now = engine.clock.now();
+    let message = "The exchange of the token broke down in this server; its log says more";
+    let error = PlatformError::refused(account.platform, Stage::Refresh, ErrorKind::Protocol, message)
+        .with_retry(Retry::BACKOFF);
+    let again = engine.with_rng(|rng| schedule::retry_at(account.token_expires_at, now, rng));
+    let entry = entries::refresh_failed(&account, &error, now, false);
+    engine.store.put_off_refresh(id, Some(again), Some(entry)).await?;
+    gate(engine, id, account.platform).exchanged(seen, Some(error.clone()), now);
+    Ok(Renewal::Failed(Box::new(error)))
 }
 
 async fn renew_alone(engine: &Engine, id: AccountId, platform: Platform, seen: u32, why: Why) -> Result<Renewal, Halt> {
@@ -237,15 +261,34 @@ impl Exchange<'_> {
         let entry = entries::refreshed(account, &new, now, took);
         let end = Refreshed::Renewed(new);
         let version = account.token_version;
-        engine
-            .store
-            .finish_refresh(account.id, version, end, next, entry)
-            .await?;
+        self.finish(end, next, entry).await?;
         self.gate.exchanged(version, None, now);
         match self.newer().await? {
             Some(newer) => Ok(newer),
             // It was disconnected meanwhile.
             None => Ok(Renewal::Failed(Box::new(reconnect(account.platform)))),
+        }
+    }
+
+    /// Makes the new tokens durable. While the store does not answer it is asked again: the platform may have taken the
+    /// old tokens back, and a second end of the same exchange changes nothing.
+    async fn finish(&self, end: Refreshed, next: Option<Timestamp>, entry: LogEntry) -> Result<(), Halt> {
+        let (engine, id, version) = (self.engine, self.account.id, self.account.token_version);
+        let later = |at: Timestamp, by| at.saturating_add(by).unwrap_or(Timestamp::MAX);
+        let until = later(engine.clock.now(), FINISH_FOR);
+        loop {
+            let ended = engine
+                .store
+                .finish_refresh(id, version, end.clone(), next, entry.clone())
+                .await;
+            let again = later(engine.clock.now(), FINISH_PAUSE);
+            match ended {
+                Err(store::Error::Unavailable(reason)) if again <= until => {
+                    tracing::warn!(account = %id, %reason, "new tokens could not be written down; trying again");
+                    engine.clock.sleep_until(again).await;
+                }
+                ended => return Ok(ended?),
+            }
         }
     }
 

@@ -1,5 +1,8 @@
 //! Tokens end, are exchanged and are lost: once for all posts that need it, ahead of time, and told.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use domain::account::{AccountHealth, Tokens};
 use domain::clock::Clock as _;
 use domain::error::ErrorKind;
@@ -8,8 +11,10 @@ use domain::platform::Platform;
 use domain::post::PostState;
 use domain::secret::SecretText;
 use engine::Publisher;
+use engine::points::{CrashPoint, FailPoints, Stopped};
 use jiff::{SignedDuration, Timestamp};
 use sandbox::{Class, Fault, Rule, TokenVerb};
+use store::memory::MemoryStore;
 use tokio_util::sync::CancellationToken;
 
 use crate::browser;
@@ -354,4 +359,70 @@ async fn due_posts_wait_as_long_as_the_operator_grants_and_go_out_after_a_reconn
         }
         other => panic!("{other:?}"),
     }
+}
+
+/// Does something at the first reaching of a point.
+struct Once {
+    point: CrashPoint,
+    what: Box<dyn Fn() + Send + Sync>,
+    is_done: AtomicBool,
+}
+
+impl FailPoints for Once {
+    fn reach(&self, point: CrashPoint, _platform: Platform) -> Result<(), Stopped> {
+        if point == self.point && !self.is_done.swap(true, Ordering::AcqRel) {
+            (self.what)();
+        }
+        Ok(())
+    }
+}
+
+fn once(point: CrashPoint, what: impl Fn() + Send + Sync + 'static) -> Arc<dyn FailPoints> {
+    let is_done = AtomicBool::new(false);
+    let what = Box::new(what);
+    Arc::new(Once { point, what, is_done })
+}
+
+#[tokio::test]
+async fn an_exchange_that_panics_stops_nothing_but_itself() {
+    let outside = Outside::new().await;
+    let points = once(CrashPoint::RefreshBegun, || panic!("on purpose"));
+    let engine = outside.engine(world::memory(), points).await;
+    let (user, account) = account_of(&outside, &engine, Platform::X, "panics").await;
+    outside.clock.advance_to(account.token_expires_at.unwrap());
+    assert_eq!(keep(&engine).await, 1, "the keeper goes on");
+    let now = reread(&engine, &account).await;
+    assert_eq!(now.token_version, 1);
+    assert!(now.refresh_at.unwrap() > outside.clock.now(), "it is put off");
+    assert_eq!(said(&engine, &account, LogKind::TokenRefreshFailed).await, 1);
+    let group = post(&outside, &engine, &user, &account, "and on it goes").await;
+    care(&outside, &engine).await;
+    assert_eq!(reread(&engine, &account).await.token_version, 2);
+    assert!(assert_honest("panics", &engine, &user, &account, group).await);
+}
+
+#[tokio::test]
+async fn new_tokens_outlive_a_store_that_does_not_answer_for_a_while() {
+    let outside = Outside::new().await;
+    let store = Arc::new(MemoryStore::new(world::start_of_time(), 7));
+    let points = {
+        let store = Arc::clone(&store);
+        once(CrashPoint::RefreshAnswered, move || store.refuse_writes(3))
+    };
+    let engine = outside.engine(store, points).await;
+    let (_, account) = account_of(&outside, &engine, Platform::X, "patient").await;
+    outside.clock.advance_to(account.refresh_at.unwrap());
+    let passing = async {
+        loop {
+            outside.clock.advance(SignedDuration::from_millis(100));
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        kept = keep(&engine) => assert_eq!(kept, 1),
+        () = passing => {}
+    }
+    let now = reread(&engine, &account).await;
+    assert_eq!((now.token_version, now.health), (2, AccountHealth::Ok));
+    assert_eq!(said(&engine, &account, LogKind::TokenRefreshed).await, 1);
 }

@@ -16,6 +16,7 @@ mod users;
 mod webhooks;
 mod workspaces;
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -46,6 +47,8 @@ pub struct MemoryStore {
     state: Mutex<Arc<State>>,
     /// Notified at every write: any of them may have added a message.
     written: Arc<tokio::sync::Notify>,
+    /// So many writing verbs are still to be refused.
+    refusals: AtomicU32,
 }
 
 /// All that a [`MemoryStore`] held at one moment: what would be on disk after a crash.
@@ -59,7 +62,13 @@ impl MemoryStore {
         Self {
             state: Mutex::new(Arc::new(State::new(now, seed))),
             written: Arc::default(),
+            refusals: AtomicU32::new(0),
         }
+    }
+
+    /// Has the next `count` writing verbs answer [`Error::Unavailable`], as a database in trouble does.
+    pub fn refuse_writes(&self, count: u32) {
+        self.refusals.store(count, Ordering::Release);
     }
 
     /// What is in it now.
@@ -83,6 +92,14 @@ impl MemoryStore {
 
     /// Runs a verb on a copy and keeps that only when the verb succeeds: all or nothing, by construction.
     fn write<T>(&self, verb: impl FnOnce(&mut State) -> Result<T>) -> Result<T> {
+        let one_less = |left: u32| left.checked_sub(1);
+        if self
+            .refusals
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, one_less)
+            .is_ok()
+        {
+            return Err(Error::Unavailable("it was told to refuse".to_owned()));
+        }
         let mut current = self.lock();
         let mut next = State::clone(&current);
         let value = verb(&mut next)?;
