@@ -1,6 +1,6 @@
 //! The only HTTP clients that talk to platforms. Each exchange says how far the request got.
 //!
-//! Two clients: one for calls that may create a post (no redirects, no retries of any kind, no pooled connection that
+//! Two kinds of client: one for calls that may create a post (no redirects, no retries of any kind, no pooled connection that
 //! could have died unnoticed) and one for everything repeatable. Neither follows redirects: a platform that answers one
 //! is answered by its connector's error map.
 //!
@@ -36,6 +36,8 @@ pub struct Http {
     creating: reqwest::Client,
     reading: reqwest::Client,
     visiting: reqwest::Client,
+    /// The twin of `reading` that goes to public addresses alone; `visiting` is that of `creating`.
+    reading_abroad: reqwest::Client,
     /// What servers gave for the next proof of possession, by origin.
     pub(crate) nonces: Nonces,
     clock: Arc<dyn Clock>,
@@ -157,10 +159,25 @@ impl Http {
                 .pool_max_idle_per_host(0)
                 .dns_resolver(media::clients::public_resolver())
                 .build()?,
+            reading_abroad: base()
+                .pool_max_idle_per_host(16)
+                .dns_resolver(media::clients::public_resolver())
+                .build()?,
             nonces: Nonces::default(),
             clock,
             meter: None,
         })
+    }
+
+    /// The same for an account on a server that a user named: no call connects to a name that resolves, at the moment of
+    /// connecting, to an address of this machine or its network.
+    #[must_use]
+    pub fn abroad(&self) -> Self {
+        Self {
+            creating: self.visiting.clone(),
+            reading: self.reading_abroad.clone(),
+            ..self.clone()
+        }
     }
 
     /// The same clients, whose answers are kept in the meter too.

@@ -59,9 +59,10 @@ pub(crate) async fn run(engine: &Engine, claim: Claim, asker: Asker) -> Result<P
     };
     let tokens = work.tokens.clone().unwrap_or_default();
     let meter = budgets::meter(engine);
-    let http = meter.as_ref().map(|meter| engine.http.metered(Arc::clone(meter)));
+    let own = engine.http_at(account.identity.base_url.as_deref());
+    let http = meter.as_ref().map(|meter| own.metered(Arc::clone(meter)));
     let mut desk = Desk {
-        http: http.unwrap_or_else(|| engine.http.clone()),
+        http: http.unwrap_or_else(|| own.clone()),
         meter,
         connector,
         account,

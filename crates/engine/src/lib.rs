@@ -99,6 +99,8 @@ pub struct Inner {
     pub(crate) media: Arc<dyn Files>,
     pub(crate) library: Arc<Library>,
     pub(crate) http: Http,
+    /// The same for accounts on servers that users named.
+    pub(crate) http_abroad: Http,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: Settings,
     pub(crate) points: Arc<dyn FailPoints>,
@@ -149,6 +151,7 @@ impl Engine {
             endpoints: parts.endpoints,
             media: parts.media,
             library: parts.library,
+            http_abroad: parts.http.abroad(),
             http: parts.http,
             clock: parts.clock,
             settings: parts.settings,
@@ -213,6 +216,21 @@ impl Engine {
 }
 
 impl Inner {
+    /// The clients for an account whose own server is at `base_url`: a server that a user named is asked at public
+    /// addresses alone, whatever its name resolves to by now; those that the operator configured are trusted.
+    pub(crate) fn http_at(&self, base_url: Option<&str>) -> &Http {
+        let Some(base_url) = base_url else {
+            return &self.http;
+        };
+        let origin = url::Url::parse(base_url).ok().map(|url| url.origin());
+        let is_operators = |own: &url::Url| Some(own.origin()) == origin;
+        if self.endpoints.overrides.values().any(is_operators) {
+            &self.http
+        } else {
+            &self.http_abroad
+        }
+    }
+
     /// The bits of a new id.
     pub(crate) fn mint(&self) -> [u8; 12] {
         let now = self.clock.now();

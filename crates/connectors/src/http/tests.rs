@@ -297,3 +297,19 @@ fn only_a_creating_call_that_was_written_may_have_published() {
         }
     }
 }
+
+#[tokio::test]
+async fn abroad_a_name_for_this_machine_is_not_connected_to_by_any_call() {
+    let server = Server::answering([created(), created()]).await;
+    // A name that the system resolves to loopback, as an attacker's may at any time.
+    let url = server.url().replace("127.0.0.1", "localhost");
+    let bench = bench();
+    let abroad = bench.http.abroad();
+    let request = abroad.creating(Method::POST, &url).body("a post");
+    let refused = abroad.create(request, bench.in_a_minute()).await;
+    assert!(matches!(refused, Err(Failure::NotWritten { .. })), "{refused:?}");
+    let refused = abroad.read(abroad.reading(Method::GET, &url), READ_BUDGET).await;
+    assert!(matches!(refused, Err(Failure::NotWritten { .. })), "{refused:?}");
+    assert_eq!(server.connections(), 0);
+    assert_eq!(bench.post(&url).await.unwrap().status, 200, "at home it is");
+}

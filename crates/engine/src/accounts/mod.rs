@@ -118,7 +118,7 @@ impl Engine {
     ) -> SignInCtx<'a> {
         SignInCtx {
             endpoints: &self.endpoints,
-            http: &self.http,
+            http: self.http_at(base_url),
             base_url,
             app,
             now,

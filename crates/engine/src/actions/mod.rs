@@ -204,7 +204,7 @@ impl Engine {
             account: AccountRef::from(&account.identity),
             tokens: &tokens,
             endpoints: &self.endpoints,
-            http: &self.http,
+            http: self.http_at(account.identity.base_url.as_deref()),
             now: self.clock.now(),
         };
         let came = match call {

@@ -126,7 +126,7 @@ impl Engine {
                 account: AccountRef::from(&account.identity),
                 tokens: &tokens,
                 endpoints: &self.endpoints,
-                http: &self.http,
+                http: self.http_at(account.identity.base_url.as_deref()),
                 media: self.media.as_ref(),
                 seed: self.seed(post, 0, *part),
                 now,

@@ -1,6 +1,8 @@
 //! The engine against the sandbox, in one process and on one clock: no HTTP of ours is involved.
 
 #[cfg(test)]
+mod abroad;
+#[cfg(test)]
 mod accounts;
 #[cfg(test)]
 mod actions;
