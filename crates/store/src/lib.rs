@@ -4,6 +4,7 @@
 //! with. Nothing outside this crate writes SQL. To add a verb: put it into [`Store`] with its race, write it for each
 //! back end, and exercise it in `conformance`.
 
+mod ageing;
 mod budgets;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
@@ -37,6 +38,7 @@ use domain::post::PostState;
 use domain::secret::SecretBytes;
 use jiff::Timestamp;
 
+pub use ageing::{ACCOUNT_LOG_KEPT, INTENTS_KEPT};
 pub use budgets::{BudgetAsk, BudgetNote, BudgetWait, Budgets};
 pub use derivatives::Derivatives;
 pub use edits::{EditedGroup, Edits, GroupEdit};
@@ -483,8 +485,8 @@ pub trait Store:
     }
 
     /// Deletes groups of removed users; removes rows and media references of deleted groups whose posts are all terminal,
-    /// at most `limit` groups; and old request records, tokens of removed accounts, budgets of which nothing counts, and
-    /// sign-ins and connection pages that expired a day ago. Returns the media keys, those of derivatives included, that no
+    /// at most `limit` groups; and old request records, tokens of removed accounts, budgets of which nothing counts, sign-ins
+    /// and connection pages that expired a day ago, what [`INTENTS_KEPT`] and [`ACCOUNT_LOG_KEPT`] end. Returns the media keys, those of derivatives included, that no
     /// group refers to any more; they are condemned in the same transaction ([`MediaRoom::condemned`]).
     async fn prune(&self, now: Timestamp, limit: u32) -> Result<Vec<String>>;
 

@@ -197,6 +197,8 @@ scenarios! {
         deleted_groups_are_pruned_when_all_is_over,
         what_a_removed_user_leaves_is_pruned_when_all_is_over,
         media_that_another_group_shows_is_kept,
+        what_was_sent_is_forgotten_a_month_after_it_was_published,
+        what_is_told_of_accounts_is_forgotten_after_half_a_year,
         the_installation_stays_the_same;
     webhooks:
         a_webhook_is_read_as_it_was_made_and_changed_as_it_was_asked,

@@ -1,5 +1,6 @@
 //! What the operator and the watchdog ask for.
 
+use domain::intent::IntentState;
 use domain::log::LogKind;
 use domain::part::RemotePost;
 use domain::platform::Platform;
@@ -8,7 +9,7 @@ use domain::post::Event;
 use super::bench::{at, entry, error, published, release, settlement, unknown};
 use super::groups::{all, media};
 use super::{Bench, Outcome};
-use crate::{Backlog, Error, PostCount};
+use crate::{AccountLogQuery, Backlog, Error, PostCount};
 
 pub(super) async fn the_backlog_counts_what_is_due_and_what_is_claimed(bench: Bench) -> Outcome {
     let ann = bench.owner("ann").await?;
@@ -217,5 +218,65 @@ pub(super) async fn the_installation_stays_the_same(bench: Bench) -> Outcome {
     assert_eq!(bench.installation().await?, first);
     assert!(!first.id.is_empty() && first.secret.expose().len() >= 32);
     assert_eq!(bench.reseal(10).await?, 0, "nothing is sealed with an old key");
+    Ok(())
+}
+
+const DAY: i64 = 24 * 3_600;
+
+pub(super) async fn what_was_sent_is_forgotten_a_month_after_it_was_published(bench: Bench) -> Outcome {
+    let ann = bench.owner("ann").await?;
+    bench.connected(&ann, Platform::Mastodon, "1").await?;
+    let (_, open) = bench.unconfirmed(&ann, "1").await?;
+    let mut sent = Vec::new();
+    for (remote, seconds) in [("r1", 200), ("r2", 3 * DAY)] {
+        bench.grouped(&ann, &[(Platform::Mastodon, "1")], Some(seconds)).await?;
+        let armed = bench.armed(bench.claim_one(seconds).await?, seconds).await?;
+        sent.push((armed.intent(), RemotePost::visible(remote, None)));
+        let end = Some(release(published(remote, seconds), seconds));
+        let live = settlement(IntentState::Published, Some(remote), seconds);
+        bench.settle(armed, live, end).await?;
+    }
+    let is_known = async |nth: usize| {
+        let (intent, remote) = sent.get(nth).cloned().ok_or(Error::NotFound)?;
+        match bench.evidence(intent, remote, at(31 * DAY)).await {
+            Ok(_) => Ok(true),
+            Err(Error::NotFound) => Ok(false),
+            Err(error) => Err(error),
+        }
+    };
+    bench.prune(at(29 * DAY), 10).await?;
+    assert!(is_known(0).await?, "a late answer may still come");
+    bench.prune(at(31 * DAY), 10).await?;
+    assert_eq!((is_known(0).await?, is_known(1).await?), (false, true));
+    bench.prune(at(400 * DAY), 10).await?;
+    assert!(!is_known(1).await?);
+    let late = RemotePost::visible("r3", None);
+    assert!(
+        bench.evidence(open, late, at(400 * DAY)).await.is_ok(),
+        "what nobody could tell of is kept"
+    );
+    Ok(())
+}
+
+pub(super) async fn what_is_told_of_accounts_is_forgotten_after_half_a_year(bench: Bench) -> Outcome {
+    let ann = bench.owner("ann").await?;
+    let account = bench.connected(&ann, Platform::Mastodon, "1").await?.id;
+    let told = async || {
+        let query = AccountLogQuery {
+            account: Some(account),
+            platform: None,
+            before: None,
+            limit: 10,
+        };
+        let log = bench.account_log(&ann, query).await?;
+        Ok::<_, Error>(log.into_iter().map(|record| record.entry.kind).collect::<Vec<_>>())
+    };
+    let mut refreshed = entry(LogKind::TokenRefreshed, 10 * DAY);
+    refreshed.account = Some(account);
+    bench.log_connection(&ann, refreshed).await?;
+    bench.prune(at(179 * DAY), 10).await?;
+    assert_eq!(told().await?, [LogKind::TokenRefreshed, LogKind::Connected]);
+    bench.prune(at(181 * DAY), 10).await?;
+    assert_eq!(told().await?, [LogKind::TokenRefreshed]);
     Ok(())
 }

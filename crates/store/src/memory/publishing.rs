@@ -15,7 +15,7 @@ use super::groups::at_most;
 use super::state::{GroupRow, IntentRow, PostRow, State};
 use crate::{
     BACKLOG_COUNTED_MAX, Backlog, ClaimAsk, Claimed, Conflict, Error, Evidence, NewIntent, Orphans, PostCount, Reach,
-    Release, Result, Resume, Settled, Settlement, Work, rules,
+    Release, Result, Resume, Settled, Settlement, Work, ageing, rules,
 };
 
 impl State {
@@ -408,11 +408,30 @@ impl State {
             dropped.remove(&key);
         }
         self.condemn(dropped.clone());
+        self.forget_aged(now);
         self.requests.retain(|_, request| request.expires_at > now);
         self.forget_expired(now);
         self.consents.retain(|_, (_, expires_at)| *expires_at > now);
         self.prune_deliveries(now);
         self.drop_unused_tokens();
         Ok(dropped.into_iter().collect())
+    }
+
+    fn forget_aged(&mut self, now: Timestamp) {
+        let (until, log_from) = (ageing::intents_from(now), ageing::account_log_from(now));
+        let posts = &self.posts;
+        let is_over = |row: &IntentRow| {
+            posts.get(&row.post).is_some_and(|post| {
+                let state = &post.post.state;
+                let is_done = matches!(state, PostState::Published { .. } | PostState::Removed { .. });
+                is_done && post.wake_at.is_none()
+            })
+        };
+        self.intents.retain(|row| {
+            let is_old = row.record.recorded_at < until && row.record.state != IntentState::Open;
+            !(is_old && is_over(row))
+        });
+        self.log
+            .retain(|record| record.entry.group.is_some() || record.entry.at >= log_from);
     }
 }

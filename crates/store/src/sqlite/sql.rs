@@ -477,6 +477,13 @@ statements! {
          ON CONFLICT DO UPDATE SET key = excluded.key RETURNING key";
     PRUNE_DERIVATIVES = "DELETE FROM derivatives WHERE group_id = ?1 RETURNING key";
     IS_DERIVATIVE_USED = "SELECT 1 FROM derivatives WHERE key = ?1";
+    AGED_INTENTS =
+        "SELECT i.n, i.recorded_at, i.state <> 'open' AND p.wake_at IS NULL AND p.state IN ('published', 'removed') \
+         FROM intents i JOIN posts p ON p.id = i.post_id WHERE i.n > ?1 ORDER BY i.n LIMIT ?2";
+    PRUNE_INTENT = "DELETE FROM intents WHERE n = ?1";
+    PRUNE_ACCOUNT_LOG =
+        "DELETE FROM log_entries WHERE n IN (SELECT n FROM log_entries WHERE group_id IS NULL AND at < ?1 \
+         ORDER BY at LIMIT ?2)";
     PRUNE_REQUESTS = "DELETE FROM requests WHERE expires_at <= ?1";
     PRUNE_SECRETS =
         "DELETE FROM sign_in_secrets WHERE sign_in_id IN (SELECT id FROM sign_ins WHERE expires_at <= ?1)";

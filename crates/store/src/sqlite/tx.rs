@@ -37,6 +37,8 @@ pub(super) struct Tx {
     meters: Meters,
     known: Known,
     pub(super) listeners: Listeners,
+    /// The last intent that pruning by age has looked at; 0 to begin anew.
+    pub(super) intents_seen: i64,
     pub(super) deliveries_added: Arc<Notify>,
 }
 
@@ -100,6 +102,7 @@ impl Tx {
         let counts = Counts::new();
         Self {
             listeners: Listeners::default(),
+            intents_seen: 0,
             deliveries_added: Arc::default(),
             conn,
             vault,

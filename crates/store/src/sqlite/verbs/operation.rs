@@ -15,7 +15,7 @@ use crate::sqlite::reader::Db;
 use crate::sqlite::rows::{self, micros};
 use crate::sqlite::sql;
 use crate::sqlite::tx::Tx;
-use crate::{BACKLOG_COUNTED_MAX, Backlog, PostCount, Result, outbox, rules};
+use crate::{BACKLOG_COUNTED_MAX, Backlog, PostCount, Result, ageing, outbox, rules};
 
 pub(in crate::sqlite) fn backlog(db: &Db, now: Timestamp) -> Result<Backlog> {
     db.at_once(|db| {
@@ -87,6 +87,7 @@ pub(in crate::sqlite) fn prune(tx: &mut Tx, now: Timestamp, limit: u32) -> Resul
         }
     }
     media::condemn(tx, &unused)?;
+    forget_aged(tx, now, ageing::looked_at(limit))?;
     tx.exec(sql::PRUNE_REQUESTS, [micros(now)])?;
     let forgotten = [micros(rules::forgotten_by(now))];
     tx.exec(sql::PRUNE_SECRETS, forgotten)?;
@@ -97,6 +98,30 @@ pub(in crate::sqlite) fn prune(tx: &mut Tx, now: Timestamp, limit: u32) -> Resul
     let ended = params![micros(outbox::ended_by(now)), outbox::pruned(limit)];
     tx.exec(sql::webhooks::PRUNE_DELIVERIES, ended)?;
     Ok(unused)
+}
+
+/// Forgets what its age ends. Intents are gone through in the order in which they were recorded, from where the last round
+/// stopped: those that stay are met once a walk, and none is indexed by its age.
+fn forget_aged(tx: &mut Tx, now: Timestamp, limit: u32) -> Result<()> {
+    let log_from = micros(ageing::account_log_from(now));
+    tx.exec(sql::PRUNE_ACCOUNT_LOG, params![log_from, limit])?;
+    let until = micros(ageing::intents_from(now));
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, bool>(2)?));
+    let found = tx.all(sql::AGED_INTENTS, params![tx.intents_seen, limit], read)?;
+    let is_last = found.len() < usize::try_from(limit).unwrap_or(usize::MAX);
+    let mut seen = 0;
+    for (n, recorded_at, is_over) in found {
+        if recorded_at >= until {
+            tx.intents_seen = 0;
+            return Ok(());
+        }
+        if is_over {
+            tx.exec(sql::PRUNE_INTENT, [n])?;
+        }
+        seen = n;
+    }
+    tx.intents_seen = if is_last { 0 } else { seen };
+    Ok(())
 }
 
 /// Values sealed under an old key: some to seal anew, by column, and how many there are in all.
