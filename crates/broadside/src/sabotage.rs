@@ -25,9 +25,9 @@ use domain::post::{Event, PostState};
 use domain::secret::SecretBytes;
 use jiff::{SignedDuration, Timestamp};
 use store::{
-    AccountLogQuery, AccountNote, Backlog, ClaimAsk, Claimed, CommitStats, ConnectLink, Created, Derivatives, Error,
-    Evidence, Group, GroupPage, GroupQuery, Installation, InstanceApp, NewAccount, NewGroup, NewIntent, NewSignIn,
-    Orphans, PostCount, Reach, Refreshed, Release, RequestKey, Resolution, Result, Retractable, Retractions,
+    AccountLogQuery, AccountNote, Actions, Backlog, ClaimAsk, Claimed, CommitStats, ConnectLink, Created, Derivatives,
+    Error, Evidence, Group, GroupPage, GroupQuery, Installation, InstanceApp, NewAccount, NewGroup, NewIntent,
+    NewSignIn, Orphans, PostCount, Reach, Refreshed, Release, RequestKey, Resolution, Result, Retractable, Retractions,
     Revocation, Revocations, Settled, Settlement, SignInRow, Store, TakeRefused, UnfinishedRefresh, Verification, Work,
 };
 
@@ -143,6 +143,13 @@ impl Retractions for Saboteur {
 
     async fn finish_retraction(&self, reach: &Reach, post: PostId, at: Timestamp, log: LogEntry) -> Result<Group> {
         self.inner.finish_retraction(reach, post, at, log).await
+    }
+}
+
+#[async_trait]
+impl Actions for Saboteur {
+    async fn lost_actions(&self) -> Result<Vec<LogEntry>> {
+        self.inner.lost_actions().await
     }
 }
 

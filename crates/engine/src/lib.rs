@@ -42,6 +42,7 @@ use jiff::Timestamp;
 use rand::rngs::StdRng;
 use store::{Installation, Store};
 use tokio::sync::Notify;
+use tokio_util::task::TaskTracker;
 
 pub use darkroom::Files;
 pub use error::Error;
@@ -55,6 +56,7 @@ pub use store::{
 };
 
 use crate::actions::Known;
+use crate::context::Halt;
 use crate::gate::AccountGate;
 use crate::keys::KeyCache;
 use crate::library::Library;
@@ -115,6 +117,8 @@ pub struct Inner {
     pub(crate) sending: Slots,
     /// Questions under way at once, over all accounts.
     pub(crate) asking: Slots,
+    /// Work that goes on when whoever asked for it goes away.
+    pub(crate) work: TaskTracker,
     /// Wakes the keeper of tokens: an account was connected.
     pub(crate) tokens_changed: Notify,
     chance: Mutex<Chance>,
@@ -163,6 +167,7 @@ impl Engine {
             wake: Notify::new(),
             sending,
             asking,
+            work: TaskTracker::new(),
             tokens_changed: Notify::new(),
             chance: Mutex::new(Chance {
                 mint: IdMint::default(),
@@ -207,6 +212,19 @@ impl Engine {
     #[must_use]
     pub fn endpoints(&self) -> &Endpoints {
         &self.0.endpoints
+    }
+
+    /// Does a piece of work in a task of its own, to its end, whether or not the caller goes on waiting: somebody who hangs
+    /// up must not leave half of it. A shutdown waits for it.
+    pub(crate) async fn to_its_end<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, Halt> {
+        match self.work.spawn(work).await {
+            Ok(done) => Ok(done),
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => Err(Halt::Stopped),
+        }
     }
 
     /// Tells the publisher to look.

@@ -292,6 +292,7 @@ impl Publisher {
     /// Lets sends under way end within their deadline; what is left is recovered at the next start.
     async fn drain(self) {
         self.tasks.close();
+        self.engine.work.close();
         let until = self
             .engine
             .clock
@@ -299,7 +300,9 @@ impl Publisher {
             .saturating_add(self.engine.settings.drain)
             .unwrap_or(Timestamp::MAX);
         tokio::select! {
-            () = self.tasks.wait() => tracing::info!("all sends have ended"),
+            _ = async { tokio::join!(self.tasks.wait(), self.engine.work.wait()) } => {
+                tracing::info!("all sends have ended");
+            }
             () = self.engine.clock.sleep_until(until) => {
                 tracing::warn!(left = self.tasks.len(), "stopping with sends under way; they are asked for at the next start");
             }

@@ -111,7 +111,9 @@ pub(crate) async fn renew(engine: &Engine, account: &Account, why: Why) -> Resul
     let (waiting, engine) = (engine.clone(), engine.clone());
     let (id, platform, seen) = (account.id, account.platform, account.token_version);
     // A task of its own: whoever waits for it may go away, and an answer that nobody reads costs a rotating token.
-    let task = tokio::spawn(async move { renew_alone(&engine, id, platform, seen, why).await });
+    let task = waiting
+        .work
+        .spawn(async move { renew_alone(&engine, id, platform, seen, why).await });
     match task.await {
         Ok(renewal) => renewal,
         Err(error) if error.is_panic() => broke_down(&waiting, id, seen).await,

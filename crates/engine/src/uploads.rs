@@ -14,8 +14,10 @@ use media::Allowance;
 use media::fetch::FetchError;
 use media::probe::{HEAD_BYTES, Probe, sniff};
 use media::store::Limits;
-use store::{FileState, Group, MediaFile, Purpose, Reach};
+use store::{Conflict, FileState, Group, MediaFile, Purpose, Reach};
+use tokio::sync::oneshot;
 
+use crate::context::Halt;
 use crate::{Engine, Error};
 
 pub use receive::{Admitted, UploadError};
@@ -245,6 +247,19 @@ impl Engine {
         urls: &[String],
         name: Option<&str>,
     ) -> Result<Imports, ImportError> {
+        let (engine, urls, name) = (self.clone(), urls.to_vec(), name.map(str::to_owned));
+        let (tell, told) = oneshot::channel();
+        self.work.spawn(async move {
+            // Files that were stored for somebody who is gone by now are nobody's.
+            let imported = engine.import(owner, &urls, name.as_deref()).await;
+            if let Err(Ok(Imports::Done(media))) = tell.send(imported) {
+                engine.discard_media(&media).await;
+            }
+        });
+        told.await.unwrap_or_else(|_| Err(Error::from(Halt::Stopped).into()))
+    }
+
+    async fn import(&self, owner: UserId, urls: &[String], name: Option<&str>) -> Result<Imports, ImportError> {
         let now = self.clock.now();
         let count = u32::try_from(urls.len()).unwrap_or(u32::MAX);
         let most = self.settings.imports_per_hour;

@@ -4,6 +4,7 @@
 //! with. Nothing outside this crate writes SQL. To add a verb: put it into [`Store`] with its race, write it for each
 //! back end, and exercise it in `conformance`.
 
+mod actions;
 mod ageing;
 mod budgets;
 #[cfg(any(test, feature = "conformance"))]
@@ -38,6 +39,7 @@ use domain::post::PostState;
 use domain::secret::SecretBytes;
 use jiff::Timestamp;
 
+pub use actions::{ACTION_ID, Actions};
 pub use ageing::{ACCOUNT_LOG_KEPT, INTENTS_KEPT};
 pub use budgets::{BudgetAsk, BudgetNote, BudgetWait, Budgets};
 pub use derivatives::Derivatives;
@@ -183,7 +185,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// All that is durable. Implementations: SQLite, and a small in-memory model that keeps the suite honest.
 #[async_trait]
 pub trait Store:
-    Budgets + Derivatives + Edits + MediaRoom + Retractions + Revocations + Usage + Webhooks + Workspaces
+    Actions + Budgets + Derivatives + Edits + MediaRoom + Retractions + Revocations + Usage + Webhooks + Workspaces
 {
     // ── Installation ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -250,9 +252,8 @@ pub trait Store:
     /// The newest tokens of an account.
     async fn tokens(&self, account: AccountId) -> Result<Option<Tokens>>;
 
-    /// Disconnects an account: it is hidden, its posts that have no open intent are cancelled (failed when parts of them
-    /// are live), its tokens stay until they are given back ([`Revocations`]). [`Error::NotFound`] outside reach. Drafts
-    /// stay drafts: they find the account again when it is connected again by the time they are scheduled.
+    /// Disconnects an account: it is hidden, posts without an open intent are cancelled (failed when parts are live), its
+    /// tokens stay until they are given back ([`Revocations`]); drafts stay drafts. [`Error::NotFound`] outside reach.
     ///
     /// Race: a worker that has claimed one of its posts finds its lease lost when it records the intent.
     async fn remove_account(&self, reach: &Reach, account: AccountId, at: Timestamp, log: LogEntry) -> Result<()>;
@@ -401,8 +402,7 @@ pub trait Store:
     /// An unconfirmed one is [`Conflict::IllegalTransition`]: its intents must be settled first.
     async fn retry_post(&self, reach: &Reach, post: PostId, due: Timestamp, log: LogEntry) -> Result<Group>;
 
-    /// A person's word on an unconfirmed post: it is live, or it may be sent again whatever is out there. That it is live
-    /// is said of its first part of unknown outcome; a post that has more parts goes on with them.
+    /// A person's word on an unconfirmed post: it is live, or it may be sent again whatever is out there.
     async fn resolve_post(&self, reach: &Reach, post: PostId, resolution: Resolution, log: LogEntry) -> Result<Group>;
 
     // ── Publishing ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -186,7 +186,7 @@ pub struct GroupPage {
 /// A person's word on an unconfirmed post.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resolution {
-    /// It is live.
+    /// It is live: said of the first part whose outcome is unknown. A post that has more parts goes on with them.
     Published {
         /// As the platform knows it.
         remote: RemotePost,

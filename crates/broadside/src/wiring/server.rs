@@ -62,6 +62,13 @@ impl Server {
             publishes: true,
             seed: random_number()?,
         });
+        let lost = engine.end_lost_actions().await.context("actions that were cut off")?;
+        if lost > 0 {
+            tracing::warn!(
+                lost,
+                "the server stopped during actions; whether they were done is unknown"
+            );
+        }
         let stop = CancellationToken::new();
         let router = api::router(state);
         let router = router.clone().merge(tools(config, router, &engine, &stop).await?);

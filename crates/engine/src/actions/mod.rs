@@ -2,7 +2,8 @@
 //!
 //! What must stay true:
 //! - Whatever makes or removes something is in the log before the platform hears of it, and how it ended is there
-//!   afterwards: an entry `action_attempted` without its `action_ended` belongs to a process that died in between.
+//!   afterwards: an entry `action_attempted` without its `action_ended` belongs to a process that died in between, and
+//!   gets its end, of unknown outcome, when the next one starts.
 //! - It is sent once. Only a refusal of the token itself, which did nothing, is followed by a second request, with a new
 //!   token; an answer that was lost never is. The error's fate then says that it may have been done, and a person looks.
 //! - Numbers are the platform's. They are remembered for [`KNOWN_FOR`], failures are not.
@@ -16,14 +17,14 @@ use connectors::insight::{Insight, InsightCtx, not_told};
 use domain::account::{Account, AccountHealth, Tokens};
 use domain::capability::Capability;
 use domain::error::{ErrorKind, Fate, PlatformError, Stage, When};
+use domain::ids::IntentId;
 use domain::log::{LogEntry, LogKind, LogOutcome};
 use domain::platform::Platform;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use store::Reach;
+use store::{ACTION_ID, Reach};
 
-use crate::context::Halt;
 use crate::gate::InUse;
 use crate::refresh::{self, Renewal, Why};
 use crate::scrub::scrub;
@@ -110,13 +111,31 @@ impl Engine {
     /// [`Error::Platform`] when the platform refused or did not answer; its fate says whether it may have been done.
     pub async fn act(&self, account: &Account, act: Act) -> Result<Acted, Error> {
         let (engine, account) = (self.clone(), account.clone());
-        // A task of its own: whoever waits for it may go away, and how it ended is to be written down all the same.
-        let task = tokio::spawn(async move { engine.act_alone(&account, act).await });
-        match task.await {
-            Ok(acted) => acted,
-            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            Err(_) => Err(Halt::Stopped.into()),
+        // How it ended is to be written down, whoever waits for it.
+        self.to_its_end(async move { engine.act_alone(&account, act).await })
+            .await?
+    }
+
+    /// Writes down that nobody knows how actions ended which were under way when an earlier process stopped; returns how
+    /// many those were. To be called before anything is asked of this one.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn end_lost_actions(&self) -> Result<usize, Error> {
+        let lost = self.store.lost_actions().await?;
+        let count = lost.len();
+        for attempt in lost {
+            let Some(owner) = attempt.user else { continue };
+            let end = LogEntry {
+                kind: LogKind::ActionEnded,
+                outcome: LogOutcome::Unknown,
+                at: self.clock.now(),
+                error: Some("the server stopped before the answer".to_owned()),
+                ..attempt
+            };
+            self.store.log_connection(&Reach { owner }, end).await?;
         }
+        Ok(count)
     }
 
     async fn act_alone(&self, account: &Account, act: Act) -> Result<Acted, Error> {
@@ -128,10 +147,13 @@ impl Engine {
         };
         let begun = self.clock.now();
         let reach = Reach { owner: account.owner };
+        let id = IntentId::from_bytes(self.mint()).to_string();
         let attempted = entry(account, &act, LogKind::ActionAttempted, LogOutcome::Info, begun);
-        self.store.log_connection(&reach, attempted).await?;
+        self.store
+            .log_connection(&reach, attempted.with(ACTION_ID, id.as_str()))
+            .await?;
         let came = self.call(account, &Call::Act(&act)).await;
-        let ended = ended(account, &act, &came, begun, self.clock.now());
+        let ended = ended(account, &act, &came, begun, self.clock.now()).with(ACTION_ID, id);
         if let Err(error) = self.store.log_connection(&reach, ended).await {
             // What the platform did is done: its answer is worth more than a complaint about the log.
             tracing::error!(%error, account = %account.id, "how an action ended could not be written down");

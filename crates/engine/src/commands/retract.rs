@@ -24,6 +24,13 @@ impl Engine {
     /// cannot do it, or cannot any more; [`Error::Platform`] when it refused or did not answer. Parts that were taken
     /// down before the error stay so, and saying it again goes on with the rest.
     pub async fn retract_post(&self, reach: &Reach, post: PostId) -> Result<Group, Error> {
+        let (engine, reach) = (self.clone(), *reach);
+        // Parts that are gone are to be written down as gone, whoever waits for it.
+        self.to_its_end(async move { engine.retract(&reach, post).await })
+            .await?
+    }
+
+    async fn retract(&self, reach: &Reach, post: PostId) -> Result<Group, Error> {
         let found = self.store.retractable(reach, post).await?;
         let connector = self.connectors.get(found.platform).cloned();
         let connector = connector.ok_or_else(|| cannot(&found, "this server has no connector for it"))?;

@@ -1,5 +1,7 @@
 //! What is read and done beside publishing, with LinkedIn's emulator outside.
 
+use std::sync::Arc;
+
 use domain::account::{Account, Tokens, User};
 use domain::error::Fate;
 use domain::log::{LogKind, LogOutcome};
@@ -10,7 +12,7 @@ use engine::actions::{Act, Figure, Metric, PostFigures, ProfileFigures, Question
 use engine::{Engine, Error};
 use jiff::SignedDuration;
 use sandbox::{Class, Fault, Filter, LinkedInFigures, NewSandboxAccount, Rule};
-use store::Reach;
+use store::{ACTION_ID, Reach};
 
 use crate::world::{Outside, added, content, go_on, memory, post_now, run_to_the_end};
 
@@ -224,4 +226,35 @@ async fn numbers_of_posts_and_profiles_are_what_their_servers_say() {
         };
         assert_eq!(profile, Figure::Profile(expected), "{platform}");
     }
+}
+
+#[tokio::test]
+async fn an_action_that_a_crash_cut_off_gets_an_end_at_the_next_start_once() {
+    let outside = Outside::new().await;
+    let (engine, user, account) = member(&outside).await;
+    engine.act(&account, comment()).await.unwrap();
+    let reach = Reach { owner: user.id };
+    let written = engine.recent_log(&reach, 10).await.unwrap();
+    let ids: Vec<_> = written
+        .iter()
+        .filter_map(|record| record.entry.data.get(ACTION_ID))
+        .collect();
+    assert_eq!(ids.len(), 2);
+    assert_eq!(ids[0], ids[1], "both entries name the action");
+    // What a process that dies before the answer leaves behind.
+    let attempted = written
+        .iter()
+        .find(|record| record.entry.kind == LogKind::ActionAttempted);
+    let cut_off = attempted.unwrap().entry.clone().with(ACTION_ID, "another");
+    engine.store().log_connection(&reach, cut_off).await.unwrap();
+    let next = outside.engine(Arc::clone(engine.store()), go_on()).await;
+    assert_eq!(next.end_lost_actions().await.unwrap(), 1);
+    assert_eq!(next.end_lost_actions().await.unwrap(), 0, "once");
+    let newest = next.recent_log(&reach, 1).await.unwrap().remove(0).entry;
+    assert_eq!(
+        (newest.kind, newest.outcome),
+        (LogKind::ActionEnded, LogOutcome::Unknown)
+    );
+    assert_eq!(newest.data[ACTION_ID], "another");
+    assert_eq!(newest.account, Some(account.id));
 }

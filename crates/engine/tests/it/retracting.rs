@@ -216,3 +216,26 @@ async fn a_post_of_somebody_else_is_out_of_reach() {
     assert!(matches!(refused, Err(Error::NotFound)), "{refused:?}");
     assert_eq!(seen(&outside, &live.account), 1);
 }
+
+#[tokio::test]
+async fn whoever_hangs_up_while_a_thread_is_taken_down_leaves_no_half_of_it() {
+    let outside = Outside::new().await;
+    let engine = outside.engine(world::memory(), go_on()).await;
+    let live = publish_one(&outside, &engine, Platform::Mastodon, &["two", "three"], vec![]).await;
+    let reach = Reach { owner: live.user.id };
+    tokio::select! {
+        biased;
+        _ = engine.retract_post(&reach, live.post) => panic!("it takes a while"),
+        // Begun, and then dropped as a server drops what a client no longer waits for.
+        () = std::future::ready(()) => {}
+    }
+    let is_removed = async {
+        while !matches!(state(&engine, &live.user, live.group).await, PostState::Removed { .. }) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), is_removed)
+        .await
+        .unwrap();
+    assert_eq!(seen(&outside, &live.account), 0);
+}

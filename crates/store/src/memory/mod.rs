@@ -1,6 +1,7 @@
 //! The model: the same verbs over plain maps. Tests run on it to keep the seam honest; nothing here is durable.
 
 mod accounts;
+mod actions;
 mod budgets;
 mod derivatives;
 mod edits;

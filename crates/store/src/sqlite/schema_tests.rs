@@ -79,6 +79,7 @@ fn no_statement_scans_a_table() {
                     "users_removed",
                     "accounts_refresh",
                     "accounts_revocations",
+                    "log_actions",
                     "webhooks_due",
                 ]
                 .iter()

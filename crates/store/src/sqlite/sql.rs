@@ -477,6 +477,10 @@ statements! {
          ON CONFLICT DO UPDATE SET key = excluded.key RETURNING key";
     PRUNE_DERIVATIVES = "DELETE FROM derivatives WHERE group_id = ?1 RETURNING key";
     IS_DERIVATIVE_USED = "SELECT 1 FROM derivatives WHERE key = ?1";
+    ACTIONS = concat!(
+        "SELECT ", log_columns!(), " FROM log_entries INDEXED BY log_actions \
+         WHERE kind = 'action_attempted' OR kind = 'action_ended' ORDER BY n DESC LIMIT ?1"
+    );
     AGED_INTENTS =
         "SELECT i.n, i.recorded_at, i.state <> 'open' AND p.wake_at IS NULL AND p.state IN ('published', 'removed') \
          FROM intents i JOIN posts p ON p.id = i.post_id WHERE i.n > ?1 ORDER BY i.n LIMIT ?2";

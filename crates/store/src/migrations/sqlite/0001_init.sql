@@ -272,6 +272,7 @@ CREATE INDEX log_connections ON log_entries (user_id, at, id) WHERE connection =
 CREATE INDEX log_connections_of ON log_entries (account_id, at, id) WHERE connection = 1;
 -- What is forgotten by its age.
 CREATE INDEX log_ageing ON log_entries (at) WHERE group_id IS NULL;
+CREATE INDEX log_actions ON log_entries (n) WHERE kind = 'action_attempted' OR kind = 'action_ended';
 -- How an account fared lately.
 CREATE INDEX log_verdicts ON log_entries (account_id, kind, at, post_id)
     WHERE kind = 'publish_succeeded' OR kind = 'publish_failed';

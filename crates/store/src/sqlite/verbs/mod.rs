@@ -1,6 +1,7 @@
 //! The verbs. Those that write take the [`super::tx::Tx`] of the transaction that they run in.
 
 pub(super) mod accounts;
+mod actions;
 pub(super) mod budgets;
 pub(super) mod claims;
 pub(super) mod deliveries;
