@@ -4,7 +4,7 @@
 
 mod event;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::error::ErrorSummary;
@@ -410,11 +410,50 @@ impl PostState {
         )
     }
 
-    /// Whether it waits because its platform takes no more just now: then it has a place in a queue, and that it is late
-    /// is not its own doing.
+    /// Whether it waits because its platform takes no more just now: then it has a place in a queue.
     #[must_use]
     pub fn waits_for_limit(&self) -> bool {
         matches!(self, Self::Waiting { error: Some(error), .. } if error.kind.is_limit())
+    }
+
+    /// Whether it goes before those that wait in the queue of a budget: it has waited itself, or its turn had come and
+    /// its platform needed time before the irreversible call.
+    #[must_use]
+    pub fn is_in_turn(&self) -> bool {
+        let is_prepared = matches!(
+            self,
+            Self::Processing {
+                phase: Phase::BeforeSend,
+                ..
+            }
+        );
+        is_prepared || self.waits_for_limit()
+    }
+
+    /// How late a claim finds it: counted from the instant that it asked for, so that neither its platform's limit nor the
+    /// time that its platform needed is lateness.
+    #[must_use]
+    pub fn late_by(&self, now: Timestamp) -> SignedDuration {
+        self.wake_at().map_or(SignedDuration::ZERO, |at| now.duration_since(at))
+    }
+
+    /// What gives a post back that was found in this state and that nothing was done about: it keeps the instant that it
+    /// asked for, and its place in a queue.
+    #[must_use]
+    pub fn given_back(&self, now: Timestamp) -> Event {
+        self.put_back(self.wake_at().map_or(now, |at| at.min(now)))
+    }
+
+    /// What has a post that was found in this state taken again at `at`, with the place that it has in a queue.
+    #[must_use]
+    pub fn put_back(&self, at: Timestamp) -> Event {
+        match self {
+            Self::Waiting { error: Some(error), .. } if error.kind.is_limit() => Event::Paused {
+                at,
+                error: error.clone(),
+            },
+            _ => Event::Returned { at },
+        }
     }
 
     /// Whether content and time may still be changed.

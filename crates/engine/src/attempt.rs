@@ -87,12 +87,13 @@ pub(crate) async fn run(engine: &Engine, claim: Claim, asker: Asker) -> Result<P
 /// Goes through the parts that are not live.
 async fn publish(engine: &Engine, mut claim: Claim, desk: &mut Desk) -> Result<PostState, Halt> {
     let now = engine.clock.now();
-    let late = now.duration_since(claim.due);
-    if late > engine.settings.late_after
-        && claim.attempt_no <= 1
-        && desk.work.intents.is_empty()
-        && !claim.found.waits_for_limit()
-    {
+    // What waits for its own files is late by its time, however often it looks for them.
+    let late = if desk.draft.content.awaiting.is_empty() {
+        claim.found.late_by(now)
+    } else {
+        now.duration_since(claim.due)
+    };
+    if late > engine.settings.late_after && claim.attempt_no <= 1 && desk.work.intents.is_empty() {
         engine.stats.attempt(claim.platform, "missed");
         let entry = record::missed(&claim, late, now);
         return Ok(engine

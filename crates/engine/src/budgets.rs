@@ -53,7 +53,7 @@ fn ask_for(engine: &Engine, claim: &Claim, charges: Vec<(&'static Quota, Charge)
     }
     BudgetAsk {
         charges: charges.into_iter().map(|(_, charge)| charge).collect(),
-        in_turn: claim.found.waits_for_limit(),
+        in_turn: claim.found.is_in_turn(),
         jitter: engine.with_rng(|rng| rng.random_range(0..1_000)),
     }
 }

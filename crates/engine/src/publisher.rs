@@ -9,7 +9,6 @@ use domain::capability::Capability;
 use domain::ids::{AccountId, AttemptId};
 use domain::intent::{Claim, Job, Lane};
 use domain::platform::Platform;
-use domain::post::Event;
 use jiff::{SignedDuration, Timestamp};
 use store::{ClaimAsk, Evidence, Orphans, Slots};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
@@ -342,7 +341,7 @@ async fn work(engine: &Engine, claim: Claim, stop: &CancellationToken) {
         (Some(_), _) if !is_stopped => attempt::run(engine, claim, Asker::Engine).await,
         (_, Job::Publish) => {
             let now = engine.clock.now();
-            let back = unsent(Event::Returned { at: now }, now, Vec::new());
+            let back = unsent(claim.found.given_back(now), now, Vec::new());
             engine.store.release(claim, back).await.map_err(Halt::from)
         }
         // What was only to be asked about is found again now that its lease has ended.

@@ -117,15 +117,23 @@ pub(crate) fn withdrawn(state: PostState, at: Timestamp) -> PostState {
     state.next(&Event::Cancelled { at }).unwrap_or(state)
 }
 
-/// What happens to a claimed post whose worker is gone; `None` for claims that only asked, which are simply ended.
-pub(crate) fn orphaned(state: &PostState, has_open_intent: bool, now: Timestamp) -> Option<Event> {
+/// What happens to a claimed post whose worker is gone; `None` for claims that only asked, which are simply ended. One
+/// that was not sent goes back to the instant at which it was ready, so that an outage counts as lateness.
+pub(crate) fn orphaned(
+    state: &PostState,
+    has_open_intent: bool,
+    ready_at: Option<Timestamp>,
+    now: Timestamp,
+) -> Option<Event> {
     match (state, has_open_intent) {
         (PostState::Publishing { .. }, true) => Some(Event::OutcomeUnknown {
             at: now,
             next_check: now,
             give_up_at: later(now, ORPHAN_GIVE_UP),
         }),
-        (PostState::Publishing { .. }, false) => Some(Event::Returned { at: now }),
+        (PostState::Publishing { .. }, false) => Some(Event::Returned {
+            at: ready_at.map_or(now, |at| at.min(now)),
+        }),
         _ => None,
     }
 }

@@ -165,6 +165,47 @@ async fn a_post_over_its_quota_waits_says_until_when_and_is_not_missed_for_it() 
 }
 
 #[tokio::test]
+async fn a_post_that_waited_for_its_quota_keeps_its_place_while_its_platform_works_on_it() {
+    for (hours, shelf) in [(8, Shelf::memory()), (4, Shelf::sqlite())] {
+        let outside = Outside::new().await;
+        let platform = Platform::Instagram;
+        let engine = outside
+            .engine_with(shelf.open(), go_on(), stated(platform, "posts", 1, hours))
+            .await;
+        let slow = vec![Rule::nth(Class::Upload, 2, Fault::ProcessingPolls { n: 2 })];
+        let (user, account) = outside.connect(&engine, platform, "reels", slow).await;
+        let first = post_now(&engine, &user, &account, content(&outside, platform, "first", &[])).await;
+        for _ in 0..4 {
+            run_now(&engine).await;
+            outside.clock.advance(SignedDuration::from_secs(5));
+        }
+        let second = post_now(&engine, &user, &account, content(&outside, platform, "second", &[])).await;
+        run_now(&engine).await;
+        waits_until(&state(&engine, &user, second).await);
+        let mut was_processing = false;
+        let mut publisher = Publisher::new(engine.clone(), CancellationToken::new());
+        for _ in 0..40 {
+            publisher.run_until_idle().await.unwrap();
+            was_processing |= matches!(state(&engine, &user, second).await, PostState::Processing { .. });
+            if let Some(at) = engine.store().next_wake().await.unwrap() {
+                outside.clock.advance_to(at.max(outside.clock.now()));
+            }
+        }
+        assert!(
+            was_processing,
+            "{hours} h: this test is about the time that a platform needs"
+        );
+        for group in [first, second] {
+            let state = state(&engine, &user, group).await;
+            assert!(matches!(state, PostState::Published { .. }), "{hours} h: {state:?}");
+        }
+        let log = engine.group_log(&Reach { owner: user.id }, second, 50).await.unwrap();
+        let pauses = log.iter().filter(|record| record.entry.kind == LogKind::RateLimitPause);
+        assert_eq!(pauses.count(), 1, "{hours} h: it queued once");
+    }
+}
+
+#[tokio::test]
 async fn a_refused_post_counts_where_calls_are_counted_and_not_where_posts_are() {
     for (platform, counts) in [(Platform::X, true), (Platform::Instagram, false)] {
         let outside = Outside::new().await;

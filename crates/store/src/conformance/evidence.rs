@@ -198,9 +198,10 @@ pub(super) async fn orphans_without_an_intent_go_back_on_schedule(bench: Bench) 
         now.state,
         PostState::Waiting {
             due: at(0),
-            at: at(2),
+            at: at(0),
             error: None
-        }
+        },
+        "ready since then, however long nobody was there"
     );
     assert_eq!((now.attempts, now.retries), (0, 0));
     assert_eq!(bench.recover_orphans(Orphans::All, at(3)).await?, 0);

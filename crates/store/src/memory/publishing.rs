@@ -319,7 +319,7 @@ impl State {
         let count = u64::try_from(rows.len()).unwrap_or(u64::MAX);
         for row in rows {
             let post = row.post.id;
-            let state = match rules::orphaned(&row.post.state, self.has_open_intent(post), now) {
+            let state = match rules::orphaned(&row.post.state, self.has_open_intent(post), row.ready_at, now) {
                 Some(event) => rules::moved(&row.post.state, &event)?,
                 None => row.post.state.clone(),
             };

@@ -403,6 +403,7 @@ statements! {
         "UPDATE posts SET state = ?2, bit = ?3, data = ?4, account_id = ?5, wake_at = ?6, ready_at = ?6, claim = NULL, \
          attempts = ?7, retries = ?8 WHERE id = ?1";
     PUT_ARMED = "UPDATE posts SET bit = ?2, data = ?3, wake_at = ?4, attempts = ?5 WHERE id = ?1";
+    READY_AT = "SELECT ready_at FROM posts WHERE id = ?1";
     SET_RESUME = "UPDATE posts SET resume_sealed = ?2 WHERE id = ?1";
     RESUME = "SELECT resume_sealed FROM posts WHERE id = ?1";
     CHECKPOINT_CLAIM = "UPDATE posts SET wake_at = ?2 WHERE id = ?1";

@@ -211,7 +211,8 @@ pub(in crate::sqlite) fn recover_orphans(tx: &mut Tx, which: Orphans, now: Times
     orphans.sort_unstable_by_key(|row| row.id);
     let count = u64::try_from(orphans.len()).unwrap_or(u64::MAX);
     for mut row in orphans {
-        let state = match rules::orphaned(&row.state, tx.has_open_intent(row.id)?, now) {
+        let ready_at = tx.one(sql::READY_AT, [row.id.as_bytes()], |row| rows::maybe_at(row, 0))?;
+        let state = match rules::orphaned(&row.state, tx.has_open_intent(row.id)?, ready_at.flatten(), now) {
             Some(event) => rules::moved(&row.state, &event)?,
             None => row.state.clone(),
         };
