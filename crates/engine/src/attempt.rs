@@ -23,7 +23,7 @@ use crate::points::CrashPoint;
 use crate::reconcile::Asker;
 use crate::scrub::scrub;
 use crate::settle::{
-    Step, end_unsent, fail_unsent, settle_error, settle_live, settle_processing, to_reconciling, unsent,
+    Step, end_unsent, fail, fail_unsent, settle_error, settle_live, settle_processing, to_reconciling, unsent,
 };
 use crate::uploads::await_files;
 use crate::{Engine, budgets, darkroom, reconcile, record};
@@ -112,7 +112,7 @@ async fn publish(engine: &Engine, mut claim: Claim, desk: &mut Desk) -> Result<P
     }
     if let Some(violation) = validate(&desk.draft, desk.connector.capability()).into_iter().next() {
         let error = violation.into_error(claim.platform);
-        return fail_unsent(engine, claim, &error).await;
+        return fail(engine, claim, desk, &error).await;
     }
     if let Err(error) = crate::refresh::ensure_fresh(engine, desk).await? {
         return end_unsent(engine, claim, desk, &error).await;
@@ -143,7 +143,7 @@ async fn publish(engine: &Engine, mut claim: Claim, desk: &mut Desk) -> Result<P
 
 async fn publish_part(engine: &Engine, claim: Claim, desk: &mut Desk, part: Part) -> Result<Step, Halt> {
     if let Some(wait) = budgets::wait(engine, &claim, desk, part).await? {
-        return budgets::pause(engine, claim, wait).await.map(Step::Ended);
+        return budgets::pause(engine, claim, desk, wait).await.map(Step::Ended);
     }
     let prepared = match prepare(engine, claim, desk, part).await? {
         Ok((claim, prepared)) => (claim, prepared),
@@ -194,7 +194,7 @@ async fn prepare(
     if desk.work.resume.is_none()
         && let Some(wait) = budgets::begin(engine, &claim, desk, part).await?
     {
-        return budgets::pause(engine, claim, wait).await.map(Err);
+        return budgets::pause(engine, claim, desk, wait).await.map(Err);
     }
     for _ in 0..STEPS_PER_TURN_MAX {
         let prior = desk.prior(part);
@@ -214,7 +214,7 @@ async fn prepare(
                 desk.work.resume = Some(handle);
             }
             Ok(Preparation::Working { handle, again_at }) => {
-                return park(engine, claim, handle, again_at, now).await.map(Err);
+                return park(engine, claim, desk, handle, again_at).await.map(Err);
             }
             Err(error) => return end_unsent(engine, claim, desk, &error).await.map(Err),
         }
@@ -232,10 +232,11 @@ async fn prepare(
 async fn park(
     engine: &Engine,
     claim: Claim,
+    desk: &Desk,
     handle: SecretBytes,
     again_at: Timestamp,
-    now: Timestamp,
 ) -> Result<PostState, Halt> {
+    let now = engine.clock.now();
     let give_up_at = match claim.found {
         PostState::Processing { give_up_at, .. } => give_up_at,
         _ => now
@@ -245,7 +246,7 @@ async fn park(
     if now >= give_up_at {
         let message = format!("{} did not finish processing in time", claim.platform.name());
         let error = PlatformError::refused(claim.platform, Stage::Prepare, ErrorKind::Timeout, message);
-        return fail_unsent(engine, claim, &error).await;
+        return fail(engine, claim, desk, &error).await;
     }
     let event = Event::Parked {
         phase: Phase::BeforeSend,
@@ -304,7 +305,7 @@ async fn arm(
                 .await?))
         }
         Err((Some(claim), store::Error::Conflict(Conflict::BudgetSpent(wait)))) => {
-            budgets::pause(engine, claim, wait).await.map(Err)
+            budgets::pause(engine, claim, desk, wait).await.map(Err)
         }
         Err((Some(claim), store::Error::Conflict(Conflict::EarlierIntentOpen))) => {
             to_reconciling(engine, claim, now).await.map(Err)

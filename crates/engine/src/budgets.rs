@@ -19,8 +19,8 @@ use store::{BudgetAsk, BudgetNote, BudgetWait};
 
 use crate::context::{Desk, Halt};
 use crate::settings::StatedQuota;
-use crate::settle::unsent;
-use crate::{Engine, record};
+use crate::settle::{self, unsent};
+use crate::{Engine, comment, record};
 
 /// How long a budget is closed by a refusal that names no time (Google and TikTok advise a minute, the others less).
 const UNTOLD_PAUSE: SignedDuration = SignedDuration::from_mins(1);
@@ -155,8 +155,8 @@ pub(crate) async fn begin(engine: &Engine, claim: &Claim, desk: &Desk, part: Par
     Ok(engine.store.spend_budgets(ask, engine.clock.now()).await?)
 }
 
-/// Parks a post until its place in the queue.
-pub(crate) async fn pause(engine: &Engine, claim: Claim, wait: BudgetWait) -> Result<PostState, Halt> {
+/// Parks a post until its place in the queue. A post that is live does not wait long for its first comment.
+pub(crate) async fn pause(engine: &Engine, claim: Claim, desk: &Desk, wait: BudgetWait) -> Result<PostState, Halt> {
     let (now, platform) = (engine.clock.now(), claim.platform);
     let name = wait.key.rsplit('/').next().unwrap_or_default();
     let message = format!(
@@ -164,6 +164,9 @@ pub(crate) async fn pause(engine: &Engine, claim: Claim, wait: BudgetWait) -> Re
         wait.until
     );
     let error = PlatformError::refused(platform, Stage::Validate, ErrorKind::RateLimited, message);
+    if comment::awaited_until(desk, now).is_some_and(|until| wait.until > until) {
+        return settle::fail(engine, claim, desk, &error).await;
+    }
     let entry = record::paused(&claim, name, &error, now, wait.until);
     engine.stats.attempt(platform, "paused");
     let event = Event::Paused {

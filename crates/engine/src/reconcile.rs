@@ -19,7 +19,7 @@ use crate::context::{Desk, Halt, TakenByOthers};
 use crate::points::CrashPoint;
 use crate::scrub::scrub;
 use crate::settle::{outcome_unknown, unknown_summary, unsent};
-use crate::{Engine, record};
+use crate::{Engine, comment, record};
 
 /// The longest wait between two questions.
 const GAP_MAX: SignedDuration = SignedDuration::from_mins(10);
@@ -149,6 +149,9 @@ async fn absent(
         if matches!(claim.found, PostState::Unconfirmed { .. }) {
             return not_reconciling(engine, claim, now).await;
         }
+        if comment::is_overdue(desk, now) {
+            return give_up(engine, claim, desk, true, now).await;
+        }
         let event = later(engine, &claim, now, true);
         return Ok(engine.store.release(claim, unsent(event, now, Vec::new())).await?);
     }
@@ -176,7 +179,7 @@ async fn cannot_tell(engine: &Engine, claim: Claim, desk: &Desk, intent: &Intent
         .iter()
         .all(|d| matches!(d.means, DedupeMeans::None));
     match claim.found {
-        PostState::Reconciling { give_up_at, .. } if never || now >= give_up_at => {
+        PostState::Reconciling { give_up_at, .. } if never || is_over(desk, give_up_at, now) => {
             give_up(engine, claim, desk, !never, now).await
         }
         PostState::Reconciling { .. } => {
@@ -201,7 +204,7 @@ async fn failed_question(engine: &Engine, claim: Claim, desk: &Desk, error: &Pla
         of_version: Some(desk.account.token_version),
     };
     let mut event = match claim.found {
-        PostState::Reconciling { give_up_at, .. } if now >= give_up_at => {
+        PostState::Reconciling { give_up_at, .. } if is_over(desk, give_up_at, now) => {
             return give_up(engine, claim, desk, true, now).await;
         }
         PostState::Reconciling { .. } => later(engine, &claim, now, false),
@@ -217,6 +220,11 @@ async fn failed_question(engine: &Engine, claim: Claim, desk: &Desk, error: &Pla
     Ok(engine.store.release(claim, release).await?)
 }
 
+/// Whether the time for asking is over.
+fn is_over(desk: &Desk, give_up_at: Timestamp, now: Timestamp) -> bool {
+    now >= give_up_at || comment::is_overdue(desk, now)
+}
+
 async fn give_up(
     engine: &Engine,
     claim: Claim,
@@ -224,6 +232,9 @@ async fn give_up(
     may_learn: bool,
     now: Timestamp,
 ) -> Result<PostState, Halt> {
+    if let Some(end) = comment::given_up(&claim, desk, &comment::unknown(&claim), now) {
+        return Ok(engine.store.release(claim, end).await?);
+    }
     engine.stats.attempt(claim.platform, "unconfirmed");
     let summary = unknown_summary(now);
     let entry = record::unconfirmed(&claim, &summary.message, now);

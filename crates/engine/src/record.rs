@@ -2,7 +2,7 @@
 
 use domain::content::Media;
 use domain::derive::Recipe;
-use domain::error::PlatformError;
+use domain::error::{Fate, PlatformError};
 use domain::intent::Claim;
 use domain::log::{LogEntry, LogKind, LogOutcome};
 use domain::part::{Part, RemotePost};
@@ -106,6 +106,15 @@ pub(crate) fn failed(claim: &Claim, error: &PlatformError, at: Timestamp, took: 
         took,
         ..with_error(of(claim, LogKind::PublishFailed, LogOutcome::Failure, at), error)
     }
+}
+
+/// Its first comment failed, or may have; the post itself is live.
+pub(crate) fn comment_failed(claim: &Claim, error: &PlatformError, at: Timestamp) -> LogEntry {
+    let outcome = match error.fate {
+        Fate::NotPublished => LogOutcome::Failure,
+        Fate::MayBePublished | Fate::LandedEarlier { .. } => LogOutcome::Unknown,
+    };
+    with_error(of(claim, LogKind::PublishFailed, outcome, at), error).with("part", Part::FirstComment.number())
 }
 
 /// It failed and is tried again.

@@ -1,22 +1,20 @@
 //! The end of a claim: what became of a send, and what follows.
 
-use domain::account::AccountHealth;
 use domain::capability::Capability;
-use domain::error::{ErrorKind, ErrorSummary, Fate, PlatformError, When};
+use domain::error::{ErrorKind, ErrorSummary, Fate, PlatformError};
 use domain::ids::IntentId;
 use domain::intent::{Armed, Claim, IntentRecord, IntentState};
 use domain::log::LogEntry;
 use domain::part::{Part, PartsLive, RemotePost};
 use domain::platform::Platform;
 use domain::post::{Event, Phase, PostState};
-use domain::retry::{Decision, Tried};
 use domain::secret::SecretBytes;
 use jiff::{SignedDuration, Timestamp};
 use store::{AccountNote, Release, Resume, Settled, Settlement};
 
 use crate::context::{Desk, Halt};
 use crate::points::CrashPoint;
-use crate::{Engine, budgets, record};
+use crate::{Engine, budgets, comment, record, refusal};
 
 /// What the end of a part means for its post.
 pub(crate) enum Step {
@@ -112,11 +110,11 @@ pub(crate) async fn settle_error(
     now: Timestamp,
     took: SignedDuration,
 ) -> Result<Step, Halt> {
-    if armed.part() == Part::FirstComment {
-        return settle_failed_comment(engine, armed, desk, error, now).await;
-    }
     match &error.fate {
         Fate::NotPublished => settle_refusal(engine, armed, desk, error, now, took).await,
+        Fate::MayBePublished if comment::is_all_that_is_left(desk) && !comment::can_be_asked_for(armed.prepared()) => {
+            settle_lost_comment(engine, armed, desk, error, now).await
+        }
         Fate::MayBePublished => {
             engine.stats.attempt(armed.claim().platform, "unknown");
             let log = vec![record::unknown(armed.claim(), error, now)];
@@ -177,42 +175,27 @@ async fn settle_refusal(
         log: Vec::new(),
     };
     let mut release = sent(Event::Returned { at: now }, now, Vec::new());
-    decide_refusal(engine, armed.claim(), desk, error, &mut release, Some(took));
+    refusal::decide(engine, armed.claim(), desk, error, &mut release, Some(took));
     ended(settle(engine, armed, settlement, Some(release)).await?)
 }
 
-/// A failed first comment never changes a published post: it is recorded and left.
-async fn settle_failed_comment(
+/// A first comment whose outcome nobody will ever know: the post is live all the same.
+async fn settle_lost_comment(
     engine: &Engine,
     armed: Armed,
     desk: &Desk,
     error: &PlatformError,
     now: Timestamp,
 ) -> Result<Step, Halt> {
-    let state = match error.fate {
-        Fate::NotPublished => IntentState::NotPublished,
-        Fate::MayBePublished | Fate::LandedEarlier { .. } => IntentState::Abandoned,
-    };
-    let log = vec![record::failed(armed.claim(), error, now, None).with("part", Part::FirstComment.number())];
+    engine.stats.attempt(armed.claim().platform, "unknown");
     let settlement = Settlement {
-        state,
+        state: IntentState::Abandoned,
         remote: None,
         at: now,
-        log,
+        log: Vec::new(),
     };
-    let remote = desk
-        .head()
-        .cloned()
-        .unwrap_or_else(|| RemotePost::visible(String::new(), None));
-    let event = Event::Published {
-        at: now,
-        remote,
-        next_look: None,
-    };
-    let release = Release {
-        resume: Resume::Clear,
-        ..sent(event, now, Vec::new())
-    };
+    let mut release = comment::given_up(armed.claim(), desk, error, now).ok_or(Halt::LeaseLost)?;
+    release.counts_as_attempt = true;
     ended(settle(engine, armed, settlement, Some(release)).await?)
 }
 
@@ -257,148 +240,37 @@ pub(crate) async fn end_unsent(
         return Ok(engine.store.release(claim, release).await?);
     }
     release.log.extend(desk.notes.iter().cloned());
-    decide_refusal(engine, &claim, desk, error, &mut release, None);
+    refusal::decide(engine, &claim, desk, error, &mut release, None);
     Ok(engine.store.release(claim, release).await?)
 }
 
-/// Fills in what follows a certain "not published".
-fn decide_refusal(
-    engine: &Engine,
-    claim: &Claim,
-    desk: &Desk,
-    error: &PlatformError,
-    release: &mut Release,
-    took: Option<SignedDuration>,
-) {
-    let (now, tried) = (release.at, tried(engine, claim, desk));
-    let decision = engine.with_rng(|rng| engine.settings.retry.decide(error, tried, now, rng));
-    let summary = error.summary(now);
-    let (event, entry, health) = match decision {
-        Decision::RetryAt(at) => (
-            Event::RetryAt {
-                at,
-                error: summary.clone(),
-            },
-            Some(record::retrying(claim, error, now, at)),
-            None,
-        ),
-        Decision::Refresh => (
-            Event::RetryAt {
-                at: now,
-                error: summary.clone(),
-            },
-            Some(record::retrying(claim, error, now, now)),
-            Some(AccountHealth::RefreshNeeded),
-        ),
-        Decision::Fail | Decision::Reconcile => {
-            let health = (error.kind == ErrorKind::Auth).then_some(AccountHealth::ReconnectNeeded);
-            let (event, entry) = match reconnect_awaited_until(engine, claim, error, now) {
-                Some(at) => waits_for_reconnect(claim, error, release, at),
-                None => {
-                    let event = Event::Failed {
-                        at: now,
-                        error: summary.clone(),
-                        parts: desk.parts_live(),
-                    };
-                    (event, Some(record::failed(claim, error, now, took)))
-                }
-            };
-            (event, entry, health)
-        }
+/// Ends a claim for good; what is live of it stays so.
+pub(crate) async fn fail(engine: &Engine, claim: Claim, desk: &Desk, error: &PlatformError) -> Result<PostState, Halt> {
+    let now = engine.clock.now();
+    let Some(release) = comment::given_up(&claim, desk, error, now) else {
+        return fail_with(engine, claim, error, desk.parts_live()).await;
     };
-    note_refusal(engine, claim, error, &event);
-    release.resume = match error.retry.from {
-        domain::error::From::Send => Resume::Keep,
-        domain::error::From::Prepare => Resume::Clear,
+    engine.stats.attempt(claim.platform, "failed");
+    let release = Release {
+        counts_as_attempt: true,
+        ..release
     };
-    release.account = Some(AccountNote {
-        health,
-        success_at: None,
-        error: Some(summary),
-        // Tokens that came since are not to blame.
-        of_version: Some(desk.account.token_version),
-    });
-    release.event = event;
-    release.log.extend(entry);
-    if health == Some(AccountHealth::ReconnectNeeded) {
-        release.log.extend(given_up(engine, desk, error, now));
-    }
-}
-
-/// Counts a refusal, and lets the account rest after one for too many calls.
-fn note_refusal(engine: &Engine, claim: &Claim, error: &PlatformError, event: &Event) {
-    let is_over = matches!(event, Event::Failed { .. });
-    let outcome = if is_over { "failed" } else { "retry" };
-    engine.stats.attempt(claim.platform, outcome);
-    // A budget that is closed in the store does the same for all who share it.
-    if !engine.settings.rate_budgets
-        && error.kind == ErrorKind::RateLimited
-        && let Event::RetryAt { at, .. } = event
-    {
-        engine.rest(claim.account, *at);
-    }
-}
-
-fn tried(engine: &Engine, claim: &Claim, desk: &Desk) -> Tried {
-    let sign_in = engine.connectors.sign_in(claim.platform);
-    let can_renew = sign_in.is_some_and(|sign_in| sign_in.facts().refresh.can_refresh(&desk.tokens));
-    let is_given_up = desk.account.health == AccountHealth::ReconnectNeeded;
-    Tried {
-        retries: claim.retries,
-        // Tokens that cannot be renewed are as fresh as they will be.
-        token_is_fresh: waited_for_its_token(&claim.found) || is_given_up || !can_renew,
-    }
-}
-
-/// Looks at whether the account is back are no attempts; the first wait counts as one.
-fn waits_for_reconnect(
-    claim: &Claim,
-    error: &PlatformError,
-    release: &mut Release,
-    at: Timestamp,
-) -> (Event, Option<LogEntry>) {
-    let is_first = claim.attempt_no <= 1;
-    release.counts_as_attempt = is_first;
-    let entry = is_first.then(|| record::retrying(claim, error, release.at, at));
-    (Event::Returned { at }, entry)
-}
-
-/// The entry that says that an account must be connected again: once, however many posts find it out.
-fn given_up(engine: &Engine, desk: &Desk, error: &PlatformError, now: Timestamp) -> Option<LogEntry> {
-    let account = &desk.account;
-    let version = account.token_version;
-    let gate = crate::refresh::gate(engine, account.id, account.platform);
-    let is_news =
-        account.health != AccountHealth::ReconnectNeeded && !gate.has_newer(version) && gate.gives_up(version);
-    is_news.then(|| crate::accounts::entries::reconnect_needed(account, error, now))
-}
-
-/// How often a post looks whether its account was connected again.
-const RECONNECT_LOOK: SignedDuration = SignedDuration::from_mins(1);
-
-/// When a post looks again whether its account was connected again; `None` when its grace is over, or that would not
-/// help.
-fn reconnect_awaited_until(engine: &Engine, claim: &Claim, error: &PlatformError, now: Timestamp) -> Option<Timestamp> {
-    let helps = error.kind == ErrorKind::Auth || error.retry.when == When::AfterReconnect;
-    let until = claim.due.saturating_add(engine.settings.reconnect_grace).ok()?;
-    let next = now.saturating_add(RECONNECT_LOOK).ok()?;
-    (helps && now < until).then(|| next.min(until))
-}
-
-/// Whether the post's last try ended with its token refused, so that this one was made with a fresh token.
-fn waited_for_its_token(found: &PostState) -> bool {
-    matches!(found, PostState::Waiting { error: Some(error), .. } if error.kind == ErrorKind::Auth)
+    Ok(engine.store.release(claim, release).await?)
 }
 
 /// Ends a claim for good before anything of it was looked at closely.
 pub(crate) async fn fail_unsent(engine: &Engine, claim: Claim, error: &PlatformError) -> Result<PostState, Halt> {
+    fail_with(engine, claim, error, PartsLive::default()).await
+}
+
+async fn fail_with(engine: &Engine, claim: Claim, error: &PlatformError, parts: PartsLive) -> Result<PostState, Halt> {
     let now = engine.clock.now();
     engine.stats.attempt(claim.platform, "failed");
     let entry = record::failed(&claim, error, now, None);
     let event = Event::Failed {
         at: now,
         error: error.summary(now),
-        parts: PartsLive::default(),
+        parts,
     };
     let release = Release {
         counts_as_attempt: true,

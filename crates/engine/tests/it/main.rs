@@ -13,6 +13,8 @@ mod budgets;
 #[cfg(test)]
 mod care;
 #[cfg(test)]
+mod comments;
+#[cfg(test)]
 mod connections;
 #[cfg(test)]
 mod crash_matrix;
