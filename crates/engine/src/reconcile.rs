@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use connectors::{Finding, Probe};
 use domain::account::AccountHealth;
-use domain::error::{PlatformError, When};
+use domain::error::{ErrorKind, PlatformError, When};
 use domain::intent::{Claim, Dedupe, DedupeMeans, IntentRecord, IntentState, Job};
 use domain::part::RemotePost;
 use domain::post::{Event, Phase, PostState};
@@ -71,7 +71,7 @@ pub(crate) async fn ask(engine: &Engine, claim: Claim, desk: &mut Desk, asker: A
     engine.points.reach(CrashPoint::Asked, claim.platform)?;
     match finding {
         Ok(Finding::Published(remote)) => adopt(engine, claim, desk, &intent, remote).await,
-        Ok(Finding::StillProcessing { again_at }) => still_processing(engine, claim, again_at).await,
+        Ok(Finding::StillProcessing { again_at }) => still_processing(engine, claim, desk, again_at).await,
         Ok(Finding::Absent) => absent(engine, claim, desk, &intent, asker).await,
         Ok(Finding::CannotTell) => cannot_tell(engine, claim, desk, &intent).await,
         Err(error) => failed_question(engine, claim, desk, &error).await,
@@ -194,7 +194,8 @@ async fn failed_question(engine: &Engine, claim: Claim, desk: &Desk, error: &Pla
     let now = engine.clock.now();
     let health = match error.retry.when {
         When::AfterRefresh => Some(AccountHealth::RefreshNeeded),
-        When::AfterReconnect => Some(AccountHealth::ReconnectNeeded),
+        // Who may not read may post all the same: only a refused token says that the account needs a person.
+        When::AfterReconnect if error.kind == ErrorKind::Auth => Some(AccountHealth::ReconnectNeeded),
         _ => None,
     };
     let note = AccountNote {
@@ -276,7 +277,8 @@ async fn not_reconciling(engine: &Engine, claim: Claim, now: Timestamp) -> Resul
     Ok(engine.store.release(claim, unsent(event, now, Vec::new())).await?)
 }
 
-async fn still_processing(engine: &Engine, claim: Claim, again_at: Timestamp) -> Result<PostState, Halt> {
+/// The platform is still working on it: waited for as long as there is patience, then it may never end.
+async fn still_processing(engine: &Engine, claim: Claim, desk: &Desk, again_at: Timestamp) -> Result<PostState, Halt> {
     let now = engine.clock.now();
     let event = match claim.found {
         PostState::Processing { give_up_at, .. } if now < give_up_at => Event::Parked {
@@ -284,6 +286,9 @@ async fn still_processing(engine: &Engine, claim: Claim, again_at: Timestamp) ->
             next_check: again_at,
             give_up_at,
         },
+        PostState::Reconciling { give_up_at, .. } if is_over(desk, give_up_at, now) => {
+            return give_up(engine, claim, desk, true, now).await;
+        }
         PostState::Reconciling { .. } => Event::StillUnknown {
             next_check: again_at,
             absent: false,

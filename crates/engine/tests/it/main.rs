@@ -23,6 +23,8 @@ mod crowds;
 #[cfg(test)]
 mod derivatives;
 #[cfg(test)]
+mod doubts;
+#[cfg(test)]
 mod films;
 #[cfg(test)]
 mod quota_day;
