@@ -9,7 +9,7 @@ use connectors::{Preparation, Sent};
 use domain::capability::Capability;
 use domain::content::Draft;
 use domain::error::{ErrorKind, PlatformError, Stage};
-use domain::ids::IntentId;
+use domain::ids::{IntentId, PostId};
 use domain::intent::{Armed, Claim, IntentState, Job, Prepared};
 use domain::part::{Part, RemotePost};
 use domain::post::{Event, Phase, PostState};
@@ -26,13 +26,19 @@ use crate::settle::{
     Step, end_unsent, fail, fail_unsent, settle_error, settle_live, settle_processing, to_reconciling, unsent,
 };
 use crate::uploads::await_files;
-use crate::{Engine, budgets, darkroom, reconcile, record};
+use crate::{Engine, budgets, comment, darkroom, reconcile, record};
 
 /// A repeatable step may say "go on at once" this often before it has to wait for its next turn.
 const STEPS_PER_TURN_MAX: u32 = 200;
 
 /// A post that waits for an identical one of its account looks again after this long.
 const TWIN_WAIT: SignedDuration = SignedDuration::from_secs(2);
+
+/// The same when a person has to decide what became of that one.
+const PERSON_WAIT: SignedDuration = SignedDuration::from_mins(5);
+
+/// What a post says that waits for a person to decide about an identical one.
+const BEHIND_UNCONFIRMED: &str = "BEHIND_UNCONFIRMED_POST";
 
 /// Works on a claim until it is released.
 pub(crate) async fn run(engine: &Engine, claim: Claim, asker: Asker) -> Result<PostState, Halt> {
@@ -297,12 +303,14 @@ async fn arm(
     };
     match engine.store.record_intent(claim, intent, send_by).await {
         Ok(armed) => Ok(Ok(armed)),
-        Err((Some(claim), store::Error::Conflict(Conflict::FingerprintBusy))) => {
-            let at = now.saturating_add(TWIN_WAIT).unwrap_or(Timestamp::MAX);
-            Ok(Err(engine
-                .store
-                .release(claim, unsent(Event::Returned { at }, now, Vec::new()))
-                .await?))
+        Err((Some(claim), store::Error::Conflict(Conflict::FingerprintBusy { post, is_unconfirmed }))) => {
+            if is_unconfirmed {
+                wait_for_person(engine, claim, desk, post).await.map(Err)
+            } else {
+                let at = now.saturating_add(TWIN_WAIT).unwrap_or(Timestamp::MAX);
+                let event = claim.found.put_back(at);
+                Ok(Err(engine.store.release(claim, unsent(event, now, Vec::new())).await?))
+            }
         }
         Err((Some(claim), store::Error::Conflict(Conflict::BudgetSpent(wait)))) => {
             budgets::pause(engine, claim, desk, wait).await.map(Err)
@@ -317,4 +325,30 @@ async fn arm(
         }
         Err((_, error)) => Err(error.into()),
     }
+}
+
+/// A post waits behind an identical one whose outcome nobody knows: said once, and looked at now and then.
+async fn wait_for_person(engine: &Engine, claim: Claim, desk: &Desk, twin: PostId) -> Result<PostState, Halt> {
+    let now = engine.clock.now();
+    let message =
+        format!("This waits behind the identical post {twin}, whose outcome nobody knows; decide that one first");
+    let error = PlatformError::refused(claim.platform, Stage::Validate, ErrorKind::DuplicateContent, message)
+        .with_code(BEHIND_UNCONFIRMED);
+    if comment::is_all_that_is_left(desk) {
+        return fail(engine, claim, desk, &error).await;
+    }
+    let at = now.saturating_add(PERSON_WAIT).unwrap_or(Timestamp::MAX);
+    let known = match &claim.found {
+        PostState::Waiting { error: Some(known), .. } => known.code.as_deref(),
+        _ => None,
+    };
+    let log = match known {
+        Some(BEHIND_UNCONFIRMED) => Vec::new(),
+        _ => vec![record::held_back(&claim, &error, now, at)],
+    };
+    let event = Event::Paused {
+        at,
+        error: error.summary(now),
+    };
+    Ok(engine.store.release(claim, unsent(event, now, log)).await?)
 }

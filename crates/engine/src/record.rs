@@ -130,6 +130,11 @@ pub(crate) fn paused(claim: &Claim, budget: &str, error: &PlatformError, at: Tim
         .with("next_attempt_at", until.to_string())
 }
 
+/// Something else has to be decided first; it is looked at again at `next`.
+pub(crate) fn held_back(claim: &Claim, error: &PlatformError, at: Timestamp, next: Timestamp) -> LogEntry {
+    with_error(of(claim, LogKind::PublishRetry, LogOutcome::Info, at), error).with("next_attempt_at", next.to_string())
+}
+
 /// The outcome is not known.
 pub(crate) fn unknown(claim: &Claim, error: &PlatformError, at: Timestamp) -> LogEntry {
     with_error(of(claim, LogKind::OutcomeUnknown, LogOutcome::Unknown, at), error)

@@ -154,8 +154,13 @@ pub enum Conflict {
     #[error("the idempotency key was already used with a different request body")]
     IdempotencyKey,
     /// Another open intent of the account would look the same; it must end first.
-    #[error("an identical post of this account is still in flight")]
-    FingerprintBusy,
+    #[error("an identical post of this account is not decided yet")]
+    FingerprintBusy {
+        /// Whose intent that is.
+        post: PostId,
+        /// Whether only a person can end it: the post is unconfirmed.
+        is_unconfirmed: bool,
+    },
     /// A budget of the platform is spent: the post waits.
     #[error("the budget {} is spent until {}", .0.key, .0.until)]
     BudgetSpent(BudgetWait),

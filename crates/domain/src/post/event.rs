@@ -32,11 +32,12 @@ pub enum Event {
         /// When to take it again.
         at: Timestamp,
     },
-    /// The worker gave it back because a budget of its platform is spent, or will be by those that wait already.
+    /// The worker gave it back because it has to wait: a budget of its platform is spent, or will be by those that wait
+    /// already, or a person has to decide about an identical post first.
     Paused {
         /// When its turn comes.
         at: Timestamp,
-        /// Which budget, and until when.
+        /// What for, and until when.
         error: ErrorSummary,
     },
     /// The platform works on something.

@@ -5,7 +5,9 @@
 use std::collections::BTreeSet;
 
 use domain::account::User;
+use domain::clock::Clock;
 use domain::ids::GroupId;
+use domain::log::LogKind;
 use domain::platform::Platform;
 use domain::post::PostState;
 use engine::{Engine, Publisher};
@@ -177,4 +179,45 @@ async fn twins_cut_off_in_flight_and_a_person_with_the_same_words_are_told_apart
     for platform in EMULATED {
         twins_and_a_person(*platform).await;
     }
+}
+
+#[tokio::test]
+async fn a_post_behind_an_unconfirmed_one_waits_for_a_person_however_late() {
+    let outside = Outside::new().await;
+    let platform = Platform::Telegram;
+    let engine = outside.engine(memory(), go_on()).await;
+    let lost = vec![Rule::nth(Class::Create, 1, Fault::DropAfter)];
+    let (user, account) = outside.connect(&engine, platform, "late", lost).await;
+    let reach = Reach { owner: user.id };
+    let first = post_now(&engine, &user, &account, content(&outside, platform, WORDS, &[])).await;
+    run_to_the_end(&outside, &engine).await;
+    let unconfirmed = engine.group(&reach, first).await.unwrap().posts[0].id;
+    let second = post_now(&engine, &user, &account, content(&outside, platform, WORDS, &[])).await;
+    let mut publisher = Publisher::new(engine.clone(), CancellationToken::new());
+    let end = outside.clock.now() + SignedDuration::from_hours(10);
+    let mut looks = 0;
+    while outside.clock.now() < end {
+        looks += publisher.run_until_idle().await.unwrap();
+        outside.clock.advance(SignedDuration::from_secs(60));
+    }
+    assert!((110..=130).contains(&looks), "{looks} looks in ten hours");
+    match state(&engine, &user, second).await {
+        PostState::Waiting { error: Some(error), .. } => {
+            assert_eq!(error.kind, domain::error::ErrorKind::DuplicateContent);
+            assert!(error.message.contains(&unconfirmed.to_string()), "{}", error.message);
+        }
+        other => panic!("{other:?}"),
+    }
+    let log = engine.group_log(&reach, second, 100).await.unwrap();
+    let said = log.iter().filter(|record| record.entry.kind == LogKind::PublishRetry);
+    assert_eq!(said.count(), 1, "it is said once");
+    assert_eq!(outside.copies(platform, WORDS), 1);
+
+    let url = "https://example.com/seen".to_owned();
+    engine.resolve_published(&reach, unconfirmed, url).await.unwrap();
+    outside.clock.advance(SignedDuration::from_mins(5));
+    publisher.run_until_idle().await.unwrap();
+    let state = state(&engine, &user, second).await;
+    assert!(matches!(state, PostState::Published { .. }), "{state:?}");
+    assert_eq!(outside.copies(platform, WORDS), 2);
 }

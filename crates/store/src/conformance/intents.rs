@@ -10,7 +10,7 @@ use domain::platform::Platform;
 use domain::post::{Event, PostState};
 use jiff::SignedDuration;
 
-use super::bench::{at, entry, error, published, release, settlement, unknown};
+use super::bench::{at, entry, error, gave_up, published, release, settlement, unknown};
 use super::{Bench, Outcome};
 use crate::{Conflict, Error, Settled};
 
@@ -172,9 +172,14 @@ pub(super) async fn look_alikes_of_one_account_go_out_one_by_one(bench: Bench) -
     let [first, second, third, other] = <[_; 4]>::try_from(bench.claim(1).await?).map_err(|_| "four claims")?;
     let alike = || bench.intent(Part::Head, 1, DedupeMeans::None, 2);
     let first = bench.recorded(first, alike()).await?;
+    let busy = Conflict::FingerprintBusy {
+        post: first.claim().post,
+        is_unconfirmed: false,
+    };
     let refused = bench.record_intent(second, alike(), BootInstant(1)).await;
-    let Err((Some(second), Error::Conflict(Conflict::FingerprintBusy))) = refused else {
-        return Err(format!("{refused:?}").into());
+    let second = match refused {
+        Err((Some(second), Error::Conflict(conflict))) if conflict == busy => second,
+        refused => return Err(format!("{refused:?}").into()),
     };
     bench.recorded(other, alike()).await?;
     bench.recorded(third, bench.intent(Part::Head, 1, KEYED, 2)).await?;
@@ -182,7 +187,24 @@ pub(super) async fn look_alikes_of_one_account_go_out_one_by_one(bench: Bench) -
     bench
         .settle(first, settlement(IntentState::Published, Some("r"), 3), Some(end))
         .await?;
-    bench.recorded(second, alike()).await?;
+    let second = bench.recorded(second, alike()).await?;
+    let unconfirmed = second.claim().post;
+    let end = Some(release(gave_up(4), 4));
+    bench
+        .settle(second, settlement(IntentState::Open, None, 4), end)
+        .await?;
+    bench.grouped(&ann, &[(Platform::Mastodon, "1")], Some(0)).await?;
+    let refused = bench
+        .record_intent(bench.claim_one(5).await?, alike(), BootInstant(1))
+        .await;
+    let busy = Conflict::FingerprintBusy {
+        post: unconfirmed,
+        is_unconfirmed: true,
+    };
+    assert!(
+        matches!(&refused, Err((Some(_), Error::Conflict(conflict))) if *conflict == busy),
+        "{refused:?}"
+    );
     Ok(())
 }
 

@@ -163,8 +163,12 @@ impl State {
                 && prepared.is_confusable()
                 && prepared.fingerprint == new.prepared.fingerprint
         };
-        if new.prepared.is_confusable() && self.intents.iter().any(alike) {
-            return Err(Conflict::FingerprintBusy.into());
+        if new.prepared.is_confusable()
+            && let Some(alike) = self.intents.iter().find(|row| alike(row))
+        {
+            let post = alike.post;
+            let is_unconfirmed = matches!(self.row(post)?.post.state, PostState::Unconfirmed { .. });
+            return Err(Conflict::FingerprintBusy { post, is_unconfirmed }.into());
         }
         if let Some(wait) = self.spend(&new.budgets, new.at) {
             return Ok(Err(Conflict::BudgetSpent(wait).into()));

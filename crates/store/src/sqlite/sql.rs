@@ -434,7 +434,9 @@ statements! {
          fingerprint, confusable, dedupe, prepared_sealed) \
          VALUES (?1, ?2, ?3, ?4, ?5, 'open', ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
     EARLIER_INTENT = "SELECT 1 FROM intents WHERE post_id = ?1 AND part = ?2 AND state IN ('open', 'published')";
-    LIKE_INTENT = "SELECT 1 FROM intents WHERE account_id = ?1 AND fingerprint = ?2 AND state = 'open' AND confusable = 1";
+    LIKE_INTENT =
+        "SELECT post_id FROM intents WHERE account_id = ?1 AND fingerprint = ?2 AND state = 'open' AND confusable = 1 \
+         ORDER BY n LIMIT 1";
     HAS_OPEN_INTENT = "SELECT 1 FROM intents WHERE post_id = ?1 AND state = 'open'";
     OPEN_INTENTS = "SELECT id, part FROM intents WHERE post_id = ?1 AND state = 'open' ORDER BY n";
     INTENT = "SELECT post_id, part, account_id, state FROM intents WHERE id = ?1";

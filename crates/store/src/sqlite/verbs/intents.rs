@@ -56,8 +56,12 @@ fn may_record(tx: &Tx, head: &Head, row: &PostRow, new: &NewIntent) -> Result<Ac
         return Err(Conflict::EarlierIntentOpen.into());
     }
     let prepared = &new.prepared;
-    if prepared.is_confusable() && tx.exists(sql::LIKE_INTENT, params![account.as_bytes(), prepared.fingerprint.0])? {
-        return Err(Conflict::FingerprintBusy.into());
+    let alike = params![account.as_bytes(), prepared.fingerprint.0];
+    if prepared.is_confusable()
+        && let Some(post) = tx.one(sql::LIKE_INTENT, alike, |row| rows::id(row, 0))?
+    {
+        let is_unconfirmed = matches!(tx.post(post)?.state, PostState::Unconfirmed { .. });
+        return Err(Conflict::FingerprintBusy { post, is_unconfirmed }.into());
     }
     Ok(account)
 }
