@@ -28,7 +28,8 @@ use store::{
     AccountLogQuery, AccountNote, Actions, Backlog, ClaimAsk, Claimed, CommitStats, ConnectLink, Created, Derivatives,
     Error, Evidence, Group, GroupPage, GroupQuery, Installation, InstanceApp, NewAccount, NewGroup, NewIntent,
     NewSignIn, Orphans, PostCount, Reach, Refreshed, Release, RequestKey, Resolution, Result, Retractable, Retractions,
-    Revocation, Revocations, Settled, Settlement, SignInRow, Store, TakeRefused, UnfinishedRefresh, Verification, Work,
+    Revocation, Revocations, SettleResult, Settled, Settlement, SignInRow, Store, TakeRefused, UnfinishedRefresh,
+    Unsettled, Verification, Work,
 };
 
 /// What is done wrong.
@@ -70,14 +71,14 @@ impl Saboteur {
     }
 
     /// The intent is recorded only now, after the send.
-    async fn settle_late(&self, armed: Armed, settlement: Settlement, release: Option<Release>) -> Result<Settled> {
+    async fn settle_late(&self, armed: Armed, settlement: Settlement, release: Option<Release>) -> SettleResult {
         let Some((intent, send_by)) = self.unrecorded().remove(&armed.intent()) else {
             return self.inner.settle(armed, settlement, release).await;
         };
         let (claim, ..) = armed.into_claim();
         match self.inner.record_intent(claim, intent, send_by).await {
             Ok(armed) => self.inner.settle(armed, settlement, release).await,
-            Err((_, error)) => Err(error),
+            Err((_, error)) => Err(Unsettled { error, armed: None }),
         }
     }
 }
@@ -181,7 +182,7 @@ impl Store for Saboteur {
         Ok(armed)
     }
 
-    async fn settle(&self, armed: Armed, settlement: Settlement, release: Option<Release>) -> Result<Settled> {
+    async fn settle(&self, armed: Armed, settlement: Settlement, release: Option<Release>) -> SettleResult {
         let at = settlement.at;
         match (self.fault, release) {
             (Fault::SkipIntent, release) => self.settle_late(armed, settlement, release).await,

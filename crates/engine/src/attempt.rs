@@ -173,12 +173,17 @@ async fn publish_part(engine: &Engine, claim: Claim, desk: &mut Desk, part: Part
     let now = engine.clock.now();
     engine.points.reach(CrashPoint::AnswerRead, armed.claim().platform)?;
     let took = now.duration_since(started);
-    budgets::after_send(engine, desk, part, sent.as_ref().err()).await;
-    match sent {
-        Ok(Sent::Live(remote)) => settle_live(engine, armed, desk, remote, now, took).await,
+    let error = sent.as_ref().err().cloned();
+    let step = match sent {
+        Ok(Sent::Live(remote)) => settle_live(engine, armed, desk, remote, None, (now, took)).await,
         Ok(Sent::Processing { handle, again_at }) => settle_processing(engine, armed, handle, again_at, now).await,
         Err(error) => settle_error(engine, armed, desk, &prior, &error, now, took).await,
+    };
+    // The answer comes first: what is learned from it of limits comes again with the next one.
+    if !matches!(step, Err(Halt::Stopped)) {
+        budgets::after_send(engine, desk, part, error.as_ref()).await;
     }
+    step
 }
 
 /// What was prepared before and is known unpublished is sent again byte for byte; everything else is prepared anew.

@@ -10,11 +10,15 @@ use domain::platform::Platform;
 use domain::post::{Event, Phase, PostState};
 use domain::secret::SecretBytes;
 use jiff::{SignedDuration, Timestamp};
-use store::{AccountNote, Release, Resume, Settled, Settlement};
+use store::{AccountNote, Conflict, Release, Resume, Settled, Settlement, Unsettled};
 
 use crate::context::{Desk, Halt};
 use crate::points::CrashPoint;
 use crate::{Engine, budgets, comment, record, refusal};
+
+/// How long a settlement that the store did not take waits until it is tried again: at first, and at most.
+const SETTLE_PAUSES: (SignedDuration, SignedDuration) =
+    (SignedDuration::from_millis(100), SignedDuration::from_secs(2));
 
 /// What the end of a part means for its post.
 pub(crate) enum Step {
@@ -24,20 +28,17 @@ pub(crate) enum Step {
     Continues(Claim, RemotePost),
 }
 
+/// The platform names the post. `refusal` is how it said so when this send made nothing and an earlier one did.
 pub(crate) async fn settle_live(
     engine: &Engine,
     armed: Armed,
     desk: &Desk,
     remote: RemotePost,
-    now: Timestamp,
-    took: SignedDuration,
+    refusal: Option<&PlatformError>,
+    (now, took): (Timestamp, SignedDuration),
 ) -> Result<Step, Halt> {
     let claim = armed.claim();
-    let (platform, part) = (claim.platform, armed.part());
-    engine.stats.attempt(platform, "published");
-    if part == Part::Head {
-        engine.stats.late(now.duration_since(claim.due));
-    }
+    let (platform, part, due) = (claim.platform, armed.part(), claim.due);
     let log = vec![record::succeeded(claim, part, &remote, now, Some(took))];
     let settlement = Settlement {
         state: IntentState::Published,
@@ -63,7 +64,19 @@ pub(crate) async fn settle_live(
             ..sent(event, now, Vec::new())
         }
     });
-    match settle(engine, armed, settlement, release).await? {
+    let settled = match settle_in_time(engine, armed, settlement, release).await? {
+        Ok(settled) => settled,
+        Err(Unsettled {
+            error: store::Error::Conflict(Conflict::RemoteTaken),
+            armed: Some(armed),
+        }) => return settle_taken(engine, *armed, desk, refusal, (now, took)).await,
+        Err(unsettled) => return Err(store::Error::from(unsettled).into()),
+    };
+    engine.stats.attempt(platform, "published");
+    if part == Part::Head {
+        engine.stats.late(now.duration_since(due));
+    }
+    match settled {
         Settled::Continues(claim) => Ok(Step::Continues(claim, remote)),
         Settled::Released(state) => Ok(Step::Ended(state)),
         Settled::Fenced(evidence) => {
@@ -71,6 +84,41 @@ pub(crate) async fn settle_live(
             Err(Halt::LeaseLost)
         }
     }
+}
+
+/// What the platform named is another post of ours, so it says nothing good of this one. Where it refused this send, that
+/// is what counts. Else nobody can tell what this send made.
+async fn settle_taken(
+    engine: &Engine,
+    armed: Armed,
+    desk: &Desk,
+    refusal: Option<&PlatformError>,
+    (now, took): (Timestamp, SignedDuration),
+) -> Result<Step, Halt> {
+    if let Some(refusal) = refusal {
+        let refusal = refusal.clone().with_fate(Fate::NotPublished);
+        return settle_refusal(engine, armed, desk, &refusal, now, took).await;
+    }
+    let claim = armed.claim();
+    if comment::is_all_that_is_left(desk) {
+        let error = comment::unknown(claim);
+        return settle_lost_comment(engine, armed, desk, &error, now).await;
+    }
+    engine.stats.attempt(claim.platform, "unconfirmed");
+    let error = unknown_summary(now);
+    let settlement = Settlement {
+        state: IntentState::Open,
+        remote: None,
+        at: now,
+        log: vec![record::unconfirmed(claim, &error.message, now)],
+    };
+    let event = Event::GaveUp {
+        at: now,
+        next_look: None,
+        error,
+        parts: desk.parts_live(),
+    };
+    ended(settle(engine, armed, settlement, Some(sent(event, now, Vec::new()))).await?)
 }
 
 pub(crate) async fn settle_processing(
@@ -127,7 +175,11 @@ pub(crate) async fn settle_error(
             let release = sent(outcome_unknown(armed.claim().platform, now), now, Vec::new());
             ended(settle(engine, armed, settlement, Some(release)).await?)
         }
-        Fate::LandedEarlier { remote } => {
+        Fate::LandedEarlier { remote: Some(remote) } => {
+            let remote = remote.clone();
+            settle_live(engine, armed, desk, remote, Some(error), (now, took)).await
+        }
+        Fate::LandedEarlier { remote: None } => {
             // This send made nothing. An earlier one that was taken for absent did, or else a person posted the same.
             let earlier = reopened(prior, now);
             if earlier.is_empty() {
@@ -136,7 +188,7 @@ pub(crate) async fn settle_error(
             let log = vec![record::unknown(armed.claim(), error, now)];
             let settlement = Settlement {
                 state: IntentState::NotPublished,
-                remote: remote.clone(),
+                remote: None,
                 at: now,
                 log,
             };
@@ -205,10 +257,45 @@ async fn settle(
     settlement: Settlement,
     release: Option<Release>,
 ) -> Result<Settled, Halt> {
+    match settle_in_time(engine, armed, settlement, release).await? {
+        Ok(settled) => Ok(settled),
+        Err(unsettled) => Err(store::Error::from(unsettled).into()),
+    }
+}
+
+/// Settles, again and again while the store does not answer: what a platform said must not be lost to a busy disk. Only
+/// when the lease ends is the post somebody else's, who then has to ask. The inner error is any other of the store.
+async fn settle_in_time(
+    engine: &Engine,
+    mut armed: Armed,
+    settlement: Settlement,
+    release: Option<Release>,
+) -> Result<Result<Settled, Unsettled>, Halt> {
     let platform = armed.claim().platform;
-    let settled = engine.store.settle(armed, settlement, release).await?;
-    engine.points.reach(CrashPoint::Settled, platform)?;
-    Ok(settled)
+    let lease_until = armed.send_by().plus(engine.settings.lease);
+    let (mut pause, longest) = SETTLE_PAUSES;
+    loop {
+        let unsettled = match engine.store.settle(armed, settlement.clone(), release.clone()).await {
+            Ok(settled) => {
+                engine.points.reach(CrashPoint::Settled, platform)?;
+                return Ok(Ok(settled));
+            }
+            Err(unsettled) => unsettled,
+        };
+        match unsettled {
+            Unsettled {
+                error: store::Error::Unavailable(why),
+                armed: Some(back),
+            } if engine.clock.boot() < lease_until => {
+                tracing::warn!(post = %back.claim().post, %why, "an outcome could not be written down; trying again");
+                armed = *back;
+            }
+            other => return Ok(Err(other)),
+        }
+        let now = engine.clock.now();
+        engine.clock.sleep_until(now.saturating_add(pause).unwrap_or(now)).await;
+        pause = pause.saturating_mul(2).min(longest);
+    }
 }
 
 fn ended(settled: Settled) -> Result<Step, Halt> {

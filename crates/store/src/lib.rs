@@ -447,8 +447,8 @@ pub trait Store:
     /// Writes what became of an intent, and either goes on with the claim or releases it in the same transaction.
     ///
     /// Race: when the lease was lost meanwhile nothing of the post changes but the evidence: a published intent is
-    /// recorded as by [`Store::evidence`].
-    async fn settle(&self, armed: Armed, settlement: Settlement, release: Option<Release>) -> Result<Settled>;
+    /// recorded as by [`Store::evidence`]. [`Conflict::RemoteTaken`] as for [`Store::release`].
+    async fn settle(&self, armed: Armed, settlement: Settlement, release: Option<Release>) -> SettleResult;
 
     /// Ends a claim: moves the post, settles intents that were asked for, writes the log. A post whose group was deleted
     /// or whose account was removed meanwhile is cancelled instead of waiting to be sent. [`Conflict::RemoteTaken`] when

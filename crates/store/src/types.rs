@@ -8,7 +8,7 @@ use domain::account::{Account, Tokens};
 use domain::content::Content;
 use domain::group::StateMask;
 use domain::ids::{AccountId, AttemptId, GroupId, IntentId, PostId, UserId};
-use domain::intent::{Claim, IntentRecord, IntentState, Lane, Prepared};
+use domain::intent::{Armed, Claim, IntentRecord, IntentState, Lane, Prepared};
 use domain::log::LogEntry;
 use domain::part::{Part, RemotePost};
 use domain::platform::Platform;
@@ -349,6 +349,26 @@ pub enum Settled {
     Released(PostState),
     /// The lease had been lost; the outcome was kept as evidence.
     Fenced(Evidence),
+}
+
+/// Settled, or not.
+pub type SettleResult = Result<Settled, Unsettled>;
+
+/// A settlement that was not written. With [`crate::Error::Unavailable`] it may be tried again: a settlement that happened all
+/// the same is told from one that did not by its claim.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct Unsettled {
+    /// Why.
+    pub error: crate::Error,
+    /// The right to settle, given back.
+    pub armed: Option<Box<Armed>>,
+}
+
+impl From<Unsettled> for crate::Error {
+    fn from(unsettled: Unsettled) -> Self {
+        unsettled.error
+    }
 }
 
 /// What a late answer changed.

@@ -155,7 +155,7 @@ async fn send(ctx: &SendCtx<'_>, armed: &Armed) -> Result<Sent, PlatformError> {
             Part::Head | Part::Reply(_) => remote_post(&id),
         }));
     }
-    in_context(ctx, classify(Stage::Send, &answer), &earlier)
+    Err(in_context(ctx, classify(Stage::Send, &answer), &earlier))
 }
 
 /// Refuses to send again when LinkedIn may have forgotten the first send: then a second post would appear.
@@ -182,9 +182,9 @@ fn created(answer: &Answer) -> Option<String> {
 }
 
 /// What a refusal means in the light of the part's earlier sends.
-fn in_context(ctx: &SendCtx<'_>, mut error: PlatformError, earlier: &[&IntentRecord]) -> Result<Sent, PlatformError> {
+fn in_context(ctx: &SendCtx<'_>, error: PlatformError, earlier: &[&IntentRecord]) -> PlatformError {
     if !matches!(error.fate, Fate::LandedEarlier { .. }) {
-        return Err(error);
+        return error;
     }
     let could_have = earlier
         .iter()
@@ -193,15 +193,15 @@ fn in_context(ctx: &SendCtx<'_>, mut error: PlatformError, earlier: &[&IntentRec
         .min();
     let Some(first) = could_have else {
         // Without a send of ours that could have made it, the post that LinkedIn has is another one.
-        error.fate = Fate::NotPublished;
-        return Err(error);
+        return error.with_fate(Fate::NotPublished);
     };
     match error::original(&error) {
         Some(urn) if error::made_at(&urn).is_some_and(|made| first - SLACK <= made && made <= ctx.now + SLACK) => {
-            Ok(Sent::Live(remote_post(&urn)))
+            let remote = Some(remote_post(&urn));
+            error.with_fate(Fate::LandedEarlier { remote })
         }
         // LinkedIn also names posts from before our first send, and posts that were deleted a day ago: never ours.
-        _ => Err(error),
+        _ => error,
     }
 }
 

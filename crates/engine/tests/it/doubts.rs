@@ -1,14 +1,70 @@
-//! What is written down when an answer is doubtful: no question is put for ever, and none is taken for what it is not.
+//! What is written down when an answer is doubtful, or when writing itself is: no answer is thrown away, and no question is
+//! put for ever.
+
+use std::sync::Arc;
 
 use domain::account::AccountHealth;
+use domain::clock::Clock;
 use domain::error::ErrorKind;
 use domain::platform::Platform;
 use domain::post::PostState;
+use engine::{Engine, Publisher};
 use jiff::SignedDuration;
 use sandbox::{Class, Fault, Rule};
 use store::Reach;
+use store::memory::MemoryStore;
+use tokio_util::sync::CancellationToken;
 
-use crate::world::{Outside, content, go_on, memory, post_now, run_to_the_end, run_until_stopped, state};
+use crate::world::{
+    MEMBER, Outside, content, go_on, memory, post_now, run_to_the_end, run_until_stopped, start_of_time, state,
+};
+
+/// Runs what can be run now, and lets time pass for whoever waits a moment.
+async fn run_through_pauses(outside: &Outside, engine: &Engine) {
+    let mut publisher = Publisher::new(engine.clone(), CancellationToken::new());
+    let running = tokio::spawn(async move { publisher.run_until_idle().await });
+    while !running.is_finished() {
+        let soon = outside.clock.now() + SignedDuration::from_secs(2);
+        // Deadlines of calls are farther away than the pause of a settlement.
+        if let Some(at) = outside.clock.next_sleeper().filter(|at| *at <= soon) {
+            outside.clock.advance_to(at);
+        }
+        tokio::task::yield_now().await;
+    }
+    running.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn an_answer_outlives_a_store_that_is_busy() {
+    let outside = Outside::new().await;
+    let model = Arc::new(MemoryStore::new(start_of_time(), 7));
+    let engine = outside.engine(Arc::clone(&model) as _, go_on()).await;
+    let (user, account) = outside.connect(&engine, Platform::Telegram, "busy", vec![]).await;
+    let words = content(&outside, Platform::Telegram, "written down late", &[]);
+    let group = post_now(&engine, &user, &account, words).await;
+    model.be_busy_for(8);
+    run_through_pauses(&outside, &engine).await;
+    let state = state(&engine, &user, group).await;
+    assert!(matches!(state, PostState::Published { .. }), "{state:?}");
+    assert_eq!(outside.copies(Platform::Telegram, "written down late"), 1);
+}
+
+#[tokio::test]
+async fn a_store_that_stays_busy_is_waited_for_no_longer_than_the_lease() {
+    let outside = Outside::new().await;
+    let model = Arc::new(MemoryStore::new(start_of_time(), 7));
+    let engine = outside.engine(Arc::clone(&model) as _, go_on()).await;
+    let (user, account) = outside.connect(&engine, Platform::Telegram, "stuck", vec![]).await;
+    let words = content(&outside, Platform::Telegram, "nobody wrote it down", &[]);
+    let group = post_now(&engine, &user, &account, words).await;
+    model.be_busy_for(u32::MAX);
+    run_through_pauses(&outside, &engine).await;
+    model.be_busy_for(0);
+    run_to_the_end(&outside, &engine).await;
+    let state = state(&engine, &user, group).await;
+    assert!(matches!(state, PostState::Unconfirmed { .. }), "{state:?}");
+    assert_eq!(outside.copies(Platform::Telegram, "nobody wrote it down"), 1);
+}
 
 #[tokio::test]
 async fn what_is_processed_for_ever_ends_as_unconfirmed() {
@@ -67,4 +123,30 @@ async fn a_question_that_the_account_may_not_put_says_nothing_of_its_connection(
     assert_eq!(account.health, AccountHealth::Ok);
     let said = account.last_error.as_ref().map(|error| error.kind);
     assert_eq!(said, Some(ErrorKind::Permission), "this test is about such a refusal");
+}
+
+#[tokio::test]
+async fn a_refusal_that_names_another_post_of_ours_is_a_refusal() {
+    let outside = Outside::new().await;
+    let engine = outside.engine(memory(), go_on()).await;
+    let lost = vec![Rule::nth(Class::Create, 2, Fault::DropBefore)];
+    let name = format!("{MEMBER}-twice");
+    let (user, account) = outside.connect(&engine, Platform::LinkedIn, &name, lost).await;
+    let mut groups = Vec::new();
+    for _ in 0..2 {
+        let words = content(&outside, Platform::LinkedIn, "said before", &[]);
+        groups.push(post_now(&engine, &user, &account, words).await);
+        run_until_stopped(&engine).await;
+    }
+    run_to_the_end(&outside, &engine).await;
+    let (first, second) = (
+        state(&engine, &user, groups[0]).await,
+        state(&engine, &user, groups[1]).await,
+    );
+    assert!(matches!(first, PostState::Published { .. }), "{first:?}");
+    match second {
+        PostState::Failed { error, .. } => assert_eq!(error.kind, ErrorKind::DuplicateContent),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(outside.copies(Platform::LinkedIn, "said before"), 1);
 }

@@ -17,7 +17,8 @@ mod users;
 mod webhooks;
 mod workspaces;
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -37,8 +38,8 @@ use jiff::Timestamp;
 use crate::{
     AccountLogQuery, AccountNote, Backlog, ClaimAsk, Claimed, ConnectLink, Created, Error, Evidence, Group, GroupPage,
     GroupQuery, Installation, InstanceApp, NewAccount, NewGroup, NewIntent, NewSignIn, Orphans, PostCount, Reach,
-    Refreshed, Release, RequestKey, Resolution, Result, Settled, Settlement, SignInRow, Store, TakeRefused,
-    UnfinishedRefresh, Verification, Work,
+    Refreshed, Release, RequestKey, Resolution, Result, SettleResult, Settled, Settlement, SignInRow, Store,
+    TakeRefused, UnfinishedRefresh, Unsettled, Verification, Work,
 };
 use state::State;
 
@@ -50,6 +51,8 @@ pub struct MemoryStore {
     written: Arc<tokio::sync::Notify>,
     /// So many writing verbs are still to be refused.
     refusals: AtomicU32,
+    /// So many settlements from now on find it busy.
+    busy_for: AtomicU32,
 }
 
 /// All that a [`MemoryStore`] held at one moment: what would be on disk after a crash.
@@ -64,12 +67,18 @@ impl MemoryStore {
             state: Mutex::new(Arc::new(State::new(now, seed))),
             written: Arc::default(),
             refusals: AtomicU32::new(0),
+            busy_for: AtomicU32::new(0),
         }
     }
 
     /// Has the next `count` writing verbs answer [`Error::Unavailable`], as a database in trouble does.
     pub fn refuse_writes(&self, count: u32) {
-        self.refusals.store(count, Ordering::Release);
+        self.refusals.store(count, SeqCst);
+    }
+
+    /// Has the next settlements, so many of them, and nothing else fail as those of a busy database do.
+    pub fn be_busy_for(&self, settlements: u32) {
+        self.busy_for.store(settlements, SeqCst);
     }
 
     /// What is in it now.
@@ -93,12 +102,7 @@ impl MemoryStore {
 
     /// Runs a verb on a copy and keeps that only when the verb succeeds: all or nothing, by construction.
     fn write<T>(&self, verb: impl FnOnce(&mut State) -> Result<T>) -> Result<T> {
-        let one_less = |left: u32| left.checked_sub(1);
-        if self
-            .refusals
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, one_less)
-            .is_ok()
-        {
+        if takes_one(&self.refusals) {
             return Err(Error::Unavailable("it was told to refuse".to_owned()));
         }
         let mut current = self.lock();
@@ -108,6 +112,11 @@ impl MemoryStore {
         self.written.notify_one();
         Ok(value)
     }
+}
+
+/// Takes one of those that are left; false when there are none.
+fn takes_one(left: &AtomicU32) -> bool {
+    left.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok()
 }
 
 #[async_trait]
@@ -373,8 +382,20 @@ impl Store for MemoryStore {
         }
     }
 
-    async fn settle(&self, armed: Armed, settlement: Settlement, release: Option<Release>) -> Result<Settled> {
-        self.write(|state| state.settle(armed, settlement, release))
+    async fn settle(&self, armed: Armed, settlement: Settlement, release: Option<Release>) -> SettleResult {
+        let settled = if takes_one(&self.busy_for) {
+            Err(Error::Unavailable("the model is busy".to_owned()))
+        } else {
+            self.write(|state| state.settle(&armed, settlement, release))
+        };
+        match settled {
+            Ok(Some(settled)) => Ok(settled),
+            Ok(None) => Ok(Settled::Continues(armed.into_claim().0)),
+            Err(error) => Err(Unsettled {
+                error,
+                armed: Some(Box::new(armed)),
+            }),
+        }
     }
 
     async fn release(&self, claim: Claim, release: Release) -> Result<PostState> {

@@ -214,16 +214,21 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn settle(&mut self, armed: Armed, settlement: Settlement, release: Option<Release>) -> Result<Settled> {
-        let (claim, intent, _) = armed.into_claim();
-        if self.claimed_row(&claim).is_err() {
-            return self.fenced(claim.post, intent, settlement).map(Settled::Fenced);
+    /// `None`: the claim goes on.
+    pub(super) fn settle(
+        &mut self,
+        armed: &Armed,
+        settlement: Settlement,
+        release: Option<Release>,
+    ) -> Result<Option<Settled>> {
+        let (claim, intent) = (armed.claim(), armed.intent());
+        if self.claimed_row(claim).is_err() {
+            let evidence = self.fenced(claim.post, intent, settlement)?;
+            return Ok(Some(Settled::Fenced(evidence)));
         }
         self.settle_intent(claim.post, intent, settlement)?;
-        match release {
-            None => Ok(Settled::Continues(claim)),
-            Some(release) => self.release(&claim, release).map(Settled::Released),
-        }
+        let released = release.map(|release| self.release(claim, release));
+        Ok(released.transpose()?.map(Settled::Released))
     }
 
     /// A sender that lost its lease reports: only what is certain counts, and only for an intent that is still open.

@@ -40,8 +40,8 @@ use crate::seal::{SealError, Vault};
 use crate::{
     AccountLogQuery, AccountNote, Backlog, ClaimAsk, Claimed, CommitStats, ConnectLink, Created, Error, Evidence,
     Group, GroupPage, GroupQuery, Installation, InstanceApp, NewAccount, NewGroup, NewIntent, NewSignIn, Orphans,
-    PostCount, Reach, Refreshed, Release, RequestKey, Resolution, Result, Settled, Settlement, SignInRow, Store,
-    TakeRefused, UnfinishedRefresh, Verification, Work,
+    PostCount, Reach, Refreshed, Release, RequestKey, Resolution, Result, SettleResult, Settled, Settlement, SignInRow,
+    Store, TakeRefused, UnfinishedRefresh, Unsettled, Verification, Work,
 };
 pub use lock::LOCK_FILE;
 pub use open::{BeforeCommit, DATABASE_FILE, KEY_FILE, OpenError, OpenOptions};
@@ -428,18 +428,20 @@ impl Store for SqliteStore {
         }
     }
 
-    async fn settle(&self, armed: Armed, settlement: Settlement, release: Option<Release>) -> Result<Settled> {
-        let (claim, intent, _) = armed.into_claim();
-        let name = (claim.post, claim.attempt);
-        let outcome = self
+    async fn settle(&self, armed: Armed, settlement: Settlement, release: Option<Release>) -> SettleResult {
+        let (name, intent) = ((armed.claim().post, armed.claim().attempt), armed.intent());
+        let settled = self
             .writer
-            .call(move |tx| intents::settle(tx, name, intent, settlement, release))
-            .await?;
-        Ok(match outcome {
-            intents::Outcome::Continues => Settled::Continues(claim),
-            intents::Outcome::Released(state) => Settled::Released(*state),
-            intents::Outcome::Fenced(evidence) => Settled::Fenced(evidence),
-        })
+            .call(move |tx| intents::settle(tx, name, intent, settlement, release));
+        match settled.await {
+            Ok(intents::Outcome::Continues) => Ok(Settled::Continues(armed.into_claim().0)),
+            Ok(intents::Outcome::Released(state)) => Ok(Settled::Released(*state)),
+            Ok(intents::Outcome::Fenced(evidence)) => Ok(Settled::Fenced(evidence)),
+            Err(error) => Err(Unsettled {
+                error,
+                armed: Some(Box::new(armed)),
+            }),
+        }
     }
 
     async fn release(&self, claim: Claim, release: Release) -> Result<PostState> {
