@@ -28,8 +28,8 @@ use store::{
     AccountLogQuery, AccountNote, Actions, Backlog, ClaimAsk, Claimed, CommitStats, ConnectLink, Created, Derivatives,
     Error, Evidence, Group, GroupPage, GroupQuery, Installation, InstanceApp, NewAccount, NewGroup, NewIntent,
     NewSignIn, Orphans, PostCount, Reach, Refreshed, Release, RequestKey, Resolution, Result, Retractable, Retractions,
-    Revocation, Revocations, SettleResult, Settled, Settlement, SignInRow, Store, TakeRefused, UnfinishedRefresh,
-    Unsettled, Verification, Work,
+    Revocation, Revocations, SettleResult, Settlement, SignInRow, Store, TakeRefused, UnfinishedRefresh, Unsettled,
+    Verification, Work,
 };
 
 /// What is done wrong.

@@ -14,7 +14,7 @@ use media::Allowance;
 use media::fetch::FetchError;
 use media::probe::{HEAD_BYTES, Probe, sniff};
 use media::store::Limits;
-use store::{Conflict, FileState, Group, MediaFile, Purpose, Reach};
+use store::{FileState, Group, MediaFile, Purpose, Reach};
 use tokio::sync::oneshot;
 
 use crate::context::Halt;
