@@ -15,7 +15,7 @@ mod wire;
 use domain::clock::BoxFut;
 use domain::content::{Draft, Media, PartContent};
 use domain::error::{ErrorKind, Fate, PlatformError, Stage};
-use domain::intent::{Armed, Dedupe, DedupeMeans, Prepared};
+use domain::intent::{Armed, Dedupe, DedupeMeans, IntentState, Prepared};
 use domain::part::{Part, RemotePost};
 use domain::platform::Platform;
 use domain::secret::SecretBytes;
@@ -313,6 +313,7 @@ async fn remembers_keys(ctx: &SendCtx<'_>) -> Result<bool, PlatformError> {
 
 async fn send(ctx: &SendCtx<'_>, armed: &Armed) -> Result<Sent, PlatformError> {
     let frozen: Frozen = thaw(PLATFORM, Stage::Send, &armed.prepared().bytes)?;
+    find::still_told_by_its_key(ctx, armed, &frozen)?;
     let url = format!(
         "{}/api/v1/statuses",
         home(ctx.account.base_url, ctx.endpoints, Stage::Send)?
@@ -335,11 +336,11 @@ async fn send(ctx: &SendCtx<'_>, armed: &Armed) -> Result<Sent, PlatformError> {
     }
 }
 
-/// "Already attached" means that an earlier send landed, if there may have been one; else the file is gone, since
-/// servers throw away files that no status claims.
+/// "Already attached" means that an earlier send landed, if there may have been one, however absent it was believed: it
+/// may have come late. Else the file is gone, since servers throw away files that no status claims.
 fn judge(ctx: &SendCtx<'_>, armed: &Armed, error: PlatformError) -> PlatformError {
     let landed = ctx.prior.iter().any(|intent| {
-        intent.part == armed.part() && intent.id != armed.intent() && !intent.state.is_known_unpublished()
+        intent.part == armed.part() && intent.id != armed.intent() && intent.state != IntentState::NotPublished
     });
     if matches!(error.fate, Fate::LandedEarlier { .. }) && !landed {
         error.with_fate(Fate::NotPublished)

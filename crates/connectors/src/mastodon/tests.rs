@@ -14,6 +14,7 @@ use crate::testing::{
 
 mod behaviour;
 mod errors;
+mod lookup;
 mod signin;
 
 async fn sandboxed(script: Vec<Rule>) -> (World, Sandbox) {
@@ -175,205 +176,6 @@ async fn a_reply_without_a_live_parent_is_not_prepared() {
 }
 
 #[tokio::test]
-async fn a_lost_reply_never_becomes_a_second_status() {
-    for fault in [
-        Fault::DropAfter,
-        Fault::ErrorAfter { status: 503 },
-        Fault::Truncated,
-        Fault::Malformed,
-    ] {
-        let (world, sandbox) = sandboxed(vec![Rule::nth(Class::Create, 1, fault.clone())]).await;
-        let prepared = world.prepare(&Mastodon, &text("once"), Part::Head, &[]).await.unwrap();
-        let intent = world.record(Part::Head, prepared.clone());
-        let armed = world.arm(Part::Head, prepared.clone());
-        let error = Mastodon.send(&world.ctx(), &armed).await.unwrap_err();
-        assert_eq!(error.fate, Fate::MayBePublished, "{fault:?}");
-        let finding = world
-            .check(&Mastodon, &intent, &[], &TakenIds::default())
-            .await
-            .unwrap();
-        let Finding::Published(found) = finding else {
-            panic!("{finding:?}")
-        };
-        assert_eq!(found.id, published(&sandbox)[0].remote_id);
-        // The same bytes again, within the hour in which the key holds.
-        let Sent::Live(again) = Mastodon.send(&world.ctx(), &armed).await.unwrap() else {
-            panic!()
-        };
-        assert_eq!(again, found);
-        assert_eq!(published(&sandbox).len(), 1);
-    }
-}
-
-#[tokio::test]
-async fn what_never_arrived_is_absent_and_what_is_refused_is_not_published() {
-    let (world, _sandbox) = sandboxed(vec![Rule::nth(Class::Create, 1, Fault::DropBefore)]).await;
-    let prepared = world.prepare(&Mastodon, &text("once"), Part::Head, &[]).await.unwrap();
-    let intent = world.record(Part::Head, prepared.clone());
-    let error = Mastodon
-        .send(&world.ctx(), &world.arm(Part::Head, prepared))
-        .await
-        .unwrap_err();
-    assert_eq!(error.fate, Fate::MayBePublished);
-    assert_eq!(
-        world
-            .check(&Mastodon, &intent, &[], &TakenIds::default())
-            .await
-            .unwrap(),
-        Finding::Absent
-    );
-
-    let (world, _sandbox) = sandboxed(vec![Rule::always(Class::Create, Fault::RejectContent)]).await;
-    let prepared = world.prepare(&Mastodon, &text("no"), Part::Head, &[]).await.unwrap();
-    let error = Mastodon
-        .send(&world.ctx(), &world.arm(Part::Head, prepared))
-        .await
-        .unwrap_err();
-    assert_eq!(
-        (error.fate, error.kind),
-        (Fate::NotPublished, ErrorKind::ContentRejected)
-    );
-}
-
-#[tokio::test]
-async fn a_check_that_fails_is_no_verdict() {
-    let faults = [
-        Fault::ErrorBefore { status: 503 },
-        Fault::RateLimit { retry_after_s: 30 },
-        Fault::ExpiredToken,
-        Fault::DropBefore,
-        Fault::Malformed,
-    ];
-    for fault in faults {
-        let (world, _sandbox) = sandboxed(vec![Rule::always(Class::Read, fault.clone())]).await;
-        let prepared = world.prepare(&Mastodon, &text("hi"), Part::Head, &[]).await.unwrap();
-        let intent = world.record(Part::Head, prepared);
-        let error = world
-            .check(&Mastodon, &intent, &[], &TakenIds::default())
-            .await
-            .unwrap_err();
-        assert_eq!(
-            (error.stage, error.fate),
-            (Stage::Check, Fate::NotPublished),
-            "{fault:?}"
-        );
-    }
-}
-
-#[tokio::test]
-async fn a_status_that_belongs_to_another_post_or_is_older_or_says_something_else_is_not_ours() {
-    let (world, sandbox) = sandboxed(vec![]).await;
-    world.publish(&Mastodon, &text("same words")).await.unwrap();
-    world.clock.advance(SignedDuration::from_mins(5));
-    let prepared = world
-        .prepare(&Mastodon, &text("same words"), Part::Head, &[])
-        .await
-        .unwrap();
-    let intent = world.record(Part::Head, prepared);
-    let none = TakenIds::default();
-    assert_eq!(
-        world.check(&Mastodon, &intent, &[], &none).await.unwrap(),
-        Finding::Absent,
-        "it is older"
-    );
-
-    let mut other = World::new(PLATFORM, &world.remote_id, world.tokens.access.expose())
-        .with_home(sandbox.endpoint(PLATFORM).as_str());
-    other.clock = world.clock.clone();
-    other.seed = crate::Seed([8; 32]);
-    other.publish(&Mastodon, &text("other words")).await.unwrap();
-    assert_eq!(
-        world.check(&Mastodon, &intent, &[], &none).await.unwrap(),
-        Finding::Absent,
-        "it says something else"
-    );
-
-    let live = other
-        .publish(&Mastodon, &with_reply(text("other words"), "same words", vec![]))
-        .await
-        .unwrap();
-    assert_eq!(
-        world.check(&Mastodon, &intent, &[], &none).await.unwrap(),
-        Finding::Absent,
-        "it is a reply"
-    );
-    drop(live);
-
-    other.seed = crate::Seed([9; 32]);
-    let theirs = other.publish(&Mastodon, &text("same words")).await.unwrap().remove(0).1;
-    let taken = TakenIds(vec![theirs.id.clone()]);
-    assert_eq!(
-        world.check(&Mastodon, &intent, &[], &taken).await.unwrap(),
-        Finding::Absent,
-        "it is taken"
-    );
-    assert_eq!(
-        world.check(&Mastodon, &intent, &[], &none).await.unwrap(),
-        Finding::Published(theirs)
-    );
-}
-
-/// A server whose clock is `hour` o'clock when ours is nine, with `count` strange statuses before ours and a twin of it
-/// from ten minutes before.
-async fn crowded(hour: i8, count: usize, ours: bool) -> Server {
-    let status = |n: usize, minute: u32, parent: Option<&str>| {
-        let hour = if minute == 50 { hour - 1 } else { hour };
-        json!({
-            "id": format!("{}", 1_000 - n), "url": null, "created_at": format!("2026-11-22T{hour:02}:{minute:02}:00.000Z"),
-            "in_reply_to_id": parent, "media_attachments": [],
-        })
-    };
-    let mut all: Vec<_> = (0..count).map(|n| status(n, 30, Some("7"))).collect();
-    if ours {
-        all.push(status(count, 0, None));
-        all.push(status(count + 1, 0, None));
-    }
-    all.push(status(count + 2, 50, None));
-    Server::start(move |request| {
-        if request.path.contains("/source") {
-            return Reply::json(200, &json!({ "id": "1", "text": "hi", "spoiler_text": "" }));
-        }
-        if !request.path.contains("/statuses") {
-            return Reply::json(200, &json!({ "version": "4.5.2" }));
-        }
-        let after = request
-            .path
-            .split("max_id=")
-            .nth(1)
-            .map_or(0, |id| 1_001 - id.parse::<usize>().unwrap());
-        let page: Vec<_> = all.iter().skip(after).take(40).cloned().collect();
-        Reply::json(200, &json!(page)).with_header("Date", &format!("Sun, 22 Nov 2026 {hour:02}:00:00 GMT"))
-    })
-    .await
-}
-
-async fn ask(server: &Server) -> Finding {
-    let world = World::new(PLATFORM, "1", "t").with_home(server.url());
-    let prepared = world.prepare(&Mastodon, &text("hi"), Part::Head, &[]).await.unwrap();
-    let intent = world.record(Part::Head, prepared);
-    world
-        .check(&Mastodon, &intent, &[], &TakenIds::default())
-        .await
-        .unwrap()
-}
-
-#[tokio::test]
-async fn the_search_goes_by_the_servers_clock_takes_the_oldest_match_and_says_when_it_did_not_reach_back() {
-    for hour in [8, 9, 10] {
-        let finding = ask(&crowded(hour, 60, true).await).await;
-        let Finding::Published(found) = finding else {
-            panic!("{finding:?} at {hour}")
-        };
-        assert_eq!(
-            found.id, "939",
-            "of two that match, the older one lies next to our intent"
-        );
-        assert_eq!(ask(&crowded(hour, 60, false).await).await, Finding::Absent);
-        assert_eq!(ask(&crowded(hour, 300, true).await).await, Finding::CannotTell);
-    }
-}
-
-#[tokio::test]
 async fn the_key_is_promised_only_where_the_server_is_mastodon_itself() {
     let cases = [
         (200, json!({ "version": "4.5.2" }), true),
@@ -402,7 +204,8 @@ async fn files_that_are_already_attached_tell_of_an_earlier_send_only_if_there_m
     let refusal = json!({ "error": "Validation failed: Media 7 not found or already attached to another post" });
     for (state, landed) in [
         (None, false),
-        (Some(domain::intent::IntentState::Absent), false),
+        (Some(domain::intent::IntentState::NotPublished), false),
+        (Some(domain::intent::IntentState::Absent), true),
         (Some(domain::intent::IntentState::Abandoned), true),
     ] {
         let server = Server::answering([
