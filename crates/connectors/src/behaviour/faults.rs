@@ -87,8 +87,11 @@ pub(crate) async fn a_post_met_by(subject: &Subject, fault: &Fault) {
     match end {
         End::Live(remote) => {
             assert_eq!(posts.len(), 1, "{fault:?}: {remote:?} is not there");
-            let is_it = is_named_by(&remote, &posts[0]) || remote.id.starts_with("container:");
-            assert!(is_it, "{fault:?}: {remote:?} is not {:?}", posts[0]);
+            assert!(
+                is_named_by(&remote, &posts[0]),
+                "{fault:?}: {remote:?} is not {:?}",
+                posts[0]
+            );
         }
         End::NobodyCanTell => assert!(!has_means, "{fault:?}: {:?} did not help", prepared.dedupe),
     }

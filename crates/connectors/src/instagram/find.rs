@@ -9,12 +9,9 @@ use serde::de::DeserializeOwned;
 use super::wire::{Kind, ListedComment, ListedMedia};
 use super::{Frozen, PLATFORM, call, read, status_of};
 use crate::frozen::thaw;
-use crate::graph::Page;
+use crate::graph::{Page, named, too_early};
 use crate::http::READ_BUDGET;
 use crate::{Finding, Probe, SendCtx};
-
-/// What the id of a post begins with of which only the container is known.
-pub(super) const CONTAINER: &str = "container:";
 
 /// Pages that one check reads at most.
 const PAGES_MAX: usize = 5;
@@ -45,12 +42,13 @@ async fn published(
 ) -> Result<Finding, PlatformError> {
     let status = status_of(ctx, container, Stage::Check).await?.1;
     Ok(match status.status_code.as_str() {
-        "PUBLISHED" => {
-            // The verdict stands, whatever becomes of the search for the post's id.
-            let found = resolve(ctx, probe, kind, caption).await.unwrap_or_default();
-            let unknown = || RemotePost::visible(format!("{CONTAINER}{container}"), None);
-            Finding::Published(found.unwrap_or_else(unknown))
-        }
+        "PUBLISHED" => match too_early(ctx, probe) {
+            Some(wait) => wait,
+            None => {
+                let found = resolve(ctx, probe, kind, caption).await.unwrap_or_default();
+                named(ctx, probe, container, found)
+            }
+        },
         "IN_PROGRESS" => {
             let again_at = ctx.now.saturating_add(AGAIN_AFTER).unwrap_or(Timestamp::MAX);
             Finding::StillProcessing { again_at }

@@ -110,6 +110,17 @@ impl Bench {
         intent
     }
 
+    /// Asks as often as the connector wants to be asked, and finds it.
+    pub(crate) async fn find(&self, intent: &IntentRecord) -> RemotePost {
+        loop {
+            match self.check(intent).await {
+                Finding::Published(remote) => return remote,
+                Finding::StillProcessing { again_at } => self.world.clock.advance_to(again_at),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
     /// What the connector says became of it.
     pub(crate) async fn check(&self, intent: &IntentRecord) -> Finding {
         let taken = TakenIds::default();

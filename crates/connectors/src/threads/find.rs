@@ -11,12 +11,9 @@ use super::prepare::{Frozen, VERSION};
 use super::wire::ListedPost;
 use super::{call, read, status_of};
 use crate::frozen::thaw;
-use crate::graph::Page;
+use crate::graph::{Page, named, too_early};
 use crate::http::READ_BUDGET;
 use crate::{Finding, Probe, SendCtx};
-
-/// What the id of a post begins with of which only the container is known.
-pub(super) const CONTAINER: &str = "container:";
 
 /// Pages that one check reads at most.
 const PAGES_MAX: usize = 5;
@@ -35,12 +32,13 @@ pub(super) async fn check(ctx: &SendCtx<'_>, probe: Probe<'_>) -> Result<Finding
     let frozen: Frozen = thaw(Platform::Threads, Stage::Check, &prepared.bytes)?;
     let status = status_of(ctx, &frozen.container, Stage::Check).await?.1;
     Ok(match status.status.as_str() {
-        "PUBLISHED" => {
-            // The verdict stands, whatever becomes of the search for the post's id.
-            let found = resolve(ctx, probe, &frozen).await.unwrap_or_default();
-            let unknown = || RemotePost::visible(format!("{CONTAINER}{}", frozen.container), None);
-            Finding::Published(found.unwrap_or_else(unknown))
-        }
+        "PUBLISHED" => match too_early(ctx, probe) {
+            Some(wait) => wait,
+            None => {
+                let found = resolve(ctx, probe, &frozen).await.unwrap_or_default();
+                named(ctx, probe, &frozen.container, found)
+            }
+        },
         "IN_PROGRESS" => {
             let again_at = ctx.now.saturating_add(AGAIN_AFTER).unwrap_or(Timestamp::MAX);
             Finding::StillProcessing { again_at }

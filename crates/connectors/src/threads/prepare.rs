@@ -10,12 +10,11 @@ use domain::secret::SecretBytes;
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 
-use super::find::CONTAINER;
 use super::wire::{self, Fields, Kind};
 use super::{call, error, read, status_of};
 use crate::files;
 use crate::frozen::{fingerprint, freeze, progress};
-use crate::graph::{Container, Created};
+use crate::graph::{CONTAINER, Container, Created};
 use crate::http::READ_BUDGET;
 use crate::{Preparation, SendCtx, parent_of};
 

@@ -95,6 +95,7 @@ async fn a_question_that_fails_is_no_verdict() {
 async fn found(text: &str, kind: MediaKind, items: &[serde_json::Value], taken: &[&str]) -> RemotePost {
     let server = then(vec![status("PUBLISHED"), list(items)]).await;
     let (world, intent) = intent(&server, text, kind).await;
+    world.clock.advance_to(intent.send_by + SignedDuration::from_secs(120));
     let taken = TakenIds(taken.iter().map(|id| (*id).to_owned()).collect());
     match world.check(&Instagram, &intent, &[], &taken).await.unwrap() {
         Finding::Published(remote) => remote,
@@ -146,13 +147,27 @@ async fn a_published_container_is_a_verdict_though_its_post_cannot_be_listed() {
         Reply::json(500, &json!({})),
         Reply::text(200, "text/html", "<html>"),
     ] {
-        let server = then(vec![status("PUBLISHED"), reply]).await;
+        let answers = vec![
+            status("PUBLISHED"),
+            status("PUBLISHED"),
+            reply.clone(),
+            status("PUBLISHED"),
+            reply,
+        ];
+        let server = then(answers).await;
         let (world, intent) = intent(&server, "hi", MediaKind::Image).await;
-        let finding = world
-            .check(&Instagram, &intent, &[], &TakenIds::default())
-            .await
-            .unwrap();
-        assert_eq!(finding, Finding::Published(RemotePost::visible("container:c1", None)));
+        // The list is not read before it can be believed; then it fails, and fails until its time is over.
+        for seconds in [0, 40, 120] {
+            world
+                .clock
+                .advance_to(intent.send_by + SignedDuration::from_secs(seconds));
+            let taken = TakenIds::default();
+            let finding = world.check(&Instagram, &intent, &[], &taken).await.unwrap();
+            let waits = matches!(finding, Finding::StillProcessing { again_at } if again_at > world.ctx().now);
+            assert_eq!(waits, seconds < 120, "{finding:?} after {seconds} s");
+            let unnamed = Finding::Published(RemotePost::visible("container:c1", None));
+            assert_eq!(finding == unnamed, seconds == 120, "{finding:?} after {seconds} s");
+        }
     }
 }
 

@@ -89,9 +89,7 @@ async fn a_lost_answer_is_found_again_by_the_container_and_not_taken_for_the_new
         let intent = bench.lose(&draft(P, "ours", vec![]), Part::Head, &[]).await;
         // The account's owner posts by hand in the same minute.
         bench.publish(&draft(P, "by hand", vec![])).await;
-        let Finding::Published(found) = bench.check(&intent).await else {
-            panic!("{fault:?}")
-        };
+        let found = bench.find(&intent).await;
         let posts = bench.published();
         assert_eq!((&found.id, &found.url), (&posts[0].remote_id, &posts[0].url));
         assert_eq!(posts.len(), 2);
@@ -103,10 +101,67 @@ async fn twins_that_cannot_be_told_apart_are_live_without_an_id() {
     let bench = bench(vec![Rule::nth(Class::Create, 1, Fault::DropAfter)]).await;
     let intent = bench.lose(&draft(P, "same", vec![]), Part::Head, &[]).await;
     bench.publish(&draft(P, "same", vec![])).await;
-    let Finding::Published(found) = bench.check(&intent).await else {
-        panic!()
-    };
+    let found = bench.find(&intent).await;
     assert!(found.id.starts_with("container:") && found.url.is_none());
+}
+
+#[tokio::test]
+async fn a_post_that_the_list_shows_late_is_waited_for() {
+    for (lag, is_found) in [(100, false), (20, true)] {
+        let script = vec![
+            Rule::nth(Class::Create, 1, Fault::ReadLag { s: lag }),
+            Rule::nth(Class::Create, 1, Fault::DropAfter),
+        ];
+        let bench = bench(script).await;
+        let intent = bench.lose(&draft(P, "same", vec![]), Part::Head, &[]).await;
+        let first = bench.check(&intent).await;
+        assert!(
+            matches!(first, Finding::StillProcessing { again_at } if again_at > intent.send_by),
+            "{first:?}"
+        );
+        bench
+            .world
+            .clock
+            .advance_to(intent.send_by + SignedDuration::from_secs(35));
+        let second = bench.check(&intent).await;
+        assert_eq!(matches!(second, Finding::Published(_)), is_found, "{second:?}");
+        assert_eq!(bench.find(&intent).await.id, bench.published()[0].remote_id);
+    }
+}
+
+#[tokio::test]
+async fn the_same_words_of_a_person_are_not_taken_while_ours_may_be_missing_from_the_list() {
+    let script = vec![
+        Rule::nth(Class::Create, 1, Fault::ReadLag { s: 20 }),
+        Rule::nth(Class::Create, 1, Fault::DropAfter),
+    ];
+    let bench = bench(script).await;
+    let intent = bench.lose(&draft(P, "same", vec![]), Part::Head, &[]).await;
+    let theirs = bench.publish(&draft(P, "same", vec![])).await.remove(0).1;
+    let found = bench.find(&intent).await;
+    assert_ne!(found, theirs);
+    assert!(found.id.starts_with("container:"), "{found:?}");
+}
+
+#[tokio::test]
+async fn a_list_that_cannot_be_read_is_read_again() {
+    let fault = Rule::nth(Class::Create, 1, Fault::DropAfter);
+    let bench = bench(vec![fault]).await;
+    let intent = bench.lose(&draft(P, "words", vec![]), Part::Head, &[]).await;
+    let rules = sandbox::RuleSet {
+        platform: Some(P),
+        account: Some(bench.world.remote_id.clone()),
+        rules: vec![Rule::nth(Class::Read, 1, Fault::ErrorBefore { status: 500 })],
+        latency_ms: None,
+    };
+    bench.sandbox.add_rules(rules).unwrap();
+    bench
+        .world
+        .clock
+        .advance_to(intent.send_by + SignedDuration::from_secs(35));
+    let finding = bench.check(&intent).await;
+    assert!(matches!(finding, Finding::StillProcessing { .. }), "{finding:?}");
+    assert_eq!(bench.find(&intent).await.id, bench.published()[0].remote_id);
 }
 
 #[tokio::test]
@@ -118,10 +173,7 @@ async fn a_lost_reply_is_found_among_the_replies() {
     let intent = bench
         .lose(&with_reply(head, "reply", vec![]), Part::Reply(1), &live)
         .await;
-    let Finding::Published(found) = bench.check(&intent).await else {
-        panic!()
-    };
-    assert_eq!(found.id, bench.published()[1].remote_id);
+    assert_eq!(bench.find(&intent).await.id, bench.published()[1].remote_id);
 }
 
 #[tokio::test]
