@@ -1,8 +1,11 @@
 //! Holding a draft against a platform's rules before anything is sent.
 
+use serde_json::Value;
+
 use crate::capability::{Capability, DocumentRule, ImageRule, TextRule, VideoRule};
 use crate::content::{Draft, Media, MediaKind, PartContent};
 use crate::error::{ErrorKind, Violation};
+use crate::part::Part;
 use crate::platform::Platform;
 use crate::text::measure;
 
@@ -25,7 +28,8 @@ pub fn validate(draft: &Draft, capability: &Capability) -> Vec<Violation> {
     }
     for part in draft.parts() {
         if let Some(content) = draft.part(part) {
-            validate_part(&content, capability, &mut found);
+            let shape_is_free = part == Part::Head && is_story(draft);
+            validate_part(&content, capability, shape_is_free, &mut found);
         }
     }
     if capability.needs_media && draft.content.head.media.is_empty() {
@@ -37,7 +41,15 @@ pub fn validate(draft: &Draft, capability: &Capability) -> Vec<Violation> {
     found
 }
 
-fn validate_part(content: &PartContent, capability: &Capability, found: &mut Vec<Violation>) {
+/// Whether the settings make a story of the post: it fills a telephone's screen, so that the shapes of the feed do not
+/// hold for it.
+fn is_story(draft: &Draft) -> bool {
+    let settings = draft.settings();
+    let says = |name: &str, word: &str| settings.get(name).and_then(Value::as_str) == Some(word);
+    says("contentType", "story") || says("videoType", "STORIES")
+}
+
+fn validate_part(content: &PartContent, capability: &Capability, shape_is_free: bool, found: &mut Vec<Violation>) {
     let rule = match (&capability.caption, content.media.is_empty()) {
         (Some(caption), false) => caption,
         _ => &capability.text,
@@ -65,7 +77,7 @@ fn validate_part(content: &PartContent, capability: &Capability, found: &mut Vec
         found.push(too_many("files", content.media.len(), capability.media_max));
     }
     for media in &content.media {
-        validate_media(media, capability, found);
+        validate_media(media, capability, shape_is_free, found);
     }
     if let Some(rule) = &capability.images
         && pictures > usize::from(rule.count_max)
@@ -84,10 +96,15 @@ fn validate_part(content: &PartContent, capability: &Capability, found: &mut Vec
     }
 }
 
-fn validate_media(media: &Media, capability: &Capability, found: &mut Vec<Violation>) {
+fn validate_media(media: &Media, capability: &Capability, shape_is_free: bool, found: &mut Vec<Violation>) {
     match (media.kind, &capability.images, &capability.video, &capability.documents) {
         (MediaKind::Video, _, Some(rule), _) => validate_video(media, rule, found),
-        (MediaKind::Image | MediaKind::Animation, Some(rule), _, _) => validate_image(media, rule, found),
+        (MediaKind::Image | MediaKind::Animation, Some(rule), _, _) => {
+            validate_image(media, rule, found);
+            if !shape_is_free {
+                found.extend(shape_violation(media, rule));
+            }
+        }
         (MediaKind::Document, _, _, Some(rule)) => {
             let DocumentRule { bytes_max, mimes, .. } = rule;
             check_file(media, *bytes_max, mimes, "Document", found);
@@ -139,17 +156,17 @@ fn validate_image(media: &Media, rule: &ImageRule, found: &mut Vec<Violation>) {
             message: format!("An image of {width}x{height} has more pixels than are allowed"),
         });
     }
-    if let (Some((low, high)), Some(width), Some(height)) = (rule.aspect, media.width, media.height)
-        && height > 0
-    {
-        let aspect = f64::from(width) / f64::from(height);
-        // Half a percent of slack, since platforms round to pixels.
-        if aspect < low * 0.995 || aspect > high * 1.005 {
-            found.push(validation(format!(
-                "An image of {width}x{height} is outside the shapes allowed ({low} to {high})"
-            )));
-        }
-    }
+}
+
+fn shape_violation(media: &Media, rule: &ImageRule) -> Option<Violation> {
+    let ((low, high), width, height) = (rule.aspect?, media.width?, media.height.filter(|height| *height > 0)?);
+    let aspect = f64::from(width) / f64::from(height);
+    // Half a percent of slack, since platforms round to pixels.
+    (aspect < low * 0.995 || aspect > high * 1.005).then(|| {
+        validation(format!(
+            "An image of {width}x{height} is outside the shapes allowed ({low} to {high})"
+        ))
+    })
 }
 
 fn validate_video(media: &Media, rule: &VideoRule, found: &mut Vec<Violation>) {

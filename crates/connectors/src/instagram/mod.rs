@@ -182,6 +182,7 @@ async fn prepare_post(
     let content = &draft.content.head;
     let settings = PostSettings::read(&draft.settings())?;
     let kind = wire::kind_of(content, &settings)?;
+    wire::check(kind, content)?;
     let mut containers: Containers = match resume {
         Some(handle) => thaw(PLATFORM, Stage::Prepare, handle)?,
         None => Containers::default(),

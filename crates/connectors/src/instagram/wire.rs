@@ -14,6 +14,12 @@ use crate::graph::{id, time};
 const CAROUSEL_MAX: usize = 10;
 /// Accounts that a post may be shared with.
 const COLLABORATORS_MAX: usize = 3;
+/// Tags of a caption, and accounts that it names.
+const HASHTAGS_MAX: usize = 30;
+const MENTIONS_MAX: usize = 20;
+/// How long a film may be as a story, in milliseconds, and its bytes.
+const STORY_MS: std::ops::RangeInclusive<u64> = 3_000..=60_000;
+const STORY_BYTES_MAX: u64 = 100 * 1_024 * 1_024;
 
 /// How a container stands: `IN_PROGRESS`, `FINISHED`, `PUBLISHED`, `ERROR` or `EXPIRED`.
 #[derive(Debug, Deserialize)]
@@ -158,6 +164,66 @@ pub(super) fn kind_of(content: &PartContent, settings: &PostSettings) -> Result<
         many if many.len() > CAROUSEL_MAX => Err(invalid("A carousel on Instagram has at most ten items")),
         _ => Ok(Kind::Carousel),
     }
+}
+
+/// What of a post Instagram would refuse though its capability does not say so: a story's film, and the tags and names of
+/// a caption.
+///
+/// # Errors
+/// [`ErrorKind::TooLarge`] for a film, [`ErrorKind::ContentRejected`] for a caption.
+pub(super) fn check(kind: Kind, content: &PartContent) -> Result<(), PlatformError> {
+    let refused = |kind, message: String| {
+        Err(PlatformError::refused(
+            Platform::Instagram,
+            Stage::Validate,
+            kind,
+            message,
+        ))
+    };
+    if kind == Kind::Story {
+        let film = content.media.iter().find(|media| media.kind == MediaKind::Video);
+        let is_outside = |film: &&Media| {
+            film.bytes > STORY_BYTES_MAX || film.duration_ms.is_some_and(|length| !STORY_MS.contains(&length))
+        };
+        // The caption of a story is not sent.
+        return match film.filter(is_outside) {
+            None => Ok(()),
+            Some(film) => refused(
+                ErrorKind::TooLarge,
+                format!(
+                    "A video has 3 to 60 seconds and at most 100 MB as a story on Instagram; this one has {} bytes{}",
+                    film.bytes,
+                    film.duration_ms
+                        .map(|length| format!(
+                            " and {:.1} seconds",
+                            std::time::Duration::from_millis(length).as_secs_f64()
+                        ))
+                        .unwrap_or_default(),
+                ),
+            ),
+        };
+    }
+    let (tags, names) = (marked(&content.text, '#'), marked(&content.text, '@'));
+    if tags > HASHTAGS_MAX || names > MENTIONS_MAX {
+        let message = format!(
+            "A caption on Instagram has at most {HASHTAGS_MAX} hashtags and {MENTIONS_MAX} mentions; this one has {tags} and {names}"
+        );
+        return refused(ErrorKind::ContentRejected, message);
+    }
+    Ok(())
+}
+
+/// How many words of the text begin with this mark.
+fn marked(text: &str, mark: char) -> usize {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let begins = |(at, _): &(usize, &str)| {
+        let (before, after) = (
+            text.get(..*at).unwrap_or_default(),
+            text.get(at + 1..).unwrap_or_default(),
+        );
+        !before.ends_with(is_word) && after.starts_with(is_word)
+    };
+    text.match_indices(mark).filter(begins).count()
 }
 
 /// The fields of `POST /{user}/media`.

@@ -6,6 +6,8 @@ use crate::ids::MediaId;
 use crate::platform::Platform;
 use crate::text::TextUnit;
 
+mod story;
+
 fn text(text: &str) -> PartContent {
     PartContent {
         text: text.to_owned(),

@@ -158,3 +158,49 @@ fn a_limit_is_waited_for_as_long_as_the_usage_header_says() {
     let error = error::refusal(Stage::Send, &limited);
     assert_eq!(error.retry.when, When::After(SignedDuration::from_mins(19)));
 }
+
+#[tokio::test]
+async fn a_film_that_is_no_story_and_a_caption_with_too_many_tags_are_refused_before_anything_is_sent() {
+    let server = fake().await;
+    let mut world = world(&server);
+    let film = Media {
+        duration_ms: Some(60_000),
+        ..media(&mut world, MediaKind::Video, None)
+    };
+    let of = |duration_ms: u64, bytes: u64| Media {
+        duration_ms: Some(duration_ms),
+        bytes,
+        ..film.clone()
+    };
+    let words = |mark: &str, count: usize| vec![format!("{mark}word"); count].join(" ");
+    let story = json!({ "videoType": "STORIES" });
+    let cases = [
+        (of(60_000, 9), String::new(), &story, None),
+        (of(60_001, 9), String::new(), &story, Some(ErrorKind::TooLarge)),
+        (of(2_999, 9), String::new(), &story, Some(ErrorKind::TooLarge)),
+        (of(9_000, 104_857_601), String::new(), &story, Some(ErrorKind::TooLarge)),
+        (of(9_000, 9), words("#", 31), &story, None),
+        (of(61_000, 9), words("#", 30), &json!({}), None),
+        (
+            of(61_000, 9),
+            words("#", 31),
+            &json!({}),
+            Some(ErrorKind::ContentRejected),
+        ),
+        (of(61_000, 9), words("@", 20) + " a@b.c # 1", &json!({}), None),
+        (
+            of(61_000, 9),
+            words("@", 21),
+            &json!({}),
+            Some(ErrorKind::ContentRejected),
+        ),
+    ];
+    for (film, caption, settings, refused) in cases {
+        let told = format!("{:?} ms, {} bytes, {caption}, {settings}", film.duration_ms, film.bytes);
+        let draft = with_settings(draft(PLATFORM, &caption, vec![film]), settings.clone());
+        let before = server.requests().len();
+        let error = world.prepare(&Instagram, &draft, Part::Head, &[]).await.err();
+        assert_eq!(error.as_ref().map(|error| error.kind), refused, "{told}");
+        assert_eq!(server.requests().len() > before, refused.is_none(), "{told}");
+    }
+}
