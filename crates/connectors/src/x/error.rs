@@ -103,11 +103,17 @@ pub(super) static ROWS: &[Row] = &[
     Row::new(ErrorKind::QuotaExhausted, DAILY)
         .contains("daily status update limit")
         .retry(AN_HOUR),
+    // The words for the app come first: it is suspended as accounts are, and a call that is blocked is not locked.
+    Row::new(ErrorKind::OperatorConfig, APP).contains("suspended application"),
+    Row::new(ErrorKind::OperatorConfig, APP).contains("app is suspended"),
     Row::new(ErrorKind::AccountRestricted, RESTRICTED)
-        .contains("suspended")
+        .contains("account is suspended")
         .retry(When::AfterReconnect),
     Row::new(ErrorKind::AccountRestricted, RESTRICTED)
-        .contains("locked")
+        .contains("user has been suspended")
+        .retry(When::AfterReconnect),
+    Row::new(ErrorKind::AccountRestricted, RESTRICTED)
+        .contains(" locked")
         .retry(When::AfterReconnect),
     Row::new(
         ErrorKind::PolicyBlocked,

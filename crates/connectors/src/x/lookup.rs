@@ -194,7 +194,23 @@ fn matches(sent: &CreatePost, post: &Post, window: &Window) -> bool {
         && refers_to("replied_to") == sent.reply.as_ref().map(|reply| reply.in_reply_to_tweet_id.as_str())
         // A link to a post makes a quote of it too, so that one which was not asked for says nothing.
         && quote.is_none_or(|quote| refers_to("quoted") == Some(quote))
-        && comparable(without_quote(&written(post), quote)) == comparable(&sent.text)
+        && shows(without_quote(&written(post), quote), sent)
+}
+
+/// Whether a text that X shows is the one that was sent. Before an answer X puts the names of those it is an answer to
+/// that the text does not say itself.
+fn shows(shown: &str, sent: &CreatePost) -> bool {
+    let (mut shown, sent_text) = (comparable(shown), comparable(&sent.text));
+    if sent.reply.is_none() {
+        return shown == sent_text;
+    }
+    while shown != sent_text {
+        match shown.split_once(' ') {
+            Some((name, rest)) if name.starts_with('@') => shown = rest.to_owned(),
+            _ => return false,
+        }
+    }
+    true
 }
 
 /// A text without the address of the quoted post, which X puts at its end.

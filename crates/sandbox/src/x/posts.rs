@@ -17,7 +17,7 @@ use crate::call::Call;
 use crate::exchange::{Credential, Handled, Turn, open};
 use crate::fault::Class;
 use crate::journal::{Ledger, NewPost, Published};
-use crate::world::{Shared, lock};
+use crate::world::{Shared, World, lock};
 
 /// How long the same text is refused (the window is not documented).
 const DUPLICATE_WINDOW: SignedDuration = SignedDuration::from_hours(1);
@@ -188,7 +188,8 @@ fn publish(turn: &mut Turn<X>, body: &Map<String, Value>, text: String) -> Resul
         .first()
         .map(|upload| format!("{page}/{}/1", if upload.is_video() { "video" } else { "photo" }));
     let quoted_page = quoted.as_ref().and_then(|post| post.url.as_deref());
-    let shown = show(&world, &text, media_page.as_deref().or(quoted_page), &keys);
+    let shown_text = with_author(&world, &ledger, parent.as_deref(), &account, &text);
+    let shown = show(&world, &shown_text, media_page.as_deref().or(quoted_page), &keys);
     let settings: Map<String, Value> = body
         .iter()
         .filter(|(key, _)| *key != "text")
@@ -268,13 +269,28 @@ fn reply_target(
         .unwrap_or_default();
     let parent = ledger.by_remote(Platform::X, id).filter(|post| !post.deleted);
     let parent = parent.ok_or_else(|| not_found(&turn.world.x, id))?;
-    if parent.account != account.remote_id {
+    let mentions = parent
+        .text
+        .to_lowercase()
+        .contains(&format!("@{}", account.handle.to_lowercase()));
+    if parent.account != account.remote_id && !mentions {
         return Err(forbidden(
             "Reply to this conversation is not allowed because you have not been mentioned or otherwise engaged by the \
              author of the post you are replying to.",
         ));
     }
     Ok(id.to_owned())
+}
+
+/// What an answer to somebody else shows: their name, unless the text begins with it.
+fn with_author(world: &World, ledger: &Ledger, parent: Option<&str>, account: &Account, text: &str) -> String {
+    let parent = parent.and_then(|id| ledger.by_remote(Platform::X, id));
+    let of_others = parent.filter(|parent| parent.account != account.remote_id);
+    let author = of_others.and_then(|parent| world.accounts().by_id(Platform::X, &parent.account));
+    match author.map(|author| format!("@{}", author.handle)) {
+        Some(name) if !text.starts_with(&name) => format!("{name} {text}"),
+        _ => text.to_owned(),
+    }
 }
 
 /// The post that is quoted: anybody's, but not beside files or a poll.

@@ -89,6 +89,9 @@ const POSTS: &str = "\
 403 | 344 | You have reached your daily limit for sending Tweets and messages | quota_exhausted | in an hour
 403 | 185 | User is over daily status update limit. | quota_exhausted | in an hour
 403 | blank | Your account is suspended and is not permitted to perform this action. | account_restricted | reconnect
+403 | blank | User has been suspended. | account_restricted | reconnect
+403 | 416 | Invalid / suspended application. | operator_config | never
+403 | blank | This app is suspended; its account is suspended too. | operator_config | never
 403 | 326 | To protect our users from spam, this account is temporarily locked. | account_restricted | reconnect
 403 | 226 | This request looks like it might be automated. | policy_blocked | never
 403 | client-forbidden | When authenticating requests you must use keys from a Project | operator_config | never

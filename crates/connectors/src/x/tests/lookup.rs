@@ -134,6 +134,32 @@ async fn a_reply_is_found_under_its_parent_in_both_spellings() {
 }
 
 #[tokio::test]
+async fn an_answer_is_found_behind_the_names_that_x_puts_before_it() {
+    let draft = with_settings(text("@ann thanks, both"), json!({"replyTo": "1"}));
+    let showing = |words: &str| {
+        let mut post = shown("5", words);
+        post["referenced_posts"] = json!([{"type": "replied_to", "id": "1"}]);
+        vec![list(&[post])]
+    };
+    for words in [
+        "@ann thanks, both",
+        "@ben @ann thanks, both",
+        "@cy @ben @ann thanks, both",
+    ] {
+        assert_eq!(
+            id_of(&ask(&draft, showing(words)).await.0.unwrap()),
+            Some("5"),
+            "{words}"
+        );
+    }
+    for words in ["thanks, both", "ben @ann thanks, both", "@ben thanks, both"] {
+        assert_eq!(ask(&draft, showing(words)).await.0.unwrap(), Finding::Absent, "{words}");
+    }
+    let alone = vec![list(&[shown("5", "@ann hi")])];
+    assert_eq!(ask(&text("hi"), alone).await.0.unwrap(), Finding::Absent);
+}
+
+#[tokio::test]
 async fn a_quote_is_found_by_what_it_quotes_whether_its_address_is_shown_or_not() {
     let draft = with_settings(text("look"), json!({"quoteTweet": "9"}));
     let quoting = |id: &str, of: &str| {

@@ -45,6 +45,32 @@ fn found(finding: Finding) -> String {
 }
 
 #[tokio::test]
+async fn a_lost_answer_to_somebody_else_is_found_again() {
+    let (world, sandbox) = sandboxed(vec![Rule::nth(Class::Create, 1, Fault::DropAfter)]).await;
+    let ann = sandbox
+        .add_account(&sandbox::NewSandboxAccount::new(Platform::X, "ann"))
+        .unwrap();
+    let mut theirs = World::new(Platform::X, &ann.remote_id, &ann.token);
+    theirs.clock = world.clock.clone();
+    let theirs = theirs.with_endpoint(sandbox.endpoint(Platform::X).as_str());
+    let words = text(&format!("what do you say, @{}?", world.username));
+    let parent = theirs.publish(&X, &words).await.unwrap().remove(0).1.id;
+    let answer = with_settings(text("nothing https://example.com/at-all"), json!({ "replyTo": parent }));
+    let prepared = world.prepare(&X, &answer, Part::Head, &[]).await.unwrap();
+    let record = world.record(Part::Head, prepared.clone());
+    let armed = world.arm(Part::Head, prepared);
+    X.send(&world.ctx(), &armed).await.unwrap_err();
+    let posts = published(&sandbox);
+    assert_eq!(posts[1].reply_to.as_ref(), Some(&parent));
+    assert!(
+        posts[1].notes["text"].as_str().unwrap().starts_with("@ann nothing"),
+        "{:?}",
+        posts[1].notes
+    );
+    assert_eq!(found(ask(&world, &record).await), posts[1].remote_id);
+}
+
+#[tokio::test]
 async fn a_text_is_stored_as_it_was_written() {
     let (world, sandbox) = sandboxed(vec![]).await;
     let words = "Fisch & <Chips>\n\n🐟 https://example.com/?a=1&b=2 #menu";
