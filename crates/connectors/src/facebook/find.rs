@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::api::Api;
 use super::prepare::{Frozen, VERSION};
-use super::settings::Kind;
+use super::settings::{Fields, Kind};
 use super::upload::state;
 use super::{absolute, remote_post};
 use crate::frozen::thaw;
@@ -24,6 +24,12 @@ const PAGES_MAX: usize = 5;
 
 /// When a film that Facebook is still publishing is looked at again.
 const AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(10);
+
+/// How long after it was accepted the publishing of a film may take to begin.
+const BEGINS_WITHIN: SignedDuration = SignedDuration::from_mins(10);
+
+/// A backdated post may be listed this far from the time that was asked for, which need not name an hour.
+const BACKDATED_SLACK: SignedDuration = SignedDuration::from_hours(24);
 
 /// What was made may be this much older than our intent by Facebook's clock, which is known to within a step of ours.
 const SLACK: SignedDuration = SignedDuration::from_secs(60);
@@ -78,9 +84,9 @@ pub(super) async fn check(ctx: &SendCtx<'_>, probe: Probe<'_>) -> Result<Finding
     match thaw(Platform::Facebook, Stage::Check, &prepared.bytes)? {
         Frozen::Show { post } => shown(ctx, &post).await,
         Frozen::ShowFilm { film } => film_shown(ctx, &film).await,
-        Frozen::Finish { kind, film, .. } => finished(ctx, kind, &film).await,
+        Frozen::Finish { kind, film, .. } => finished(ctx, probe, kind, &film).await,
         Frozen::PhotoStory { photo } => story(ctx, probe, &photo).await,
-        Frozen::Post { text, photos, .. } => posted(ctx, probe, &text, &photos).await,
+        Frozen::Post { fields, text, photos } => posted(ctx, probe, &fields, &text, &photos).await,
         Frozen::Comment { on, text } => commented(ctx, probe, &on, &text).await,
     }
 }
@@ -108,7 +114,7 @@ async fn film_shown(ctx: &SendCtx<'_>, film: &str) -> Result<Finding, PlatformEr
 }
 
 /// A reel or story is published by phases; as long as that of publishing has not begun, the call did not arrive.
-async fn finished(ctx: &SendCtx<'_>, kind: Kind, film: &str) -> Result<Finding, PlatformError> {
+async fn finished(ctx: &SendCtx<'_>, probe: Probe<'_>, kind: Kind, film: &str) -> Result<Finding, PlatformError> {
     let state = state(&Api::of(ctx), film, Stage::Check).await?;
     let phase = &state.status.publishing_phase;
     let url = match kind {
@@ -118,9 +124,16 @@ async fn finished(ctx: &SendCtx<'_>, kind: Kind, film: &str) -> Result<Finding, 
             .or_else(|| Some(format!("https://www.facebook.com/reel/{film}"))),
         _ => state.permalink_url.map(absolute),
     };
+    // Where Facebook accepted the call, the phase begins, though not at once.
+    let begins_by = probe
+        .intent
+        .send_by
+        .saturating_add(BEGINS_WITHIN)
+        .unwrap_or(Timestamp::MAX);
+    let is_to_begin = phase.has_not_begun() && probe.handle.is_some() && ctx.now < begins_by;
     Ok(if phase.is_complete() {
         Finding::Published(RemotePost::visible(film, url))
-    } else if phase.has_not_begun() || phase.has_failed() {
+    } else if phase.has_failed() || (phase.has_not_begun() && !is_to_begin) {
         Finding::Absent
     } else {
         let again_at = ctx.now.saturating_add(AGAIN_AFTER).unwrap_or(Timestamp::MAX);
@@ -146,7 +159,25 @@ async fn story(ctx: &SendCtx<'_>, probe: Probe<'_>, photo: &str) -> Result<Findi
 }
 
 /// The one post since then that looks like ours. The newest one may be somebody else's work.
-async fn posted(ctx: &SendCtx<'_>, probe: Probe<'_>, text: &str, photos: &[String]) -> Result<Finding, PlatformError> {
+///
+/// A backdated post stands where it was backdated to, and is not absent where that cannot be said.
+async fn posted(
+    ctx: &SendCtx<'_>,
+    probe: Probe<'_>,
+    form: &Fields,
+    text: &str,
+    photos: &[String],
+) -> Result<Finding, PlatformError> {
+    let backdated = form.iter().find(|(name, _)| name == "backdated_time");
+    let stands_at = backdated.map(|(_, value)| moment(value));
+    let around = stands_at.flatten().and_then(|at| {
+        let since = at.checked_sub(BACKDATED_SLACK).ok()?;
+        Some((since, at.checked_add(BACKDATED_SLACK).ok()?))
+    });
+    let verdict = |found| match verdict(found) {
+        Finding::Absent if backdated.is_some() && around.is_none() => Finding::CannotTell,
+        other => other,
+    };
     let path = format!("{}/published_posts", ctx.account.remote_id);
     let fields = "id,message,created_time,permalink_url,attachments{media_type,target,subattachments}";
     let mut found: Vec<ListedPost> = Vec::new();
@@ -156,9 +187,13 @@ async fn posted(ctx: &SendCtx<'_>, probe: Probe<'_>, text: &str, photos: &[Strin
         let is_last = page.after().is_none();
         after = page.after().map(str::to_owned);
         for post in page.data {
-            if post.created_time.is_none_or(|at| at < since) {
+            let Some(at) = post.created_time else {
+                return Ok(verdict(found));
+            };
+            if at < around.map_or(since, |(first, _)| first.min(since)) {
                 return Ok(verdict(found));
             }
+            let in_time = at >= since || around.is_some_and(|(first, last)| (first..=last).contains(&at));
             let same = if photos.is_empty() {
                 post.message.as_deref().unwrap_or_default().trim() == text.trim()
                     && targets(&post.attachments).is_empty()
@@ -166,7 +201,7 @@ async fn posted(ctx: &SendCtx<'_>, probe: Probe<'_>, text: &str, photos: &[Strin
                 let there = targets(&post.attachments);
                 photos.iter().all(|photo| there.contains(&photo.as_str()))
             };
-            if same && !probe.taken.is_taken(&post.id).await {
+            if in_time && same && !probe.taken.is_taken(&post.id).await {
                 found.push(post);
             }
         }
@@ -175,6 +210,16 @@ async fn posted(ctx: &SendCtx<'_>, probe: Probe<'_>, text: &str, photos: &[Strin
         }
     }
     Ok(Finding::CannotTell)
+}
+
+/// A time as the Graph API takes it: ISO 8601, or seconds since 1970.
+fn moment(text: &str) -> Option<Timestamp> {
+    let seconds = || Timestamp::from_second(text.parse().ok()?).ok();
+    let day = || {
+        let day: jiff::civil::Date = text.parse().ok()?;
+        Some(day.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
+    };
+    text.parse().ok().or_else(seconds).or_else(day)
 }
 
 fn verdict(found: Vec<ListedPost>) -> Finding {

@@ -18,7 +18,7 @@ use domain::capability::{Counted, Quota};
 use domain::clock::BoxFut;
 use domain::content::Draft;
 use domain::error::{ErrorKind, Fate, PlatformError, Retry, Stage, When};
-use domain::intent::{Armed, IntentState};
+use domain::intent::{Armed, IntentRecord, IntentState};
 use domain::part::{Part, RemotePost};
 use domain::platform::Platform;
 use domain::secret::SecretBytes;
@@ -42,6 +42,10 @@ const PERMALINK_BUDGET: SignedDuration = SignedDuration::from_secs(10);
 
 /// When a reel or story that was just published is looked at first.
 const FIRST_LOOK: SignedDuration = SignedDuration::from_secs(5);
+
+/// How long what was just made may be unknown to Facebook's other servers, and how often that is waited for.
+const UNKNOWN_FOR: SignedDuration = SignedDuration::from_secs(10);
+const UNKNOWN_TRIES: u8 = 3;
 
 /// The connector. It has no state.
 #[derive(Debug, Clone, Copy, Default)]
@@ -174,10 +178,8 @@ async fn send(ctx: &SendCtx<'_>, armed: &Armed) -> Result<Sent, PlatformError> {
     let frozen: Frozen = thaw(Platform::Facebook, Stage::Send, &armed.prepared().bytes)?;
     if let Frozen::Finish { film, .. } = &frozen
         && ctx.prior.iter().any(|intent| intent.state == IntentState::Absent)
-        // Facebook accepts a film that it cannot process, publishes nothing, and says so here only.
-        && let Some(error) = upload::state(&Api::of(ctx), film, Stage::Check).await?.status.failure()
     {
-        return Err(error);
+        may_finish_again(ctx, armed, film).await?;
     }
     let (path, fields) = call_of(ctx.account.remote_id, &frozen);
     let request = Api::of(ctx).creating(&path).form(&fields);
@@ -209,6 +211,36 @@ async fn send(ctx: &SendCtx<'_>, armed: &Armed) -> Result<Sent, PlatformError> {
     Ok(Sent::Live(remote))
 }
 
+/// Whether a film whose earlier `finish` was believed not to have arrived is still to be published.
+async fn may_finish_again(ctx: &SendCtx<'_>, armed: &Armed, film: &str) -> Result<(), PlatformError> {
+    let status = upload::state(&Api::of(ctx), film, Stage::Check)
+        .await
+        .map_err(|error| match error.code.as_deref() {
+            Some("100/33") => error.with_retry(Retry::when(When::After(UNKNOWN_FOR)).at_most(UNKNOWN_TRIES)),
+            _ => error,
+        })?
+        .status;
+    // Facebook accepts a film that it cannot process, publishes nothing, and says so here only.
+    if let Some(error) = status.failure() {
+        return Err(error);
+    }
+    if was_believed_absent(ctx, armed) && !status.publishing_phase.has_not_begun() {
+        let message = "Facebook is publishing this video already";
+        let late = PlatformError::refused(Platform::Facebook, Stage::Send, ErrorKind::DuplicateContent, message);
+        return Err(late.with_fate(Fate::LandedEarlier { remote: None }));
+    }
+    Ok(())
+}
+
+/// Whether these very bytes were sent before and believed not to have arrived.
+fn was_believed_absent(ctx: &SendCtx<'_>, armed: &Armed) -> bool {
+    let same = |intent: &&IntentRecord| intent.part == armed.part() && intent.prepared.bytes == armed.prepared().bytes;
+    ctx.prior
+        .iter()
+        .filter(same)
+        .any(|intent| intent.state == IntentState::Absent)
+}
+
 fn read_done(answer: &Answer) -> Option<Done> {
     serde_json::from_slice(&answer.body)
         .ok()
@@ -218,12 +250,30 @@ fn read_done(answer: &Answer) -> Option<Done> {
 /// What a refusal means for this call, in the light of the part's earlier sends.
 fn in_context(ctx: &SendCtx<'_>, armed: &Armed, frozen: &Frozen, mut error: PlatformError) -> PlatformError {
     let code = error.code.as_deref().unwrap_or_default();
+    let is_unknown = code == "100/33";
     let is_not_understood = error.kind == ErrorKind::Invalid && code.split('/').next() == Some("100");
-    if matches!(frozen, Frozen::Show { .. }) && is_not_understood && error.fate == Fate::NotPublished {
-        // This Page does not let an invisible post be shown: once more, and visible at once.
-        error.retry = Retry::when(When::After(SignedDuration::from_secs(1)))
+    let is_refused = error.fate == Fate::NotPublished;
+    let at_once = |tries| {
+        Retry::when(When::After(SignedDuration::from_secs(1)))
             .from_prepare()
-            .at_most(1);
+            .at_most(tries)
+    };
+    match frozen {
+        // What was just made is not known everywhere yet.
+        Frozen::Show { .. } | Frozen::ShowFilm { .. } | Frozen::Finish { .. }
+            if is_unknown && is_refused && refused_before(ctx, armed) < usize::from(UNKNOWN_TRIES) =>
+        {
+            error.kind = ErrorKind::NotReady;
+            error.retry = Retry::when(When::After(UNKNOWN_FOR)).at_most(UNKNOWN_TRIES);
+        }
+        // This Page does not let an invisible post be shown: once more, and visible at once.
+        Frozen::Show { .. } if is_not_understood && is_refused => error.retry = at_once(1),
+        Frozen::Show { .. } if is_unknown && is_refused => error.retry = at_once(UNKNOWN_TRIES + 1),
+        // Facebook does not understand the end of an upload that has ended.
+        Frozen::Finish { .. } if is_not_understood && is_refused && was_believed_absent(ctx, armed) => {
+            error.fate = Fate::LandedEarlier { remote: None };
+        }
+        _ => {}
     }
     if matches!(error.fate, Fate::LandedEarlier { .. }) {
         let could_have = |state| state != IntentState::NotPublished;
@@ -237,6 +287,16 @@ fn in_context(ctx: &SendCtx<'_>, armed: &Armed, frozen: &Frozen, mut error: Plat
         }
     }
     error
+}
+
+/// How often these very bytes were refused.
+fn refused_before(ctx: &SendCtx<'_>, armed: &Armed) -> usize {
+    let is_same = |intent: &&IntentRecord| {
+        intent.id != armed.intent()
+            && intent.state == IntentState::NotPublished
+            && intent.prepared.bytes == armed.prepared().bytes
+    };
+    ctx.prior.iter().filter(is_same).count()
 }
 
 /// The public page of a post that is live. It often cannot be read right after publishing, which changes nothing.

@@ -315,7 +315,12 @@ pub(super) async fn state(api: &Api<'_>, film: &str, stage: Stage) -> Result<Fil
 
 /// Sends all that is missing, from where the last stream was cut.
 async fn stream(ctx: &SendCtx<'_>, api: &Api<'_>, media: &Media, film: &str, url: &str) -> Result<Step, PlatformError> {
-    let status = state(api, film, Stage::Prepare).await?.status;
+    let status = match state(api, film, Stage::Prepare).await {
+        Ok(state) => state.status,
+        // A film that was just begun is not known everywhere yet; nothing of it can have arrived.
+        Err(unknown) if unknown.code.as_deref() == Some("100/33") => Status::default(),
+        Err(error) => return Err(error),
+    };
     let uploading = &status.uploading_phase;
     let offset = uploading.bytes_transferred.unwrap_or(0).min(media.bytes);
     if uploading.is_complete() {

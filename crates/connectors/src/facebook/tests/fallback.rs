@@ -56,11 +56,75 @@ async fn a_show_that_is_not_understood_makes_the_post_visible_at_once_the_next_t
     assert_eq!(server.requests()[2].text(), "message=hello");
 }
 
+#[tokio::test]
+async fn what_was_just_made_and_is_not_known_yet_is_waited_for_before_it_is_given_up() {
+    let unknown = json!({ "error": { "code": 100, "error_subcode": 33, "message": "Unsupported post request" } });
+    let films = [
+        Frozen::ShowFilm { film: "501".to_owned() },
+        Frozen::Finish {
+            kind: settings::Kind::Reel,
+            film: "501".to_owned(),
+            fields: vec![],
+        },
+    ];
+    let show = Frozen::Show {
+        post: "111_401".to_owned(),
+    };
+    for frozen in films.into_iter().chain([show]) {
+        let answer = unknown.clone();
+        let server = Server::start(move |_| Reply::json(400, &answer)).await;
+        let mut world = World::new(P, "111", "token").with_endpoint(server.url());
+        let mut refused = refused_show(&world);
+        refused.prepared.bytes = freeze(P, Stage::Prepare, &frozen).unwrap();
+        for tries in 0..4 {
+            let armed = world.arm(Part::Head, refused.prepared.clone());
+            let error = Facebook.send(&world.ctx(), &armed).await.unwrap_err();
+            assert_eq!(error.fate, Fate::NotPublished);
+            let waits =
+                (error.retry.when, error.retry.from) == (When::After(SignedDuration::from_secs(10)), From::Send);
+            assert_eq!(
+                waits && error.retry.at_most == Some(3),
+                tries < 3,
+                "{frozen:?} after {tries}"
+            );
+            let is_at_once = (error.retry.from, error.retry.at_most) == (From::Prepare, Some(4));
+            assert_eq!(
+                is_at_once,
+                tries == 3 && matches!(frozen, Frozen::Show { .. }),
+                "{frozen:?}"
+            );
+            world.prior.push(refused.clone());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_backdated_post_is_looked_for_where_it_was_backdated_to() {
+    let asked = |value: &str, listed: &str| {
+        let field = ("backdated_time".to_owned(), value.to_owned());
+        let post = json!({ "id": "2", "message": "hello", "created_time": listed });
+        look_for(vec![field], json!([post]), &[], &[])
+    };
+    let found = Finding::Published(remote_post("2", None));
+    assert_eq!(
+        asked("2019-05-04T10:00:00+0000", "2019-05-04T10:00:00+0000").await,
+        found
+    );
+    assert_eq!(asked("1556964000", "2019-05-04T00:00:00+0000").await, found);
+    assert_eq!(asked("2019-05-04", "2019-05-04T00:00:00+0000").await, found);
+    assert_eq!(asked("2019-05-04", "2020-05-04T00:00:00+0000").await, Finding::Absent);
+    assert_eq!(asked("in May", "2019-05-04T00:00:00+0000").await, Finding::CannotTell);
+}
+
 async fn look(posts: serde_json::Value, photos: &[&str], taken: &[&str]) -> Finding {
+    look_for(vec![], posts, photos, taken).await
+}
+
+async fn look_for(fields: settings::Fields, posts: serde_json::Value, photos: &[&str], taken: &[&str]) -> Finding {
     let server = Server::answering([Reply::json(200, &json!({ "data": posts }))]).await;
     let world = World::new(P, "111", "token").with_endpoint(server.url());
     let frozen = Frozen::Post {
-        fields: vec![],
+        fields,
         text: "hello".to_owned(),
         photos: photos.iter().map(|photo| (*photo).to_owned()).collect(),
     };

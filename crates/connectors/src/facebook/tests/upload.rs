@@ -145,16 +145,8 @@ async fn a_film_that_cannot_be_processed_is_refused_before_it_is_published() {
     }
 }
 
-#[tokio::test]
-async fn a_reel_that_fails_after_it_was_published_ends_with_why_and_not_in_a_circle() {
-    let failed = json!({ "status": {
-        "video_status": "error",
-        "uploading_phase": { "status": "completed" },
-        "processing_phase": { "status": "error", "errors": [{ "code": 1_363_129, "message": "Too slow" }] },
-        "publishing_phase": { "status": "not_started" },
-    }, "id": "501" });
-    let server = Server::start(move |_| Reply::json(200, &failed)).await;
-    let mut world = World::new(P, "111", "token").with_endpoint(server.url());
+/// The intent to end the upload of a reel.
+fn finish(world: &World) -> IntentRecord {
     let frozen = Frozen::Finish {
         kind: settings::Kind::Reel,
         film: "501".to_owned(),
@@ -167,7 +159,100 @@ async fn a_reel_that_fails_after_it_was_published_ends_with_why_and_not_in_a_cir
         fingerprint: domain::intent::Fingerprint([0; 32]),
         budget: SignedDuration::from_secs(60),
     };
-    let mut intent = world.record(Part::Head, prepared.clone());
+    world.record(Part::Head, prepared)
+}
+
+#[tokio::test]
+async fn the_end_of_an_upload_is_not_sent_again_once_publishing_has_begun() {
+    let not_understood = json!({ "error": { "code": 100, "message": "(#100) Invalid video" } });
+    for (phase, sent) in [("in_progress", 0), ("complete", 0), ("not_started", 1)] {
+        let state = json!({ "id": "501", "status": {
+            "video_status": "processing", "uploading_phase": { "status": "complete" },
+            "processing_phase": { "status": "in_progress" }, "publishing_phase": { "status": phase },
+        } });
+        let refusal = not_understood.clone();
+        let server = Server::start(move |request| match request.method.as_str() {
+            "GET" => Reply::json(200, &state),
+            _ => Reply::json(400, &refusal),
+        })
+        .await;
+        let mut world = World::new(P, "111", "token").with_endpoint(server.url());
+        let mut earlier = finish(&world);
+        let armed = world.arm(Part::Head, earlier.prepared.clone());
+        earlier.state = IntentState::Absent;
+        earlier.id = domain::ids::IntentId::from_bytes([8; 12]);
+        world.prior = vec![earlier];
+        let error = Facebook.send(&world.ctx(), &armed).await.unwrap_err();
+        assert_eq!(error.fate, Fate::LandedEarlier { remote: None }, "{phase}");
+        let posts = server
+            .requests()
+            .iter()
+            .filter(|request| request.method == "POST")
+            .count();
+        assert_eq!(posts, sent, "{phase}");
+    }
+}
+
+#[tokio::test]
+async fn publishing_that_was_accepted_and_has_not_begun_is_waited_for() {
+    let state = json!({ "id": "501", "status": { "publishing_phase": { "status": "not_started" } } });
+    let server = Server::start(move |_| Reply::json(200, &state)).await;
+    let world = World::new(P, "111", "token").with_endpoint(server.url());
+    let intent = finish(&world);
+    let handle = freeze(P, Stage::Send, &"501").unwrap();
+    for (minutes, accepted, waits) in [(0, true, true), (20, true, false), (0, false, false)] {
+        world.clock.advance(SignedDuration::from_mins(minutes));
+        let probe = Probe {
+            part: Part::Head,
+            intent: &intent,
+            parents: &[],
+            handle: accepted.then_some(&handle),
+            taken: &TakenIds::default(),
+        };
+        let finding = Facebook.check(&world.ctx(), probe).await.unwrap();
+        assert_eq!(matches!(finding, Finding::StillProcessing { .. }), waits, "{finding:?}");
+        assert_eq!(finding == Finding::Absent, !waits, "{finding:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_reel_that_is_not_known_yet_goes_up_from_its_first_byte() {
+    let unknown = json!({ "error": { "code": 100, "error_subcode": 33, "message": "Unsupported get request" } });
+    let mut bench = crate::testing::Bench::new(&Facebook, vec![]).await;
+    let film = Media {
+        alt: None,
+        ..bench.film()
+    };
+    let fault = Fault::Custom {
+        status: 400,
+        body: unknown.to_string(),
+        content_type: None,
+        after: false,
+    };
+    let rules = sandbox::RuleSet {
+        platform: Some(P),
+        account: Some(bench.world.remote_id.clone()),
+        rules: vec![Rule::nth(Class::Check, 1, fault)],
+        latency_ms: None,
+    };
+    bench.sandbox.add_rules(rules).unwrap();
+    let reel = with_settings(draft(P, "reel", vec![film.clone()]), json!({ "contentType": "reel" }));
+    bench.publish(&reel).await;
+    assert_eq!(bench.published()[0].media, [film.sha256]);
+}
+
+#[tokio::test]
+async fn a_reel_that_fails_after_it_was_published_ends_with_why_and_not_in_a_circle() {
+    let failed = json!({ "status": {
+        "video_status": "error",
+        "uploading_phase": { "status": "completed" },
+        "processing_phase": { "status": "error", "errors": [{ "code": 1_363_129, "message": "Too slow" }] },
+        "publishing_phase": { "status": "not_started" },
+    }, "id": "501" });
+    let server = Server::start(move |_| Reply::json(200, &failed)).await;
+    let mut world = World::new(P, "111", "token").with_endpoint(server.url());
+    let mut intent = finish(&world);
+    let prepared = intent.prepared.clone();
     assert_eq!(
         world
             .check(&Facebook, &intent, &[], &TakenIds::default())
