@@ -11,7 +11,7 @@ use bytes::Bytes;
 use domain::account::Tokens;
 use domain::clock::{BoxFut, Clock, ManualClock};
 use domain::content::{Content, Draft, Media, MediaKind, PartContent, Settings};
-use domain::error::PlatformError;
+use domain::error::{Fate, From, PlatformError, When};
 use domain::ids::{AccountId, AttemptId, GroupId, IntentId, MediaId, PostId, UserId};
 use domain::intent::{Armed, Claim, IntentRecord, IntentState, Job, Prepared};
 use domain::part::{Part, RemotePost};
@@ -256,8 +256,7 @@ impl World {
                 "a connector reads what it has just written"
             );
             let record = self.record(part, prepared.clone());
-            let armed = self.arm(part, prepared);
-            let remote = match connector.send(&self.ctx_of(part), &armed).await? {
+            let remote = match self.send(connector, part, &prepared).await? {
                 Sent::Live(remote) => remote,
                 Sent::Processing { handle, again_at } => {
                     self.clock.advance_to(again_at);
@@ -267,6 +266,26 @@ impl World {
             live.push((part, remote));
         }
         Ok(live)
+    }
+
+    /// Sends, and again after the time that the platform asks for, as often as the connector allows.
+    async fn send(&self, connector: &dyn Connector, part: Part, prepared: &Prepared) -> Result<Sent, PlatformError> {
+        let mut tries = 0;
+        loop {
+            let armed = self.arm(part, prepared.clone());
+            let error = match connector.send(&self.ctx_of(part), &armed).await {
+                Ok(sent) => return Ok(sent),
+                Err(error) => error,
+            };
+            let may_again = error.fate == Fate::NotPublished && error.retry.from == From::Send;
+            match error.retry.when {
+                When::After(wait) if may_again && error.retry.at_most.is_some_and(|most| tries < most) => {
+                    self.clock.advance(wait);
+                    tries += 1;
+                }
+                _ => return Err(error),
+            }
+        }
     }
 
     async fn finish(

@@ -3,7 +3,7 @@
 //! A refusal has a word (`code`), sometimes only a number (`serviceErrorCode`), and of a field that is wrong a word of
 //! its own, which comes first.
 
-use domain::error::{ErrorKind, Fate, PlatformError, Stage, When};
+use domain::error::{ErrorKind, Fate, PlatformError, Retry, Stage, When};
 use domain::platform::Platform;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -18,6 +18,7 @@ const RIGHTS: &str = "LinkedIn does not let this account or this server's app do
 const WRONG: &str = "LinkedIn does not understand this post";
 const FAILED: &str = "LinkedIn could not process a file of this post; export it anew in a usual format";
 const DUPLICATE: &str = "LinkedIn has this very post of this account already; change the text";
+const NOT_KNOWN_YET: &str = "LinkedIn does not know the new post everywhere yet";
 const DOWN: &str = "LinkedIn has trouble just now";
 
 /// The word by which a refusal is known that names an earlier post.
@@ -91,14 +92,11 @@ pub(super) static ROWS: &[Row] = &[
     Row::new(ErrorKind::Invalid, WRONG).code("INVALID_URN_TYPE"),
     Row::new(ErrorKind::Invalid, WRONG).code("INVALID_VALUE_FOR_FIELD"),
     Row::new(ErrorKind::Invalid, WRONG).code("INVALID_VIDEO_ID"),
-    Row::new(
-        ErrorKind::NotReady,
-        "LinkedIn does not know the new post everywhere yet",
-    )
-    .status(404)
-    .contains("Unable to obtain activity")
-    .retry(When::After(SignedDuration::from_secs(10)))
-    .at_most(3),
+    Row::new(ErrorKind::NotReady, NOT_KNOWN_YET)
+        .status(404)
+        .contains("Unable to obtain activity")
+        .retry(When::After(SignedDuration::from_secs(10)))
+        .at_most(3),
     Row::new(ErrorKind::Invalid, "LinkedIn does not know what this post refers to").status(404),
     Row::new(ErrorKind::Invalid, WRONG).status(411),
     Row::new(ErrorKind::TooLarge, "A file is larger than LinkedIn takes").status(413),
@@ -135,6 +133,16 @@ pub(super) fn classify(stage: Stage, answer: &Answer) -> PlatformError {
         error.retry.when = When::NotBefore(midnight);
     }
     error
+}
+
+/// A 404 about a post that was just made, whatever its words: the post is not known everywhere yet.
+pub(super) fn not_known_yet(error: PlatformError) -> PlatformError {
+    let retry = Retry::when(When::After(SignedDuration::from_secs(10))).at_most(3);
+    PlatformError {
+        kind: ErrorKind::NotReady,
+        message: NOT_KNOWN_YET.to_owned(),
+        ..error.with_retry(retry)
+    }
 }
 
 fn refusal(answer: &Answer) -> Refusal {

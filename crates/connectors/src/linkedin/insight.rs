@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::api::{Api, encoded};
 use super::error::classify;
+use super::prepare::message;
 use super::{LinkedIn, author_of, created, is_organization};
 use crate::http::READ_BUDGET;
 use crate::insight::{Act, DayCount, Days, Figure, Insight, InsightCtx, Metric, Question, not_told};
@@ -258,7 +259,7 @@ async fn do_it(ctx: &InsightCtx<'_>, act: &Act, send_by: BootInstant) -> Result<
             json!({ "root": post, "reactionType": reaction }),
         ),
         Act::Comment { post, parent, text } => {
-            let mut body = json!({ "actor": actor, "object": post, "message": { "text": text } });
+            let mut body = json!({ "actor": actor, "object": post, "message": message(text) });
             if let (Some(parent), Some(fields)) = (parent, body.as_object_mut()) {
                 fields.insert("parentComment".to_owned(), json!(parent));
             }

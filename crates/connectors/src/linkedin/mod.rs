@@ -47,6 +47,9 @@ const RESEND_WITHIN: SignedDuration = SignedDuration::from_mins(5);
 /// How long after the first send a check frees the second, which then has to be claimed and recorded.
 const FREE_WITHIN: SignedDuration = SignedDuration::from_mins(4);
 
+/// How long after it was made a post may be unknown where it is commented on.
+const FRESH_FOR: SignedDuration = SignedDuration::from_mins(10);
+
 /// A post may be this much older than our intent by LinkedIn's clock.
 const SLACK: SignedDuration = SignedDuration::from_secs(60);
 
@@ -134,6 +137,7 @@ async fn send(ctx: &SendCtx<'_>, armed: &Armed) -> Result<Sent, PlatformError> {
         .iter()
         .filter(|intent| intent.id != armed.intent() && intent.part == armed.part())
         .collect();
+    let is_on_fresh_post = matches!(&frozen, Frozen::Comment { on, .. } if is_fresh(ctx, on));
     let (path, body) = match frozen {
         Frozen::Post { body } => {
             guard(ctx, &earlier)?;
@@ -155,7 +159,16 @@ async fn send(ctx: &SendCtx<'_>, armed: &Armed) -> Result<Sent, PlatformError> {
             Part::Head | Part::Reply(_) => remote_post(&id),
         }));
     }
-    Err(in_context(ctx, classify(Stage::Send, &answer), &earlier))
+    let error = classify(Stage::Send, &answer);
+    if answer.status == 404 && is_on_fresh_post {
+        return Err(error::not_known_yet(error));
+    }
+    Err(in_context(ctx, error, &earlier))
+}
+
+/// Whether a post of ours is so young that LinkedIn may not know it everywhere.
+fn is_fresh(ctx: &SendCtx<'_>, urn: &str) -> bool {
+    error::made_at(urn).is_none_or(|made| ctx.now.duration_since(made) < FRESH_FOR)
 }
 
 /// Refuses to send again when LinkedIn may have forgotten the first send: then a second post would appear.

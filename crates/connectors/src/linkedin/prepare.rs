@@ -7,7 +7,7 @@ use domain::intent::{Dedupe, DedupeMeans, Prepared};
 use domain::part::{Part, RemotePost};
 use domain::platform::Platform;
 use domain::secret::SecretBytes;
-use domain::text::to_little;
+use domain::text::{to_little, with_mentions};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -169,10 +169,16 @@ fn prepare_comment(
         .part(Part::FirstComment)
         .ok_or_else(|| invalid("This post has no such part"))?;
     let head = parent_of(Part::FirstComment, parents).ok_or_else(|| invalid("The post to comment on is not live"))?;
-    let chars = content.text.chars().count();
+    let message = message(&content.text);
+    let chars = message
+        .get("text")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .chars()
+        .count();
     if chars > COMMENT_CHARS_MAX {
-        let message = format!("The comment has {chars} of at most {COMMENT_CHARS_MAX} characters");
-        return Err(refused(ErrorKind::TextTooLong, &message));
+        let words = format!("The comment has {chars} of at most {COMMENT_CHARS_MAX} characters");
+        return Err(refused(ErrorKind::TextTooLong, &words));
     }
     // A comment on a post of the same second is refused: the post is not known everywhere yet.
     let mut progress = Progress::of(Part::FirstComment, &[], resume)?;
@@ -184,7 +190,7 @@ fn prepare_comment(
         });
     }
     let author = author_of(ctx.account.remote_id);
-    let body = json!({ "actor": author, "object": head.id, "message": { "text": content.text } }).to_string();
+    let body = json!({ "actor": author, "object": head.id, "message": message }).to_string();
     let dedupe = if is_organization(&author) {
         Dedupe::fuzzy(DedupeMeans::Lookup { window: LOOKUP_WINDOW })
     } else {
@@ -198,6 +204,27 @@ fn prepare_comment(
         bytes: freeze(PLATFORM, Stage::Prepare, &Frozen::Comment { on, body })?,
         dedupe: vec![dedupe],
     }))
+}
+
+/// The message of a comment: its text is plain, and attributes say whose the names in it are (learn.microsoft.com,
+/// "Comments API" and "UGC Post API", mentions).
+pub(super) fn message(text: &str) -> Value {
+    let (text, mentions) = with_mentions(text);
+    if mentions.is_empty() {
+        return json!({ "text": text });
+    }
+    let attributes: Vec<Value> = mentions
+        .into_iter()
+        .map(|mention| {
+            let value = if is_organization(&mention.urn) {
+                json!({ "com.linkedin.common.CompanyAttributedEntity": { "company": mention.urn } })
+            } else {
+                json!({ "com.linkedin.common.MemberAttributedEntity": { "member": mention.urn } })
+            };
+            json!({ "start": mention.start, "length": mention.length, "value": value })
+        })
+        .collect();
+    json!({ "attributes": attributes, "text": text })
 }
 
 fn check_pixels(media: &Media) -> Result<(), PlatformError> {

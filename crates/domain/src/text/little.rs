@@ -48,6 +48,44 @@ pub fn to_little(text: &str) -> String {
     little
 }
 
+/// A mention in a plain text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mentioned {
+    /// Where the name begins, in UTF-16 units.
+    pub start: usize,
+    /// How long it is, in UTF-16 units.
+    pub length: usize,
+    /// Whose it is: `urn:li:person:…` or `urn:li:organization:…`.
+    pub urn: String,
+}
+
+/// `text` as it is shown, with the names of the mentions that [`to_little`] knows, and where they stand: LinkedIn's
+/// comments are not `little`.
+#[must_use]
+pub fn with_mentions(text: &str) -> (String, Vec<Mentioned>) {
+    let mut shown = String::with_capacity(text.len());
+    let mut found = Vec::new();
+    let mut rest = text;
+    while let Some((before, from)) = rest.find('@').and_then(|at| rest.split_at_checked(at)) {
+        shown.push_str(before);
+        let len = if let Some(mention) = mention_at(from) {
+            found.push(Mentioned {
+                start: shown.encode_utf16().count(),
+                length: mention.name.encode_utf16().count(),
+                urn: mention.urn.to_owned(),
+            });
+            shown.push_str(mention.name);
+            mention.len
+        } else {
+            shown.push('@');
+            1
+        };
+        rest = from.get(len..).unwrap_or_default();
+    }
+    shown.push_str(rest);
+    (shown, found)
+}
+
 /// What a `little` text shows: escapes undone, tags as `#word`, mentions as their names.
 #[must_use]
 pub fn from_little(little: &str) -> String {

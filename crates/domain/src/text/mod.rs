@@ -18,7 +18,7 @@ mod urls;
 mod weighted;
 
 pub use entities::{Span, find_links, find_mentions, find_tags};
-pub use little::{from_little, to_little};
+pub use little::{Mentioned, from_little, to_little, with_mentions};
 
 /// How a platform counts the length of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

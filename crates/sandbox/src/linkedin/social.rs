@@ -23,7 +23,7 @@ use crate::world::{Shared, lock};
 /// Characters of a comment.
 const COMMENT_MAX: usize = 1_250;
 /// How long after its post the first comment is told to come again.
-const NOT_KNOWN_YET: SignedDuration = SignedDuration::from_secs(5);
+const NOT_KNOWN_YET: SignedDuration = SignedDuration::from_secs(8);
 /// Comments of one page at most.
 const PAGE_MAX: usize = 100;
 const REACTIONS: &[&str] = &["LIKE", "PRAISE", "EMPATHY", "INTEREST", "APPRECIATION", "ENTERTAINMENT"];
@@ -104,7 +104,7 @@ fn add_comment(turn: &mut Turn<LinkedIn>, call: &Call, urn: &str, body: &Map<Str
     )?;
     let actor = act_as(turn, text_of(body, "actor", "")?, "/actor")?;
     check_feed_scope(turn, &actor, "partnerApiSocialActions.CREATE-comments")?;
-    text_of(body, "object", "")?;
+    let object = text_of(body, "object", "")?;
     if text.is_empty() {
         return Err(missing_field("/message/text"));
     }
@@ -115,13 +115,22 @@ fn add_comment(turn: &mut Turn<LinkedIn>, call: &Call, urn: &str, body: &Map<Str
     let comment = urn
         .strip_prefix("urn:li:comment:(")
         .and_then(|inner| inner.split_once(','));
-    let urn = comment.map_or(urn, |(post, _)| post);
+    let urn = match comment {
+        // A comment may be named below the activity of its post, which the body says (learn.microsoft.com, "Comments API").
+        Some((activity, _)) if activity.starts_with("urn:li:activity:") => object,
+        Some((post, _)) => post,
+        None => urn,
+    };
+    let attributes = attributes_of(body, text)?;
     let post = entity(turn, call, urn)?;
     let world = Arc::clone(&turn.world);
     let is_fresh = post.at.is_some_and(|at| turn.now.duration_since(at) < NOT_KNOWN_YET);
     if is_fresh && lock(&world.linkedin.told_to_wait).insert(urn.to_owned()) {
+        // Every other post is unknown without a reason.
+        let is_bare = urn.ends_with(['1', '3', '5', '7', '9']);
         let message = format!("Unable to obtain activity for entity {urn}");
-        return Err(refusal(404, "NOT_FOUND", &message));
+        let words = if is_bare { "Not Found" } else { &message };
+        return Err(refusal(404, "NOT_FOUND", words));
     }
     let id = new_id(turn).to_string();
     let comment_urn = format!("urn:li:comment:({urn},{id})");
@@ -130,7 +139,7 @@ fn add_comment(turn: &mut Turn<LinkedIn>, call: &Call, urn: &str, body: &Map<Str
         text: text.to_owned(),
         reply_to: Some(urn.to_owned()),
         settings: json!({ "kind": "comment" }),
-        notes: json!({ "id": id }),
+        notes: json!({ "id": id, "attributes": attributes }),
         ..NewPost::default()
     };
     turn.commit(&mut world.ledger(), new)?;
@@ -140,10 +149,37 @@ fn add_comment(turn: &mut Turn<LinkedIn>, call: &Call, urn: &str, body: &Map<Str
         "commentUrn": comment_urn,
         "actor": urn_of(&actor),
         "object": urn,
-        "message": { "attributes": [], "text": text },
+        "message": { "attributes": attributes, "text": text },
         "created": { "actor": urn_of(&actor), "time": turn.now.as_millisecond() },
     });
     Ok(Answer::json(201, &made).with("x-restli-id", id))
+}
+
+/// Whose the names in a comment are. A range outside the text, or of nobody, is refused.
+fn attributes_of(body: &Map<String, Value>, text: &str) -> Result<Value, Answer> {
+    let given = body.get("message").and_then(|message| message.get("attributes"));
+    let Some(given) = given else { return Ok(json!([])) };
+    let length = u64::try_from(text.encode_utf16().count()).unwrap_or(u64::MAX);
+    let is_known = |attribute: &Value| {
+        let number = |name: &str| attribute.get(name).and_then(Value::as_u64);
+        let entity = |path: &str| attribute.pointer(path).and_then(Value::as_str);
+        let ends = number("start")
+            .zip(number("length"))
+            .and_then(|(start, length)| start.checked_add(length));
+        let is_of = entity("/value/com.linkedin.common.MemberAttributedEntity/member")
+            .map(|urn| urn.starts_with("urn:li:person:"))
+            .or_else(|| {
+                let company = entity("/value/com.linkedin.common.CompanyAttributedEntity/company")?;
+                Some(company.starts_with("urn:li:organization:"))
+            });
+        ends.is_some_and(|end| end <= length) && is_of == Some(true)
+    };
+    let list = given.as_array().map(Vec::as_slice).unwrap_or_default();
+    if given.is_array() && list.iter().all(is_known) {
+        Ok(given.clone())
+    } else {
+        Err(invalid_value("/message/attributes", given))
+    }
 }
 
 pub(super) async fn comments(State(world): State<Shared>, Path(urn): Path<String>, call: Call) -> Handled {
@@ -171,7 +207,7 @@ fn list(turn: &mut Turn<LinkedIn>, urn: &str) -> Result<Answer, Answer> {
                 "commentUrn": comment.remote_id,
                 "actor": urn_of(&account),
                 "object": urn,
-                "message": { "attributes": [], "text": comment.text },
+                "message": { "attributes": comment.notes.get("attributes"), "text": comment.text },
                 "created": { "actor": urn_of(&account), "time": comment.at.as_millisecond() },
             })
         })

@@ -356,9 +356,26 @@ async fn a_first_comment_needs_the_right_product_and_a_second_try() {
         (last.reply_to.as_deref(), &last.settings["kind"]),
         (Some(urn.as_str()), &json!("comment"))
     );
+    // An answer to it, named below its post's activity.
+    let under = format!("urn:li:comment:(urn:li:activity:7123,{})", made["id"].as_str().unwrap());
+    let path = format!("socialActions/{}/comments", encoded(&under));
+    let answer = json!({
+        "actor": self::urn(&partner), "object": urn, "parentComment": under, "message": { "text": "second" },
+    });
+    let (status, answered) = read(rest(&world, &partner, Method::POST, &path).json(&answer)).await;
+    assert_eq!((status, &answered["object"]), (201, &json!(urn)), "{answered}");
+    let wrong = json!([{ "start": 0, "length": 9, "value": {} }]);
+    let body = json!({ "actor": self::urn(&partner), "object": urn, "message": { "text": "x", "attributes": wrong } });
+    assert_eq!(
+        read(rest(&world, &partner, Method::POST, &path).json(&body)).await.0,
+        400
+    );
     let comments = format!("socialActions/{}/comments", encoded(&urn));
     let (_, list) = read(rest(&world, &partner, Method::GET, &comments)).await;
-    assert_eq!(list["elements"][0]["id"], made["id"]);
+    assert_eq!(
+        (&list["elements"][1]["id"], &list["elements"][0]["id"]),
+        (&made["id"], &answered["id"])
+    );
     let like = json!({ "root": urn, "reactionType": "LIKE" });
     let path = format!("reactions?actor={}", encoded(&self::urn(&partner)));
     assert_eq!(

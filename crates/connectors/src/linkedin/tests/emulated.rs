@@ -109,14 +109,39 @@ async fn cards_polls_and_reposts_arrive() {
 #[tokio::test]
 async fn an_organization_comments_first_and_a_member_is_told_why_not() {
     let organization = bench(Some(ORGANIZATION), vec![]).await;
-    let commented = with_comment(draft(P, "head", vec![]), "first (of all)!");
+    let words = "first (of \u{1f41f} all), @{urn:li:person:ABC123|Ada Lovelace} and @[Works](urn:li:organization:77)!";
+    let commented = with_comment(draft(P, "head", vec![]), words);
     let live = organization.publish(&commented).await;
     let posts = organization.published();
-    assert_eq!((posts.len(), posts[1].text.as_str()), (2, "first (of all)!"));
+    let shown = "first (of \u{1f41f} all), Ada Lovelace and Works!";
+    assert_eq!((posts.len(), posts[1].text.as_str()), (2, shown));
+    let person = json!({ "com.linkedin.common.MemberAttributedEntity": { "member": "urn:li:person:ABC123" } });
+    let company = json!({ "com.linkedin.common.CompanyAttributedEntity": { "company": "urn:li:organization:77" } });
+    let attributes = json!([
+        { "start": 19, "length": 12, "value": person }, { "start": 36, "length": 5, "value": company },
+    ]);
+    assert_eq!(posts[1].notes["attributes"], attributes);
     assert_eq!(posts[1].reply_to.as_deref(), Some(live[0].1.id.as_str()));
     let member = bench(None, vec![]).await;
     let error = member.world.publish(&LinkedIn, &commented).await.unwrap_err();
     assert_eq!((error.kind, error.fate), (ErrorKind::Permission, Fate::NotPublished));
+}
+
+#[tokio::test]
+async fn a_comment_on_a_post_that_is_not_known_yet_comes_again_whatever_the_words() {
+    let organization = bench(Some(ORGANIZATION), vec![]).await;
+    for number in 0..4 {
+        let commented = with_comment(
+            draft(P, &format!("head {number}"), vec![]),
+            &format!("comment {number}"),
+        );
+        organization.publish(&commented).await;
+    }
+    let told = organization.sandbox.requests(0, 1_000).into_iter();
+    let refused = told
+        .filter(|line| line.path.ends_with("/comments") && line.status == Some(404))
+        .count();
+    assert_eq!((organization.published().len(), refused), (8, 4));
 }
 
 #[tokio::test]
