@@ -60,7 +60,7 @@ async fn a_film_that_the_platform_would_refuse_is_refused_first() {
         (ErrorKind::Validation, slow)
     );
     let (kind, _) = said_of(Platform::YouTube, Vec::new()).await;
-    assert_eq!(kind, ErrorKind::Invalid);
+    assert_eq!(kind, ErrorKind::Validation);
 }
 
 #[tokio::test]

@@ -213,7 +213,7 @@ async fn a_post_behind_an_unconfirmed_one_waits_for_a_person_however_late() {
     assert_eq!(said.count(), 1, "it is said once");
     assert_eq!(outside.copies(platform, WORDS), 1);
 
-    let url = "https://example.com/seen".to_owned();
+    let url = page_of(platform).to_owned();
     engine.resolve_published(&reach, unconfirmed, url).await.unwrap();
     outside.clock.advance(SignedDuration::from_mins(5));
     publisher.run_until_idle().await.unwrap();
