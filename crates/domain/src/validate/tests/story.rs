@@ -29,7 +29,7 @@ fn an_upright_picture_is_fit_for_a_story_and_not_for_the_feed() {
     assert_eq!(with(serde_json::json!({ "contentType": "story" })), []);
     assert_eq!(
         with(serde_json::json!({ "videoType": "REELS" })),
-        [ErrorKind::MediaRejected]
+        [ErrorKind::Validation]
     );
-    assert_eq!(with(serde_json::json!({})), [ErrorKind::MediaRejected]);
+    assert_eq!(with(serde_json::json!({})), [ErrorKind::Validation]);
 }
