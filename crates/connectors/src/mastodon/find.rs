@@ -38,14 +38,23 @@ pub(super) async fn check(ctx: &SendCtx<'_>, probe: Probe<'_>) -> Result<Finding
         .unwrap_or(intent.recorded_at);
     let is_text = wanted.media_ids.is_empty();
     let is_repeat = earlier().next().is_some();
-    if is_text && !is_repeat && key_ends(&intent.prepared, first).is_some_and(|end| ctx.now < end) {
-        // Words prove nothing, and the key does: the same send again is answered with the status, if there is one. Only
-        // servers that answer such a repeat with an error (mastodon/mastodon issue 40399) leave us with the words.
-        return Ok(Finding::Absent);
-    }
+    // Of several that look like ours the key tells which is: the same send again is answered with the status, if there is
+    // one. But one alone is ours, since what is believed absent may be edited before it is sent again. Only servers that
+    // answer such a repeat with an error (mastodon/mastodon issue 40399) leave us with the words.
+    let key_tells = is_text && !is_repeat && key_ends(&intent.prepared, first).is_some_and(|end| ctx.now < end);
+    let several = if key_tells {
+        Finding::Absent
+    } else {
+        Finding::CannotTell
+    };
     // Nobody else has our files, so their status counts whenever it was made.
     let until = is_text.then(|| intent.send_by.saturating_add(SLACK).unwrap_or(Timestamp::MAX));
-    search(ctx, probe, &wanted, first, until).await
+    let (mut found, none) = search(ctx, probe, &wanted, first, until).await?;
+    Ok(match (found.pop(), found.is_empty()) {
+        (Some(status), true) => Finding::Published(remote(status)),
+        (Some(_), false) => several,
+        (None, _) => none,
+    })
 }
 
 /// The intents of a part that may have made a status under this key.
@@ -71,8 +80,8 @@ fn key_ends(prepared: &Prepared, first: Timestamp) -> Option<Timestamp> {
     first.saturating_add(valid_for.saturating_sub(KEY_MARGIN)).ok()
 }
 
-/// Refuses to send a text whose earlier send was believed absent because the key would tell, now that the key does not tell
-/// any more: the words must be looked for first. That nothing was sent since the key ended says that they were not.
+/// Refuses to send a text whose earlier send was believed absent, perhaps because the key would tell, now that the key does
+/// not tell any more: the words must be looked for first. That nothing was sent since the key ended says that they were not.
 pub(super) fn still_told_by_its_key(ctx: &SendCtx<'_>, armed: &Armed, frozen: &Frozen) -> Result<(), PlatformError> {
     let is_text = serde_json::from_str::<NewStatus>(&frozen.body).is_ok_and(|wanted| wanted.media_ids.is_empty());
     let others = || under_key(ctx, armed.part(), &frozen.key).filter(|intent| intent.id != armed.intent());
@@ -92,14 +101,15 @@ pub(super) fn still_told_by_its_key(ctx: &SendCtx<'_>, armed: &Armed, frozen: &F
     Err(late.with_fate(Fate::LandedEarlier { remote: None }))
 }
 
-/// Compares the account's statuses from `first` on, and up to `until`, by our clock.
+/// Compares the account's statuses from `first` on, and up to `until`, by our clock: those that look like ours, and what it
+/// means if there are none.
 async fn search(
     ctx: &SendCtx<'_>,
     probe: Probe<'_>,
     wanted: &NewStatus,
     first: Timestamp,
     until: Option<Timestamp>,
-) -> Result<Finding, PlatformError> {
+) -> Result<(Vec<Status>, Finding), PlatformError> {
     let mut oldest_id: Option<String> = None;
     let mut found = Vec::new();
     for _ in 0..PAGES_MAX {
@@ -111,7 +121,7 @@ async fn search(
         oldest_id = page.statuses.last().map(|listed| listed.status.id.clone());
         for listed in page.statuses {
             if listed.created_at < since {
-                return Ok(verdict(found, Finding::Absent));
+                return Ok((found, Finding::Absent));
             }
             if listed.created_at <= until
                 && is_ours(ctx, wanted, &listed).await?
@@ -121,19 +131,10 @@ async fn search(
             }
         }
         if is_last {
-            return Ok(verdict(found, Finding::Absent));
+            return Ok((found, Finding::Absent));
         }
     }
-    Ok(verdict(found, Finding::CannotTell))
-}
-
-/// Of several that look like ours nothing tells which is.
-fn verdict(mut found: Vec<Status>, none: Finding) -> Finding {
-    match (found.pop(), found.is_empty()) {
-        (Some(status), true) => Finding::Published(remote(status)),
-        (Some(_), false) => Finding::CannotTell,
-        (None, _) => none,
-    }
+    Ok((found, Finding::CannotTell))
 }
 
 /// A page of statuses, newest first.
