@@ -4,6 +4,7 @@
 
 mod budgets;
 mod media;
+mod rooms;
 mod webhooks;
 mod workspaces;
 
@@ -25,11 +26,10 @@ use domain::post::{Event, PostState};
 use domain::secret::SecretBytes;
 use jiff::{SignedDuration, Timestamp};
 use store::{
-    AccountLogQuery, AccountNote, Actions, Backlog, ClaimAsk, Claimed, CommitStats, ConnectLink, Created, Derivatives,
-    Error, Evidence, Group, GroupPage, GroupQuery, Installation, InstanceApp, NewAccount, NewGroup, NewIntent,
-    NewSignIn, Orphans, PostCount, Reach, Refreshed, Release, RequestKey, Resolution, Result, Retractable, Retractions,
-    Revocation, Revocations, SettleResult, Settlement, SignInRow, Store, TakeRefused, UnfinishedRefresh, Unsettled,
-    Verification, Work,
+    AccountLogQuery, AccountNote, Backlog, ClaimAsk, Claimed, CommitStats, ConnectLink, Created, Error, Evidence,
+    Group, GroupPage, GroupQuery, Installation, InstanceApp, NewAccount, NewGroup, NewIntent, NewSignIn, Orphans,
+    PostCount, Reach, Refreshed, Release, RequestKey, Resolution, Result, SettleResult, Settlement, SignInRow, Store,
+    TakeRefused, UnfinishedRefresh, Unsettled, Verification, Work,
 };
 
 /// What is done wrong.
@@ -105,63 +105,6 @@ fn summary(at: Timestamp) -> ErrorSummary {
         raw: None,
         http_status: None,
         at,
-    }
-}
-
-#[async_trait]
-impl store::Edits for Saboteur {
-    async fn edit_group(
-        &self,
-        reach: &Reach,
-        group: GroupId,
-        edit: store::GroupEdit,
-        request: Option<RequestKey>,
-    ) -> Result<store::EditedGroup> {
-        self.inner.edit_group(reach, group, edit, request).await
-    }
-
-    async fn answered(&self, request: &RequestKey, now: Timestamp) -> Result<Option<String>> {
-        self.inner.answered(request, now).await
-    }
-}
-
-#[async_trait]
-impl Derivatives for Saboteur {
-    async fn use_derivative(&self, group: GroupId, key: &str) -> Result<()> {
-        self.inner.use_derivative(group, key).await
-    }
-}
-
-#[async_trait]
-impl Retractions for Saboteur {
-    async fn retractable(&self, reach: &Reach, post: PostId) -> Result<Retractable> {
-        self.inner.retractable(reach, post).await
-    }
-
-    async fn log_retraction(&self, reach: &Reach, post: PostId, log: LogEntry) -> Result<()> {
-        self.inner.log_retraction(reach, post, log).await
-    }
-
-    async fn finish_retraction(&self, reach: &Reach, post: PostId, at: Timestamp, log: LogEntry) -> Result<Group> {
-        self.inner.finish_retraction(reach, post, at, log).await
-    }
-}
-
-#[async_trait]
-impl Actions for Saboteur {
-    async fn lost_actions(&self) -> Result<Vec<LogEntry>> {
-        self.inner.lost_actions().await
-    }
-}
-
-#[async_trait]
-impl Revocations for Saboteur {
-    async fn revocations(&self, limit: u32) -> Result<Vec<Revocation>> {
-        self.inner.revocations(limit).await
-    }
-
-    async fn end_revocation(&self, account: AccountId, log: Option<LogEntry>) -> Result<()> {
-        self.inner.end_revocation(account, log).await
     }
 }
 

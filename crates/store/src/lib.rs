@@ -11,6 +11,7 @@ mod budgets;
 pub mod conformance;
 mod derivatives;
 pub mod edits;
+mod limits;
 pub mod media;
 pub mod memory;
 mod outbox;
@@ -44,6 +45,7 @@ pub use ageing::{ACCOUNT_LOG_KEPT, INTENTS_KEPT};
 pub use budgets::{BudgetAsk, BudgetNote, BudgetWait, Budgets};
 pub use derivatives::Derivatives;
 pub use edits::{EditedGroup, Edits, GroupEdit};
+pub use limits::*;
 pub use media::{CONDEMNED_LISTED_MAX, FILES_PER_GROUP_MAX, FileState, MediaFile, MediaRoom, Purpose};
 pub use retractions::{Retractable, Retractions};
 pub use revocations::{Revocation, Revocations};
@@ -52,26 +54,6 @@ pub use types::*;
 pub use usage::{Usage, UsageRow};
 pub use webhooks::*;
 pub use workspaces::{MANAGED_MAX, Managed, Workspaces};
-
-/// The most groups on one page of [`Store::list_groups`].
-pub const LISTED_MAX: u32 = 100;
-/// The most keys that [`Store::keys`] lists.
-pub const KEYS_LISTED_MAX: u32 = 1_000;
-/// The most accounts that [`Store::accounts`] lists.
-pub const ACCOUNTS_LISTED_MAX: u32 = 1_000;
-/// The most accounts that [`Store::refreshes_due`] gives.
-pub const REFRESHES_LISTED_MAX: u32 = 1_000;
-/// The most entries that [`Store::account_log`] gives.
-pub const ACCOUNT_LOG_LISTED_MAX: u32 = 100;
-/// The most sign-ins of one user that are open at once.
-pub const SIGN_INS_OPEN_MAX: u32 = 100;
-/// The most connection pages of one user that work at once.
-pub const LINKS_OPEN_MAX: u32 = 1_000;
-/// How many of everybody's newest entries [`Store::recent_log`] looks through: an index for it would be written with
-/// every entry, and read when somebody looks.
-pub const RECENT_LOG_SPAN: u32 = 1_000_000;
-/// How far [`Backlog::due`] is counted.
-pub const BACKLOG_COUNTED_MAX: u64 = 100_000;
 
 /// Arms a send. Every back end comes through here after its commit, and nobody else may.
 #[expect(clippy::disallowed_methods, reason = "this is the store, and the intent is durable")]
@@ -491,8 +473,9 @@ pub trait Store:
 
     /// Deletes groups of removed users; removes rows and media references of deleted groups whose posts are all terminal,
     /// at most `limit` groups; and old request records, tokens of removed accounts, budgets of which nothing counts, sign-ins
-    /// and connection pages that expired a day ago, what [`INTENTS_KEPT`] and [`ACCOUNT_LOG_KEPT`] end. Returns the media keys, those of derivatives included, that no
-    /// group refers to any more; they are condemned in the same transaction ([`MediaRoom::condemned`]).
+    /// and connection pages that expired a day ago, what [`INTENTS_KEPT`] and [`ACCOUNT_LOG_KEPT`] end. Returns the media
+    /// keys, those of derivatives included, that no group refers to any more; they are condemned in the same transaction
+    /// ([`MediaRoom::condemned`]).
     async fn prune(&self, now: Timestamp, limit: u32) -> Result<Vec<String>>;
 
     /// Seals every secret again under the newest master key, at most `limit` rows a call. Returns how many are left.

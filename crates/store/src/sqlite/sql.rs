@@ -475,8 +475,7 @@ statements! {
     PRUNE_GROUP = "DELETE FROM groups WHERE id = ?1";
     PRUNE_MEDIA_REF = "DELETE FROM media_refs WHERE key = ?1 AND group_id = ?2";
     IS_MEDIA_USED = "SELECT 1 FROM media_refs WHERE key = ?1";
-    ADD_DERIVATIVE =
-        "INSERT INTO derivatives (group_id, key) SELECT id, ?2 FROM groups WHERE id = ?1 \
+    ADD_DERIVATIVE = "INSERT INTO derivatives (group_id, key) SELECT id, ?2 FROM groups WHERE id = ?1 \
          ON CONFLICT DO UPDATE SET key = excluded.key RETURNING key";
     PRUNE_DERIVATIVES = "DELETE FROM derivatives WHERE group_id = ?1 RETURNING key";
     IS_DERIVATIVE_USED = "SELECT 1 FROM derivatives WHERE key = ?1";
@@ -492,8 +491,7 @@ statements! {
         "DELETE FROM log_entries WHERE n IN (SELECT n FROM log_entries WHERE group_id IS NULL AND at < ?1 \
          ORDER BY at LIMIT ?2)";
     PRUNE_REQUESTS = "DELETE FROM requests WHERE expires_at <= ?1";
-    PRUNE_SECRETS =
-        "DELETE FROM sign_in_secrets WHERE sign_in_id IN (SELECT id FROM sign_ins WHERE expires_at <= ?1)";
+    PRUNE_SECRETS = "DELETE FROM sign_in_secrets WHERE sign_in_id IN (SELECT id FROM sign_ins WHERE expires_at <= ?1)";
     PRUNE_SIGN_INS = "DELETE FROM sign_ins WHERE expires_at <= ?1";
     PRUNE_LINKS = "DELETE FROM connect_links WHERE expires_at <= ?1";
 }

@@ -58,8 +58,9 @@ const ACCOUNTS: usize = 4;
 const REFUSED: usize = 3;
 /// Addresses that an owner may have fetched in an hour, less a few.
 const URLS_MAX: usize = 50;
-/// After the clients' end everything must come to its own within this shared time, and this wall time on top.
-const ENDED_WITHIN: Duration = Duration::from_secs(45 * 60);
+/// After the clients' end everything must come to its own within this shared time, and this wall time on top. X refuses a
+/// text for an hour when the account has just posted the same, as parts of two threads here sometimes are.
+const ENDED_WITHIN: Duration = Duration::from_secs(75 * 60);
 const ENDED_WITHIN_WALL: Duration = Duration::from_secs(20);
 /// Posts that are due later than this are left waiting.
 const FAR: SignedDuration = SignedDuration::from_hours(12);
