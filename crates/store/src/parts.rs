@@ -60,9 +60,9 @@ impl Live<'_> {
 
     /// The state of a post whose account is gone: as it is when something was sent whose outcome counts; failed when parts
     /// of it are live, which its owner then sees; else cancelled.
-    pub(crate) fn cut_off(&self, state: PostState, at: Timestamp) -> PostState {
+    pub(crate) fn cut_off(&self, state: &PostState, at: Timestamp) -> PostState {
         let withdrawn = rules::withdrawn(state.clone(), at);
-        if withdrawn == state || self.parts.is_empty() {
+        if withdrawn == *state || self.parts.is_empty() {
             return withdrawn;
         }
         let message = format!(

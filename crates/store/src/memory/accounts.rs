@@ -139,7 +139,7 @@ impl State {
         if matches!(state, PostState::Draft) || self.has_open_intent(post) {
             return Ok(());
         }
-        let ended = self.live(self.row(post)?)?.cut_off(state.clone(), at);
+        let ended = self.live(self.row(post)?)?.cut_off(&state, at);
         if ended != state {
             self.put(post, ended, at)?;
         }

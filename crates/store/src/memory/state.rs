@@ -245,7 +245,7 @@ impl State {
         let state = match state {
             PostState::Draft => PostState::Draft,
             state if deleted => rules::withdrawn(state, at),
-            state if removed => self.live(row)?.cut_off(state, at),
+            state if removed => self.live(row)?.cut_off(&state, at),
             state => state,
         };
         let row = self.row_mut(post)?;

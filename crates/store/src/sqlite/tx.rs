@@ -321,7 +321,7 @@ impl Tx {
         if head.deleted {
             Ok(withdrawn)
         } else if is_removed()? {
-            Ok(intents::live(self, row)?.cut_off(state, at))
+            Ok(intents::live(self, row)?.cut_off(&state, at))
         } else {
             Ok(state)
         }

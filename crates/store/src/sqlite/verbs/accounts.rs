@@ -189,7 +189,7 @@ pub(in crate::sqlite) fn withdraw(tx: &mut Tx, post: PostId, at: Timestamp) -> R
         return Ok(());
     }
     let mut head = tx.head(row.group)?;
-    let ended = intents::live(tx, &row)?.cut_off(row.state.clone(), at);
+    let ended = intents::live(tx, &row)?.cut_off(&row.state, at);
     tx.put(&mut head, &mut row, ended, at)?;
     tx.save(&head)
 }
