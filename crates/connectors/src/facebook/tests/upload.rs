@@ -239,6 +239,9 @@ async fn a_reel_that_is_not_known_yet_goes_up_from_its_first_byte() {
     let reel = with_settings(draft(P, "reel", vec![film.clone()]), json!({ "contentType": "reel" }));
     bench.publish(&reel).await;
     assert_eq!(bench.published()[0].media, [film.sha256]);
+    let calls = bench.sandbox.requests(0, 1_000).into_iter();
+    let of_upload = calls.filter(|line| line.path.ends_with("/video_reels")).count();
+    assert_eq!(of_upload, 2, "begun once, and ended");
 }
 
 #[tokio::test]
