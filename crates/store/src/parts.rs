@@ -58,12 +58,21 @@ impl Live<'_> {
         }
     }
 
-    /// The state of a post whose account is gone: as it is when something was sent whose outcome counts; failed when parts
-    /// of it are live, which its owner then sees; else cancelled.
+    /// The state of a post whose account is gone: as it is when something was sent whose outcome counts; published when it
+    /// lacks nothing but its first comment; failed when other parts of it are live, which its owner then sees; else
+    /// cancelled.
     pub(crate) fn cut_off(&self, state: &PostState, at: Timestamp) -> PostState {
         let withdrawn = rules::withdrawn(state.clone(), at);
         if withdrawn == *state || self.parts.is_empty() {
             return withdrawn;
+        }
+        if let (Some(head), Some(Part::FirstComment)) = (self.head(), self.missing()) {
+            let event = Event::Published {
+                at,
+                remote: head.clone(),
+                next_look: None,
+            };
+            return state.next(&event).unwrap_or(withdrawn);
         }
         let message = format!(
             "{} account {} was disconnected before all parts were sent; connect it and retry",

@@ -179,6 +179,25 @@ pub(super) async fn a_thread_cut_off_by_a_removed_account_says_what_is_live(benc
     Ok(())
 }
 
+pub(super) async fn a_live_post_whose_account_goes_before_its_first_comment_stays_published(bench: Bench) -> Outcome {
+    let ann = bench.owner("ann").await?;
+    let account = bench.connected(&ann, Platform::Mastodon, "1").await?;
+    let mut new = bench.new_group(&ann, &[(Platform::Mastodon, "1")], Some(0));
+    new.content.first_comment = Some("first!".to_owned());
+    let group = bench.made(&ann, new).await?;
+    let armed = bench.armed(bench.claim_one(1).await?, 1).await?;
+    let claim = bench.head_settled(armed, 2).await?;
+    bench.release(claim, release(Event::Returned { at: at(9) }, 3)).await?;
+    let log = entry(LogKind::Disconnected, 4);
+    bench.remove_account(&ann, account.id, at(4), log).await?;
+    let state = bench.first(&ann, group.id).await?.state;
+    assert!(
+        matches!(&state, PostState::Published { remote, .. } if remote.id == "r1"),
+        "{state:?}"
+    );
+    Ok(())
+}
+
 pub(super) async fn tokens_of_a_removed_account_stay_while_an_intent_is_open(bench: Bench) -> Outcome {
     let ann = bench.owner("ann").await?;
     let account = bench.connected(&ann, Platform::Mastodon, "1").await?;

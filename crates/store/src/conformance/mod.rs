@@ -58,6 +58,7 @@ scenarios! {
         an_account_keeps_its_id_however_often_it_is_connected,
         a_removed_account_is_hidden_and_its_due_posts_are_cancelled,
         a_thread_cut_off_by_a_removed_account_says_what_is_live,
+        a_live_post_whose_account_goes_before_its_first_comment_stays_published,
         what_was_removed_is_not_there_for_the_next_create,
         tokens_of_a_removed_account_stay_while_an_intent_is_open,
         a_refresh_is_begun_once_and_makes_the_next_version,
