@@ -135,7 +135,7 @@ pub async fn run(options: &Options, out: &mut (dyn Write + Send)) -> anyhow::Res
         None => {
             let scratch = ScratchFolder::new("broadside-specs")?;
             let file = scratch.path().join("exchanges.jsonl");
-            crate::platforms::test("connectors", &["--lib", "--", "behaviour"], &[(EXCHANGES, &file)]).await?;
+            crate::platforms::test("connectors", &["--lib"], &[(EXCHANGES, &file)]).await?;
             read(&file)?
         }
     };
