@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use domain::account::{AccountHealth, User};
+use domain::account::{Account, AccountHealth, User};
 use domain::clock::Clock as _;
 use domain::log::LogKind;
 use domain::platform::Platform;
 use domain::post::PostState;
-use engine::Error;
 use engine::accounts::{FoundLink, MakeLink, Outcome, Reason};
+use engine::{Engine, Error};
 use jiff::SignedDuration;
 use sandbox::{Class, Fault, Rule, TokenVerb};
 use tokio_util::sync::CancellationToken;
@@ -21,10 +21,7 @@ use crate::world::{Outside, content, go_on, post_now, run_to_the_end, run_until_
 async fn connecting_again_keeps_the_account_its_posts_and_its_history() {
     let (outside, engine) = world().await;
     let ada = user(&engine, "ada").await;
-    let end = sign_in(&outside, &engine, start(&ada, Platform::X), "ada")
-        .await
-        .unwrap();
-    let account = connected(&engine, end).await;
+    let account = on_x(&outside, &engine, &ada).await;
     let group = post_now(&engine, &ada, &account, content(&outside, Platform::X, "before", &[])).await;
     run_to_the_end(&outside, &engine).await;
     outside
@@ -53,10 +50,7 @@ async fn connecting_again_keeps_the_account_its_posts_and_its_history() {
 async fn another_account_does_not_take_the_place_of_the_one_to_be_connected_again() {
     let (outside, engine) = world().await;
     let (ada, eve) = (user(&engine, "ada").await, user(&engine, "eve").await);
-    let end = sign_in(&outside, &engine, start(&ada, Platform::X), "ada")
-        .await
-        .unwrap();
-    let account = connected(&engine, end).await;
+    let account = on_x(&outside, &engine, &ada).await;
     let mut again = start(&ada, Platform::X);
     again.account = Some(account.id);
     let end = sign_in(&outside, &engine, again.clone(), "bob").await.unwrap();
@@ -153,10 +147,7 @@ async fn a_platform_that_is_not_set_up_says_what_is_missing() {
 async fn a_check_asks_the_platform_and_says_what_it_said() {
     let (outside, engine) = world().await;
     let ada = user(&engine, "ada").await;
-    let end = sign_in(&outside, &engine, start(&ada, Platform::X), "ada")
-        .await
-        .unwrap();
-    let account = connected(&engine, end).await;
+    let account = on_x(&outside, &engine, &ada).await;
     outside.clock.advance(SignedDuration::from_hours(1));
     let report = engine.check_account(&reach(&ada), account.id).await.unwrap();
     assert_eq!(
@@ -192,6 +183,12 @@ async fn a_check_asks_the_platform_and_says_what_it_said() {
     assert!(matches!(foreign, Err(Error::NotFound)));
 }
 
+/// An account of X that this user has just connected.
+async fn on_x(outside: &Outside, engine: &Engine, user: &User) -> Account {
+    let end = sign_in(outside, engine, start(user, Platform::X), "ada").await.unwrap();
+    connected(engine, end).await
+}
+
 /// How often the platform was told that tokens are not used any more.
 fn revocations(outside: &Outside) -> usize {
     let requests = outside.sandbox.requests(0, 100_000);
@@ -205,10 +202,7 @@ fn revocations(outside: &Outside) -> usize {
 async fn a_disconnected_accounts_tokens_are_given_back() {
     let (outside, engine) = world().await;
     let ada = user(&engine, "ada").await;
-    let end = sign_in(&outside, &engine, start(&ada, Platform::X), "ada")
-        .await
-        .unwrap();
-    let account = connected(&engine, end).await;
+    let account = on_x(&outside, &engine, &ada).await;
     engine.remove_account(&reach(&ada), account.id).await.unwrap();
     assert_eq!(revocations(&outside), 1);
     assert_eq!(newest(&engine, &ada).await.kind, LogKind::TokenRevoked);
@@ -222,10 +216,7 @@ async fn a_disconnected_accounts_tokens_are_given_back() {
 async fn tokens_that_are_needed_to_ask_for_an_outcome_are_given_back_when_it_is_known() {
     let (outside, engine) = world().await;
     let ada = user(&engine, "ada").await;
-    let end = sign_in(&outside, &engine, start(&ada, Platform::X), "ada")
-        .await
-        .unwrap();
-    let account = connected(&engine, end).await;
+    let account = on_x(&outside, &engine, &ada).await;
     outside.add_rules(&account, vec![Rule::nth(Class::Create, 1, Fault::DropAfter)]);
     let group = post_now(
         &engine,
@@ -251,10 +242,7 @@ async fn tokens_that_are_needed_to_ask_for_an_outcome_are_given_back_when_it_is_
 async fn a_restart_forgets_no_tokens_that_are_to_be_given_back() {
     let (outside, engine) = world().await;
     let ada = user(&engine, "ada").await;
-    let end = sign_in(&outside, &engine, start(&ada, Platform::X), "ada")
-        .await
-        .unwrap();
-    let account = connected(&engine, end).await;
+    let account = on_x(&outside, &engine, &ada).await;
     outside.add_rules(&account, vec![Rule::nth(Class::Create, 1, Fault::DropAfter)]);
     let words = content(&outside, Platform::X, "last words", &[]);
     post_now(&engine, &ada, &account, words).await;
