@@ -80,7 +80,7 @@ impl Default for Settings {
         Self {
             claimed_max: 20_000,
             claim_batch: 500,
-            sends_max: 64,
+            sends_max: 256,
             per_account_claimed_max: 32,
             lease: SignedDuration::from_mins(10),
             late_after: SignedDuration::from_hours(6),

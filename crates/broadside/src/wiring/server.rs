@@ -8,6 +8,7 @@ use anyhow::Context;
 use api::ApiState;
 use engine::Publisher;
 use engine::webhooks::Deliverer;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -38,6 +39,7 @@ impl Server {
     /// # Errors
     /// When an address cannot be bound, or the parts cannot be put together.
     pub async fn start(config: &Config, foundations: Foundations, extras: Extras) -> anyhow::Result<Self> {
+        raise_open_files();
         let listen = config.server.listen;
         let listener = TcpListener::bind(listen).await.with_context(|| {
             format!("cannot listen on {listen}; choose another address with --listen, port 0 takes a free one")
@@ -165,4 +167,17 @@ pub async fn signal() -> anyhow::Result<&'static str> {
         _ = term.recv() => "SIGTERM",
         _ = interrupt.recv() => "SIGINT",
     })
+}
+
+/// Lets this process open as many files as it may. Each client, each send and each stored file is one, and the customary
+/// first limit of 1,024 is less than the connections that the API alone admits.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(%error, allowed = limit.current, "the limit of open files could not be raised");
+    }
 }

@@ -50,6 +50,26 @@ fn only_the_owner_can_read_what_the_server_keeps() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_may_open_as_many_files_as_the_machine_lets_it() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let customary = Rlimit {
+        current: Some(1_024),
+        ..getrlimit(Resource::Nofile)
+    };
+    setrlimit(Resource::Nofile, customary).unwrap();
+    let scratch = Scratch::new("files");
+    let server = Served::start(&scratch.data(), &[]);
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.pid())).unwrap();
+    let files = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let numbers: Vec<_> = files
+        .split_whitespace()
+        .filter(|word| !word.contains(char::is_alphabetic))
+        .collect();
+    assert_eq!(numbers[0], numbers[1], "{files}");
+}
+
 #[test]
 fn doctor_looks_and_makes_nothing() {
     let scratch = Scratch::new("looks");
