@@ -192,8 +192,8 @@ pub trait Store:
     /// removed or unknown user.
     async fn set_plan(&self, user: UserId, plan: Plan) -> Result<()>;
 
-    /// Removes a user: it is not found any more, its keys authenticate as ownerless, its accounts are removed, those that it
-    /// managed are nobody's, and nothing more is sent for it. At least a thousand of its due posts are cancelled here, the rest when [`Store::prune`]
+    /// Removes a user: it is not found any more, its keys authenticate as ownerless, its accounts are removed and their
+    /// tokens wait to be given back ([`Revocations`]), those that it managed are nobody's, and nothing more is sent for it. At least a thousand of its due posts are cancelled here, the rest when [`Store::prune`]
     /// removes its groups.
     async fn remove_user(&self, user: UserId, at: Timestamp) -> Result<()>;
 

@@ -102,7 +102,8 @@ impl Engine {
         })
     }
 
-    /// Removes a user with all accounts; its keys stand for nobody from then on.
+    /// Removes a user with all accounts; its keys stand for nobody from then on, and the keeper gives the accounts' tokens
+    /// back.
     ///
     /// # Errors
     /// [`Error::NotFound`].

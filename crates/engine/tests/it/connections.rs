@@ -257,6 +257,20 @@ async fn a_restart_forgets_no_tokens_that_are_to_be_given_back() {
 }
 
 #[tokio::test]
+async fn a_removed_users_tokens_are_given_back() {
+    let (outside, engine) = world().await;
+    let ada = user(&engine, "ada").await;
+    let account = on_x(&outside, &engine, &ada).await;
+    engine.remove_user(ada.id).await.unwrap();
+    let stop = CancellationToken::new();
+    engine.keep_tokens_once(&stop).await.unwrap();
+    assert_eq!(revocations(&outside), 1);
+    assert_eq!(engine.store().tokens(account.id).await.unwrap(), None);
+    engine.keep_tokens_once(&stop).await.unwrap();
+    assert_eq!(revocations(&outside), 1, "once");
+}
+
+#[tokio::test]
 async fn accounts_that_live_by_one_consent_keep_it_until_the_last_one_goes() {
     let (outside, engine) = world().await;
     let ada = user(&engine, "ada").await;

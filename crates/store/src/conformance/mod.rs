@@ -183,7 +183,8 @@ scenarios! {
     revocations:
         tokens_of_a_removed_account_stay_until_they_are_given_back,
         tokens_are_needed_for_as_long_as_a_post_is_asked_about,
-        an_account_that_is_connected_again_keeps_its_tokens;
+        an_account_that_is_connected_again_keeps_its_tokens,
+        a_removed_users_tokens_are_given_back;
     media:
         a_group_awaits_a_file_until_it_is_ready,
         a_failed_upload_is_awaited_and_may_be_tried_again,

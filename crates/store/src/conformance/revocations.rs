@@ -91,12 +91,24 @@ pub(super) async fn an_account_that_is_connected_again_keeps_its_tokens(bench: B
     assert_eq!(due(&bench).await?, []);
     bench.end_revocation(account, None).await?;
     assert!(bench.tokens(account).await?.is_some());
+    Ok(())
+}
+
+pub(super) async fn a_removed_users_tokens_are_given_back(bench: Bench) -> Outcome {
+    let ann = bench.owner("ann").await?;
+    let account = bench.connected(&ann, Platform::Mastodon, "1").await?.id;
+    let gone = bench.connected(&ann, Platform::Mastodon, "2").await?.id;
+    removed(&bench, &ann, gone, 3).await?;
+    bench.end_revocation(gone, None).await?;
     let (_, _) = bench.unconfirmed(&ann, "1").await?;
     bench.remove_user(ann.owner, at(300)).await?;
     assert_eq!(
-        bench.tokens(account).await?,
-        None,
-        "what nobody asks about needs no tokens"
+        due(&bench).await?,
+        [(account, false)],
+        "nobody asks what became of a removed user's posts, and what was given back once is not again"
     );
+    assert!(bench.tokens(account).await?.is_some());
+    bench.end_revocation(account, None).await?;
+    assert_eq!(bench.tokens(account).await?, None);
     Ok(())
 }

@@ -7,7 +7,7 @@ use domain::ids::{ApiKeyId, UserId};
 use domain::plan::Plan;
 use jiff::Timestamp;
 
-use super::state::{State, UserRow};
+use super::state::{AccountRow, State, UserRow};
 use crate::{Conflict, Error, KEYS_LISTED_MAX, Result};
 
 impl State {
@@ -51,8 +51,10 @@ impl State {
         row.removed = true;
         self.dissolve(user, at);
         self.pruned.retain(|(owner, ..), _| *owner != user);
-        for row in self.accounts.iter_mut().filter(|row| row.account.owner == user) {
-            Arc::make_mut(row).removed = true;
+        let connected = |row: &&mut Arc<AccountRow>| !row.removed && row.account.owner == user;
+        for row in self.accounts.iter_mut().filter(connected) {
+            let row = Arc::make_mut(row);
+            (row.removed, row.revoke_due) = (true, true);
         }
         let posts: Vec<_> = self
             .posts

@@ -257,7 +257,7 @@ statements! {
     ACCOUNT_OF_TARGET =
         "SELECT id FROM accounts WHERE owner_id = ?1 AND platform = ?2 AND remote_id = ?3 AND removed_at IS NULL";
     REMOVE_ACCOUNT = "UPDATE accounts SET removed_at = ?3, revoke_due = 1 WHERE id = ?1 AND owner_id = ?2 AND removed_at IS NULL";
-    REMOVE_ACCOUNTS_OF = "UPDATE accounts SET removed_at = ?2 WHERE owner_id = ?1 AND removed_at IS NULL";
+    REMOVE_ACCOUNTS_OF = "UPDATE accounts SET removed_at = ?2, revoke_due = 1 WHERE owner_id = ?1 AND removed_at IS NULL";
     NOTE_ACCOUNT =
         "UPDATE accounts SET health = CASE WHEN ?5 < token_version THEN health ELSE coalesce(?2, health) END, \
          last_success_at = CASE WHEN ?3 IS NULL THEN last_success_at ELSE max(coalesce(last_success_at, ?3), ?3) END, \
