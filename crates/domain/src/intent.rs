@@ -83,7 +83,8 @@ pub struct Claim {
 pub enum DedupeMeans {
     /// A key of ours that the platform remembers this long.
     ClientKey {
-        /// How long after the first send the key holds.
+        /// How long after the first send the key holds. The engine does not look at it: the connector sends no more, and
+        /// calls nothing absent, once the key may have ended.
         valid_for: SignedDuration,
     },
     /// The record's id is chosen by us: a second write is the same record.

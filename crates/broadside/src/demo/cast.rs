@@ -189,7 +189,11 @@ mod tests {
         assert!(CAST[good..].iter().all(|role| role.behaviour != Behaviour::Ok));
         let mut of_cast: Vec<_> = CAST[..good].iter().map(|role| role.platform).collect();
         of_cast.sort_unstable();
-        assert_eq!(of_cast, crate::wiring::platforms());
+        assert_eq!(
+            of_cast,
+            crate::wiring::platforms(),
+            "each platform with a connector has one well-behaved account in CAST"
+        );
     }
 
     #[test]

@@ -50,7 +50,8 @@ fn kind_of(subject: &Subject) -> PostType {
 }
 
 async fn prepared(bench: &Bench, connector: &dyn Connector, draft: &Draft) -> Prepared {
-    bench.world.prepare(connector, draft, Part::Head, &[]).await.unwrap()
+    let prepared = bench.world.prepare(connector, draft, Part::Head, &[]).await;
+    prepared.unwrap_or_else(|error| panic!("a post that should meet a fault is not even prepared: {error:?}"))
 }
 
 async fn send(bench: &Bench, connector: &dyn Connector, prepared: &Prepared) -> Result<Sent, PlatformError> {

@@ -19,7 +19,8 @@ pub(crate) async fn stored(subject: &Subject, kind: PostType) {
     }
     let mut bench = Bench::new(subject, vec![]).await;
     let draft = bench.post(kind);
-    let live = bench.world.publish(subject.connector, &draft).await.unwrap();
+    let live = bench.world.publish(subject.connector, &draft).await;
+    let live = live.unwrap_or_else(|error| panic!("{kind:?}, which the capability lists, is not published: {error:?}"));
     let posts = bench.published();
     assert_eq!(posts.len(), draft.parts().len(), "{kind:?}: {posts:?}");
     for ((part, remote), post) in live.iter().zip(&posts) {

@@ -77,7 +77,7 @@ impl<'a> Name<'a> {
         let word = of_type.to_lowercase();
         ensure!(
             word.parse::<Platform>().is_err(),
-            "there is a platform '{word}' already"
+            "there is a platform '{word}' already; CONTRIBUTING.md says how one that has only a sign-in gets a connector"
         );
         Ok(Self { shown, of_type, word })
     }
@@ -136,7 +136,14 @@ fn write_into(root: &Path, shown: &str, out: &mut (dyn Write + Send)) -> anyhow:
     let word = &name.word;
     writeln!(
         out,
-        "\nWhat is to be done is what fails:\n  cargo test -p connectors {word}::\n  cargo xtask platforms --check"
+        "\nWhat is to be done, in this order (CONTRIBUTING.md has more of each):\n  \
+         1. docs/platforms/{word}.md: the facts\n  \
+         2. crates/domain/src/capability/{word}.rs: what it takes; only what stands here is tested\n  \
+         3. crates/sandbox/src/{word}/: the emulator\n  \
+         4. crates/connectors/src/{word}/: until this passes: cargo test -p connectors {word}::\n  \
+         5. crates/connectors/src/{word}/tests/errors.rs: a test of each row of the error map\n  \
+         6. EMULATED, crash_matrix.rs and CAST: until this passes: cargo test\n  \
+         7. what is missing still, once all tests pass: cargo xtask platforms --check"
     )?;
     Ok(())
 }
