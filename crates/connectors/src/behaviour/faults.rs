@@ -182,7 +182,7 @@ pub(crate) async fn a_refusal(subject: &Subject, fault: &Fault) {
                 When::NotBefore(at) => bench.world.clock.advance_to(at),
                 When::After(pause) => bench.world.clock.advance(pause),
                 When::Backoff => bench.world.clock.advance(SignedDuration::from_secs(30)),
-                other => panic!("a pause is no reason for {other:?}"),
+                other => panic!("a pause is no reason for {other:?}: {error:?}"),
             }
             let again = send(&bench, connector, &prepared).await;
             assert!(again.is_ok(), "{again:?}");
