@@ -37,7 +37,7 @@ pub use crate::server::{Limits, serve};
 pub use crate::state::{ApiState, Parts};
 
 use crate::dialects::postpost;
-use crate::origin::{Mount, OneOrigin};
+use crate::origin::{Dialects, Mount};
 
 /// The dialects that have webhooks.
 #[must_use]
@@ -47,14 +47,12 @@ pub fn webhook_dialects() -> Vec<Arc<dyn WebhookDialect>> {
 
 /// Everything that this server answers.
 pub fn router(state: ApiState) -> Router {
-    let postpost = postpost::router(&state);
-    let undivided = OneOrigin::new(
-        vec![Mount {
-            claims: postpost::claims,
-            routes: postpost.clone(),
-        }],
-        postpost.clone(),
-    );
+    let mounts = vec![Mount {
+        prefix: postpost::PREFIX,
+        claims: postpost::claims,
+        routes: postpost::router(&state),
+    }];
+    let elsewhere = Router::new().fallback(nothing_here);
     Router::new()
         .route("/", get(home::page))
         .route("/style.css", get(home::style))
@@ -65,9 +63,7 @@ pub fn router(state: ApiState) -> Router {
         .route("/media/{token}/{*name}", get(media::serve).put(uploads::receive))
         .merge(connect::routes(&state))
         .layer(CatchPanicLayer::custom(|_| failed()))
-        .nest_service("/postpost/api/v1", postpost)
-        .nest_service("/api/v1", undivided)
-        .fallback(nothing_here)
+        .fallback_service(Dialects::new(mounts, elsewhere))
         .layer(axum::middleware::from_fn_with_state(
             state.clone(),
             request_id::name_request,

@@ -56,14 +56,15 @@ impl Endpoint {
     }
 }
 
-/// A router of these endpoints. A trailing slash makes no difference, as in Express.
-pub(crate) fn mount(endpoints: Vec<Endpoint>) -> Router<ApiState> {
+/// A router of these endpoints under a prefix. A trailing slash makes no difference, as in Express.
+pub(crate) fn mount(prefix: &str, endpoints: Vec<Endpoint>) -> Router<ApiState> {
     let mut by_path: BTreeMap<&'static str, MethodRouter<ApiState>> = BTreeMap::new();
     for endpoint in endpoints {
         let known = by_path.remove(endpoint.path).unwrap_or_default();
         by_path.insert(endpoint.path, known.merge(endpoint.handler));
     }
     by_path.into_iter().fold(Router::new(), |router, (path, methods)| {
-        router.route(path, methods.clone()).route(&format!("{path}/"), methods)
+        let path = format!("{prefix}{path}");
+        router.route(&path, methods.clone()).route(&format!("{path}/"), methods)
     })
 }

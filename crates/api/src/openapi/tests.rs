@@ -61,7 +61,7 @@ async fn every_route_has_an_operation_and_every_operation_a_route() {
 #[test]
 fn no_route_is_mounted_beside_the_table() {
     let routes = include_str!("../dialects/postpost/routes.rs");
-    assert!(routes.contains("mount(endpoints())"));
+    assert!(routes.contains("mount(super::PREFIX, endpoints())"));
     assert!(!routes.contains(".route(") && !routes.contains(".merge(") && !routes.contains(".nest("));
 }
 

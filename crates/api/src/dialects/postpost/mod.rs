@@ -47,6 +47,8 @@ pub use webhooks::PostpostWebhooks;
 #[derive(Debug)]
 pub struct Postpost;
 
+/// Where it is found.
+pub(crate) const PREFIX: &str = "/postpost/api/v1";
 /// Header names: the present one first, then the one of the API's earlier name, which every client in the wild sends.
 const KEY_HEADERS: [&str; 2] = ["x-api-key", "x-publora-key"];
 /// The form of a platformId that can be published to.

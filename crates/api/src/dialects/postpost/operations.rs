@@ -12,7 +12,7 @@ pub(super) static ABOUT: About = About {
             account is named by its platform, a dash, and the platform's own id. Whatever JavaScript takes for false \
             counts as not given.",
     version: "1.0.0",
-    prefix: "/postpost/api/v1",
+    prefix: super::PREFIX,
     key_headers: &super::KEY_HEADERS,
     headers: &[
         Field::new(

@@ -50,9 +50,9 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     endpoints
 }
 
-/// The routes, without a prefix.
+/// The routes, under the prefix.
 pub(crate) fn router(api: &ApiState) -> Router {
-    mount(endpoints())
+    mount(super::PREFIX, endpoints())
         .fallback(not_found::not_found)
         .method_not_allowed_fallback(not_found::not_found)
         .layer(CatchPanicLayer::custom(|_| {

@@ -28,7 +28,8 @@ const KEY_CHARS_MAX: usize = 255;
 
 /// A JSON answer with status 200.
 pub(super) fn json(value: &impl Serialize) -> Response {
-    let mut bytes = Vec::with_capacity(512);
+    // A group with some posts fits without growing.
+    let mut bytes = Vec::with_capacity(1_024);
     // Writing into memory cannot fail, and no type here has a key that is no text.
     if let Err(error) = serde_json::to_writer(&mut bytes, value) {
         tracing::error!(%error, "an answer could not be written");
@@ -74,12 +75,9 @@ impl<T: FromStr, S: Sync> FromRequestParts<S> for PathId<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
         let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
-        // From the end: what a router is nested under is in the route, and not in the path.
-        let mut named = route.trim_end_matches('/').rsplit('/');
-        let mut sent = parts.uri.path().trim_end_matches('/').rsplit('/');
-        let from_the_end = named.position(|segment| segment.starts_with('{'));
-        let text = from_the_end.and_then(|nth| sent.nth(nth));
-        Ok(Self(text.and_then(|text| text.parse().ok())))
+        let mut segments = route.split('/').zip(parts.uri.path().split('/'));
+        let named = segments.find(|(name, _)| name.starts_with('{'));
+        Ok(Self(named.and_then(|(_, text)| text.parse().ok())))
     }
 }
 
