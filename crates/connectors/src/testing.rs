@@ -197,6 +197,7 @@ impl World {
             state: IntentState::Open,
             recorded_at: self.clock.now(),
             send_by: self.clock.now() + prepared.budget,
+            settled_at: None,
             prepared,
         }
     }

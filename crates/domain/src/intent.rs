@@ -302,6 +302,16 @@ pub struct IntentRecord {
     pub recorded_at: Timestamp,
     /// When its sender had to be done, by our clock.
     pub send_by: Timestamp,
+    /// When its state was established, by our clock; `None` while it is open.
+    pub settled_at: Option<Timestamp>,
     /// What it sends.
     pub prepared: Prepared,
+}
+
+impl IntentRecord {
+    /// Notes what is known of it now.
+    pub fn settle(&mut self, state: IntentState, at: Timestamp) {
+        self.state = state;
+        self.settled_at = (state != IntentState::Open).then_some(at);
+    }
 }

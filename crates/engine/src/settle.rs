@@ -99,6 +99,17 @@ async fn settle_taken(
         let refusal = refusal.clone().with_fate(Fate::NotPublished);
         return settle_refusal(engine, armed, desk, &refusal, now, took).await;
     }
+    settle_unconfirmed(engine, armed, desk, (IntentState::Open, Vec::new()), now).await
+}
+
+/// Nobody can tell whether the part is out there: `known` is what became of this send, and the earlier ones in doubt.
+async fn settle_unconfirmed(
+    engine: &Engine,
+    armed: Armed,
+    desk: &Desk,
+    known: (IntentState, Vec<(IntentId, Settlement)>),
+    now: Timestamp,
+) -> Result<Step, Halt> {
     let claim = armed.claim();
     if comment::is_all_that_is_left(desk) {
         let error = comment::unknown(claim);
@@ -106,8 +117,9 @@ async fn settle_taken(
     }
     engine.stats.attempt(claim.platform, "unconfirmed");
     let error = unknown_summary(now);
+    let (state, earlier) = known;
     let settlement = Settlement {
-        state: IntentState::Open,
+        state,
         remote: None,
         at: now,
         log: vec![record::unconfirmed(claim, &error.message, now)],
@@ -118,7 +130,9 @@ async fn settle_taken(
         error,
         parts: desk.parts_live(),
     };
-    ended(settle(engine, armed, settlement, Some(sent(event, now, Vec::new()))).await?)
+    let mut release = sent(event, now, Vec::new());
+    release.intents = earlier;
+    ended(settle(engine, armed, settlement, Some(release)).await?)
 }
 
 pub(crate) async fn settle_processing(
@@ -185,6 +199,9 @@ pub(crate) async fn settle_error(
             if earlier.is_empty() {
                 return settle_refusal(engine, armed, desk, error, now, took).await;
             }
+            if was_asked_since_a_refusal(prior) {
+                return settle_unconfirmed(engine, armed, desk, (IntentState::NotPublished, earlier), now).await;
+            }
             let log = vec![record::unknown(armed.claim(), error, now)];
             let settlement = Settlement {
                 state: IntentState::NotPublished,
@@ -209,6 +226,18 @@ fn reopened(intents: &[IntentRecord], at: Timestamp) -> Vec<(IntentId, Settlemen
     };
     let absent = intents.iter().filter(|intent| intent.state == IntentState::Absent);
     absent.map(|intent| (intent.id, open())).collect()
+}
+
+/// Whether an intent was taken for absent again after a later send had been refused. That is what becomes of a refusal as
+/// a duplicate that nothing can be found for; were it followed once more, it would be so for as long as the platform
+/// remembers the text.
+fn was_asked_since_a_refusal(intents: &[IntentRecord]) -> bool {
+    let in_state = |state| intents.iter().filter(move |intent| intent.state == state);
+    in_state(IntentState::Absent).any(|absent| {
+        in_state(IntentState::NotPublished).any(|refused| {
+            refused.recorded_at > absent.recorded_at && absent.settled_at.is_some_and(|at| at > refused.recorded_at)
+        })
+    })
 }
 
 /// A refusal is known to have published nothing: it is tried again by the policy, or it ends here.

@@ -99,3 +99,29 @@ async fn a_thread_whose_account_goes_between_two_parts_says_at_once_what_is_live
     }
     assert_eq!(outside.copies(Platform::Mastodon, "two"), 0);
 }
+
+/// X refuses the same words within an hour, whoever's thread they are in, and its look-ups show which are whose.
+#[tokio::test]
+async fn a_reply_refused_as_the_double_of_another_threads_is_sent_once_more_and_then_left_to_a_person() {
+    let outside = Outside::new().await;
+    let engine = outside.engine(world::memory(), go_on()).await;
+    let lost = vec![Rule::nth(Class::Create, 4, Fault::DropBefore)];
+    let (user, account) = outside.connect(&engine, Platform::X, "echo", lost).await;
+    let replies = ["the same words".to_owned()];
+    let mut groups = Vec::new();
+    for head in ["first", "second"] {
+        let thread = content(&outside, Platform::X, head, &replies);
+        groups.push(post_now(&engine, &user, &account, thread).await);
+        run_to_the_end(&outside, &engine).await;
+    }
+    let first = state(&engine, &user, groups[0]).await;
+    assert!(matches!(first, PostState::Published { .. }), "{first:?}");
+    match state(&engine, &user, groups[1]).await {
+        PostState::Unconfirmed { parts, .. } => assert_eq!((parts.live, parts.of), (1, 2)),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(outside.copies(Platform::X, "the same words"), 1);
+    let group = engine.group(&Reach { owner: user.id }, groups[1]).await.unwrap();
+    // The send that was lost, and two that were refused: the answer to the first of those was looked into.
+    assert_eq!(group.posts.first().unwrap().attempts, 3);
+}

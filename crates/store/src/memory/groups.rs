@@ -243,6 +243,7 @@ impl State {
         if !matches!(row.post.state, PostState::Unconfirmed { .. }) {
             return Err(rules::not_from(&row.post.state, &event));
         }
+        let (Resolution::Published { at, .. } | Resolution::SendAgain { at }) = word;
         let open = |row: &Arc<super::state::IntentRow>| row.post == post && row.record.state == IntentState::Open;
         let open: Vec<_> = self
             .intents
@@ -251,7 +252,9 @@ impl State {
             .map(|row| (row.record.id, row.record.part))
             .collect();
         for (intent, _) in &open {
-            self.intent_mut(post, *intent)?.record.state = IntentState::Abandoned;
+            self.intent_mut(post, *intent)?
+                .record
+                .settle(IntentState::Abandoned, at);
         }
         match word {
             Resolution::Published { remote, at } => {
@@ -259,7 +262,7 @@ impl State {
                 // The word is about the first part that was open: what came before it is live already.
                 let first = open.first().copied();
                 if let Some((intent, _)) = first {
-                    self.intent_mut(post, intent)?.record.state = IntentState::Published;
+                    self.intent_mut(post, intent)?.record.settle(IntentState::Published, at);
                 }
                 if let Some(account) = account {
                     let missing = self.live(self.row(post)?)?.missing();

@@ -187,6 +187,7 @@ impl State {
             state: IntentState::Open,
             recorded_at: new.at,
             send_by: new.send_by,
+            settled_at: None,
             prepared: new.prepared,
         };
         self.intents.push(Arc::new(IntentRow {
@@ -203,7 +204,7 @@ impl State {
     fn settle_intent(&mut self, post: PostId, id: IntentId, settlement: Settlement) -> Result<()> {
         let intent = self.intent_mut(post, id)?;
         rules::may_settle(intent.record.state, &settlement)?;
-        intent.record.state = settlement.state;
+        intent.record.settle(settlement.state, settlement.at);
         let (account, part) = (intent.account, intent.record.part);
         if let Some(remote) = rules::published(&settlement)? {
             self.adopt(account, post, part, remote)?;
@@ -242,7 +243,7 @@ impl State {
         }
         let intent = self.intent_mut(post, id)?;
         if intent.record.state == IntentState::Open {
-            intent.record.state = settlement.state;
+            intent.record.settle(settlement.state, settlement.at);
         }
         Ok(Evidence { duplicate: false })
     }
@@ -301,7 +302,7 @@ impl State {
         if was_published {
             return Ok(Evidence { duplicate });
         }
-        self.intent_mut(post, id)?.record.state = IntentState::Published;
+        self.intent_mut(post, id)?.record.settle(IntentState::Published, at);
         let row = self.row(post)?;
         let (owner, group, state) = (row.owner, row.group, row.post.state.clone());
         let mut entry = rules::evidence_entry(duplicate, &remote.id, at);

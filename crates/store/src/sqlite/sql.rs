@@ -54,7 +54,7 @@ macro_rules! post_columns {
 
 macro_rules! intent_columns {
     () => {
-        "id, part, state, recorded_at, send_by, version, budget, fingerprint, dedupe, prepared_sealed"
+        "id, part, state, recorded_at, send_by, version, budget, fingerprint, dedupe, prepared_sealed, settled_at"
     };
 }
 

@@ -111,6 +111,7 @@ fn record_from(db: &Db, row: &Row<'_>) -> Result<IntentRecord> {
         state: state(rows::text(row, 2)?)?,
         recorded_at: rows::at(row, 3)?,
         send_by: rows::at(row, 4)?,
+        settled_at: rows::maybe_at(row, 10)?,
         prepared: Prepared {
             version: row.get(5)?,
             bytes: db
