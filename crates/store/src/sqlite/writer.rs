@@ -1,7 +1,8 @@
 //! The one thread that writes.
 //!
 //! It takes whatever has queued, runs each command in a savepoint of one transaction, commits once and then answers all:
-//! while one commit waits for the disk, the next batch gathers by itself, so that no timer is needed.
+//! while one commit waits for the disk, the next batch gathers by itself. Only on a slow disk a batch waits, a fraction of a
+//! flush, for those whom the last commit has just answered ([`Gathering`]).
 //! A command whose transaction did not commit was never done, and its caller is told so.
 //!
 //! A savepoint costs a copy of every page that its command touches. Verbs that check everything before their first
@@ -14,6 +15,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{mpsc, oneshot};
 
+use self::gathering::Gathering;
 use super::open::BeforeCommit;
 use super::tx::Tx;
 use super::{Fatal, sql};
@@ -106,6 +108,7 @@ impl Writer {
             tx,
             habits,
             counters: Arc::clone(&counters),
+            gathering: Gathering::default(),
             unfolded: 0,
         };
         let thread = std::thread::Builder::new()
@@ -177,6 +180,7 @@ struct Loop {
     tx: Tx,
     habits: Habits,
     counters: Arc<Counters>,
+    gathering: Gathering,
     /// Commits since the log was folded back.
     unfolded: u32,
 }
@@ -184,12 +188,7 @@ struct Loop {
 impl Loop {
     fn run(mut self) {
         while let Some(first) = self.commands.blocking_recv() {
-            let mut batch = vec![first];
-            while batch.len() < self.habits.batch_max
-                && let Ok(next) = self.commands.try_recv()
-            {
-                batch.push(next);
-            }
+            let batch = self.gather(first);
             let Err(failure) = self.commit(batch) else {
                 self.fold_when_idle();
                 continue;
@@ -204,8 +203,27 @@ impl Loop {
         }
     }
 
+    /// What has queued, and on a slow disk what is about to.
+    fn gather(&mut self, first: Box<dyn Command>) -> Vec<Box<dyn Command>> {
+        let max = self.habits.batch_max;
+        let mut batch = vec![first];
+        let mut pauses = self.gathering.pauses();
+        loop {
+            while batch.len() < max
+                && let Ok(next) = self.commands.try_recv()
+            {
+                batch.push(next);
+            }
+            match pauses.next() {
+                Some(pause) if batch.len() < self.gathering.callers().min(max) => std::thread::sleep(pause),
+                _ => return batch,
+            }
+        }
+    }
+
     fn commit(&mut self, mut batch: Vec<Box<dyn Command>>) -> std::result::Result<(), Failure> {
         let done = self.transaction(&mut batch);
+        self.gathering.answered(batch.len(), self.commands.len());
         let size = u64::try_from(batch.len()).unwrap_or(u64::MAX);
         match &done {
             Ok(()) => {
@@ -230,8 +248,8 @@ impl Loop {
         self.tx.start();
         let done = batch.iter_mut().try_for_each(|command| self.command(&mut **command));
         let done = done.and_then(|()| {
-            self.tx
-                .save_counts()
+            let saved = self.tx.save_counts();
+            saved
                 .and_then(|()| self.commit_now())
                 .map_err(|error| Failure::fatal(&error))
         });
@@ -241,11 +259,14 @@ impl Loop {
         done
     }
 
-    fn commit_now(&self) -> rusqlite::Result<()> {
+    fn commit_now(&mut self) -> rusqlite::Result<()> {
+        let begun = gathering::now();
         if let Some(before_commit) = &self.habits.before_commit {
             before_commit();
         }
-        self.tx.run(sql::COMMIT)
+        self.tx.run(sql::COMMIT)?;
+        self.gathering.flushed_in(begun.elapsed());
+        Ok(())
     }
 
     /// Runs one command. An error here is the transaction's, not the command's.
@@ -318,6 +339,8 @@ impl Failure {
         }
     }
 }
+
+mod gathering;
 
 #[cfg(test)]
 mod tests;
