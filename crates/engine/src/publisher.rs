@@ -10,7 +10,7 @@ use domain::ids::{AccountId, AttemptId};
 use domain::intent::{Claim, Job, Lane};
 use domain::platform::Platform;
 use jiff::{SignedDuration, Timestamp};
-use store::{ClaimAsk, Evidence, Orphans, Slots};
+use store::{ClaimAsk, Claimed, Evidence, Orphans, Slots};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -28,6 +28,9 @@ const STORE_PAUSE: SignedDuration = SignedDuration::from_secs(1);
 
 /// When posts of a platform of which enough is claimed are looked at again.
 const CROWD_PAUSE: SignedDuration = SignedDuration::from_secs(5);
+
+/// So many batches are claimed before the first of their posts is started: about a tenth of a second's worth.
+const BATCHES_MAX: usize = 10;
 
 /// Runs posts until it is told to stop.
 pub struct Publisher {
@@ -108,34 +111,51 @@ impl Publisher {
     /// Those of the store.
     pub async fn round(&mut self) -> Result<Round, store::Error> {
         self.collect();
+        let mut found = Claimed::default();
+        let claimed = self.claim(&mut found).await;
         let now = self.engine.clock.now();
-        let beat = u64::try_from(now.as_microsecond()).unwrap_or(0);
-        self.engine.stats.publisher_beat.store(beat, Ordering::Relaxed);
-        let settings = &self.engine.settings;
-        let room = settings
-            .claimed_max
-            .saturating_sub(self.in_flight)
-            .min(settings.claim_batch);
-        if room == 0 {
-            return Ok(Round {
-                passed_over: true,
-                ..Round::default()
-            });
-        }
-        self.resting.retain(|_, until| *until > now);
-        let claimed = self.engine.store.claim_due(self.ask(now, room)).await?;
+        // Whatever came after it, what is claimed is started.
         let mut round = Round {
-            claimed: claimed.claims.len(),
+            claimed: found.claims.len(),
             recovered: 0,
-            passed_over: claimed.passed_over,
+            passed_over: found.passed_over,
         };
-        for claim in claimed.claims {
-            self.start(claim, now);
-        }
-        if claimed.orphans {
+        found.claims.into_iter().for_each(|claim| self.start(claim));
+        claimed?;
+        if found.orphans {
             round.recovered = self.engine.store.recover_orphans(Orphans::Expired, now).await?;
         }
         Ok(round)
+    }
+
+    /// Claims what is due, batch after batch while they come back full: a claim that queued behind the first intents of
+    /// those before it would come five times as late.
+    async fn claim(&mut self, found: &mut Claimed) -> Result<(), store::Error> {
+        for _ in 0..BATCHES_MAX {
+            let now = self.engine.clock.now();
+            let beat = u64::try_from(now.as_microsecond()).unwrap_or(0);
+            self.engine.stats.publisher_beat.store(beat, Ordering::Relaxed);
+            let settings = &self.engine.settings;
+            let room = settings
+                .claimed_max
+                .saturating_sub(self.in_flight)
+                .min(settings.claim_batch);
+            if room == 0 {
+                found.passed_over = true;
+                break;
+            }
+            self.resting.retain(|_, until| *until > now);
+            let batch = self.engine.store.claim_due(self.ask(now, room)).await?;
+            let is_full = batch.claims.len() == room;
+            batch.claims.iter().for_each(|claim| self.admit(claim, now));
+            found.claims.extend(batch.claims);
+            found.orphans |= batch.orphans;
+            found.passed_over = batch.passed_over;
+            if !is_full {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Takes over what a dead process left. [`Self::run`] does so by itself.
@@ -207,13 +227,13 @@ impl Publisher {
         crowded.map(|(platform, _)| (*platform, until)).collect()
     }
 
-    fn start(&mut self, claim: Claim, now: Timestamp) {
-        let engine = self.engine.clone();
-        let room = claim.account.map(|account| (account, claim.job.lane()));
-        if let Some((account, lane)) = room {
+    /// Counts a claim from now on.
+    fn admit(&mut self, claim: &Claim, now: Timestamp) {
+        let settings = &self.engine.settings;
+        if let Some((account, lane)) = room_of(claim) {
             *self.busy.entry((account, lane)).or_default() += 1;
-            let behind = now.duration_since(claim.due) > engine.settings.behind_after && !claim.found.waits_for_limit();
-            if engine.settings.pacing && claim.job == Job::Publish && behind {
+            let behind = now.duration_since(claim.due) > settings.behind_after && !claim.found.waits_for_limit();
+            if settings.pacing && claim.job == Job::Publish && behind {
                 let gap = Capability::of(claim.platform).pace.catch_up_gap;
                 self.resting
                     .insert(account, now.saturating_add(gap).unwrap_or(Timestamp::MAX));
@@ -221,10 +241,14 @@ impl Publisher {
         }
         self.in_flight += 1;
         *self.crowds.entry(claim.platform).or_default() += 1;
-        engine.stats.claimed.fetch_add(1, Ordering::Relaxed);
+        self.engine.stats.claimed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn start(&self, claim: Claim) {
+        let engine = self.engine.clone();
         let done = Done {
             tx: self.done_tx.clone(),
-            ended: (claim.platform, room),
+            ended: (claim.platform, room_of(&claim)),
             engine: engine.clone(),
         };
         let stop = self.stop.clone();
@@ -309,6 +333,11 @@ impl Publisher {
     }
 }
 
+/// The account's lane that a claim takes a place in.
+fn room_of(claim: &Claim) -> Option<(AccountId, Lane)> {
+    claim.account.map(|account| (account, claim.job.lane()))
+}
+
 /// Tells the publisher that a claim has ended, however it ended.
 struct Done {
     tx: mpsc::UnboundedSender<Ended>,
@@ -338,7 +367,8 @@ async fn work(engine: &Engine, claim: Claim, stop: &CancellationToken) {
     };
     let is_stopped = stop.is_cancelled() && claim.job == Job::Publish;
     let outcome = match (&room, claim.job) {
-        (Some(_), _) if !is_stopped => attempt::run(engine, claim, Asker::Engine).await,
+        // Boxed, so that a claim that waits for room takes no room for its send.
+        (Some(_), _) if !is_stopped => Box::pin(attempt::run(engine, claim, Asker::Engine)).await,
         (_, Job::Publish) => {
             let now = engine.clock.now();
             let back = unsent(claim.found.given_back(now), now, Vec::new());

@@ -79,7 +79,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             claimed_max: 20_000,
-            claim_batch: 500,
+            claim_batch: 1_000,
             sends_max: 256,
             per_account_claimed_max: 32,
             lease: SignedDuration::from_mins(10),

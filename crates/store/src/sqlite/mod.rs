@@ -48,6 +48,7 @@ pub use open::{BeforeCommit, DATABASE_FILE, KEY_FILE, OpenError, OpenOptions};
 use reader::Readers;
 #[cfg(test)]
 pub(crate) use tests::{FreshDir, fresh_dir};
+use tx::Tx;
 use verbs::{accounts, claims, groups, intents, operation, plans, refreshes, reports, sign_ins, users};
 use writer::Writer;
 
@@ -102,7 +103,7 @@ impl SqliteStore {
     /// Runs on the writing thread, where alone values are sealed: no value can be on its way under a key that goes.
     async fn vault_verb<F>(&self, verb: F) -> std::result::Result<(), SealError>
     where
-        F: FnOnce(&mut tx::Tx) -> std::result::Result<(), SealError> + Send + 'static,
+        F: FnOnce(&mut Tx) -> std::result::Result<(), SealError> + Send + 'static,
     {
         let done = self.writer.call(move |tx| Ok(verb(tx))).await;
         done.unwrap_or_else(|error| Err(std::io::Error::other(error.to_string()).into()))
@@ -416,9 +417,13 @@ impl Store for SqliteStore {
     ) -> std::result::Result<Armed, (Option<Claim>, Error)> {
         let (post, attempt) = (claim.post, claim.attempt);
         let (id, part, prepared) = (intent.id, intent.part, intent.prepared.clone());
+        let sealed = match intents::seal(&self.vault, intent) {
+            Ok(sealed) => sealed,
+            Err(error) => return Err((Some(claim), error)),
+        };
         match self
             .writer
-            .call_checked(move |tx| intents::record(tx, post, attempt, intent))
+            .call_checked(move |tx| intents::record(tx, post, attempt, sealed))
             .await
         {
             Ok(Ok(())) => Ok(crate::armed(claim, id, part, prepared, send_by)),
@@ -430,10 +435,9 @@ impl Store for SqliteStore {
 
     async fn settle(&self, armed: Armed, settlement: Settlement, release: Option<Release>) -> SettleResult {
         let (name, intent) = ((armed.claim().post, armed.claim().attempt), armed.intent());
-        let settled = self
-            .writer
-            .call(move |tx| intents::settle(tx, name, intent, settlement, release));
-        match settled.await {
+        let checks_first = release.as_ref().is_none_or(|release| release.intents.is_empty());
+        let settle = move |tx: &mut Tx| intents::settle(tx, name, intent, settlement, release);
+        match self.writer.run(settle, checks_first).await {
             Ok(intents::Outcome::Continues) => Ok(Settled::Continues(armed.into_claim().0)),
             Ok(intents::Outcome::Released(state)) => Ok(Settled::Released(*state)),
             Ok(intents::Outcome::Fenced(evidence)) => Ok(Settled::Fenced(evidence)),

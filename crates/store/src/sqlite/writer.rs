@@ -139,7 +139,8 @@ impl Writer {
         self.run(work, true).await
     }
 
-    async fn run<T, F>(&self, work: F, checks_first: bool) -> Result<T>
+    /// As [`Writer::call_checked`] or [`Writer::call`], which only the arguments of the verb can tell.
+    pub(super) async fn run<T, F>(&self, work: F, checks_first: bool) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&mut Tx) -> Result<T> + Send + 'static,
@@ -207,17 +208,18 @@ impl Loop {
     fn gather(&mut self, first: Box<dyn Command>) -> Vec<Box<dyn Command>> {
         let max = self.habits.batch_max;
         let mut batch = vec![first];
-        let mut pauses = self.gathering.pauses();
+        let (expected, patience) = (self.gathering.callers().min(max), self.gathering.patience());
+        let begun = gathering::now();
         loop {
             while batch.len() < max
                 && let Ok(next) = self.commands.try_recv()
             {
                 batch.push(next);
             }
-            match pauses.next() {
-                Some(pause) if batch.len() < self.gathering.callers().min(max) => std::thread::sleep(pause),
-                _ => return batch,
+            if batch.len() >= expected || begun.elapsed() >= patience {
+                return batch;
             }
+            Gathering::pause();
         }
     }
 

@@ -2,7 +2,7 @@
 
 use domain::ids::{AccountId, AttemptId, PostId};
 use domain::intent::Claim;
-use domain::part::Part;
+use domain::part::{Part, RemotePost};
 use domain::post::{Event, PostState};
 use domain::secret::SecretBytes;
 use jiff::Timestamp;
@@ -12,7 +12,7 @@ use super::{accounts, intents, plans};
 use crate::sqlite::reader::Db;
 use crate::sqlite::rows::{self, micros};
 use crate::sqlite::sql;
-use crate::sqlite::tx::{PostRow, Tx};
+use crate::sqlite::tx::{Head, PostRow, Tx};
 use crate::{ClaimAsk, Claimed, Error, Orphans, Reach, Release, Result, Resume, Work, rules};
 
 /// A due post with the account that a send would go through.
@@ -174,12 +174,25 @@ pub(in crate::sqlite) fn checkpoint(
 }
 
 pub(in crate::sqlite) fn release(tx: &mut Tx, post: PostId, attempt: AttemptId, release: Release) -> Result<PostState> {
-    let mut row = tx.claimed(post, attempt)?;
-    let mut head = tx.head(row.group)?;
+    let row = tx.claimed(post, attempt)?;
+    let head = tx.head(row.group)?;
+    write_released(tx, row, head, release, None)
+}
+
+/// Ends a claim with its row and head as they were read. What has been `adopted` for it just now is not looked for again.
+pub(super) fn write_released(
+    tx: &mut Tx,
+    mut row: PostRow,
+    mut head: Head,
+    release: Release,
+    adopted: Option<&RemotePost>,
+) -> Result<PostState> {
+    let post = row.id;
     for (intent, settlement) in release.intents {
         intents::settle_one(tx, &mut head, post, intent, settlement)?;
     }
-    if let (Some(account), Some(remote)) = (row.account, rules::head_learned(&release.event)) {
+    let learned = rules::head_learned(&release.event).filter(|remote| Some(*remote) != adopted);
+    if let (Some(account), Some(remote)) = (row.account, learned) {
         intents::adopt_own(tx, account, post, Part::Head, remote)?;
     }
     let state = rules::moved(&row.state, &release.event)?;

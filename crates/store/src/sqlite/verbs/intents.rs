@@ -9,19 +9,39 @@ use rusqlite::{Connection, Row, params};
 
 use super::{budgets, claims};
 use crate::parts::Live;
+use crate::seal::Vault;
 use crate::sqlite::reader::Db;
 use crate::sqlite::rows::{self, micros};
 use crate::sqlite::sql;
 use crate::sqlite::tx::{Head, PostRow, Tx};
 use crate::{Conflict, Error, Evidence, NewIntent, Release, Result, Settlement, rules};
 
+/// An intent on its way into the database, with what can be computed before the writer's turn.
+pub(in crate::sqlite) struct Sealed {
+    new: NewIntent,
+    dedupe: String,
+    bytes: Vec<u8>,
+}
+
+/// Does outside the writing thread what needs no transaction.
+pub(in crate::sqlite) fn seal(vault: &Vault, new: NewIntent) -> Result<Sealed> {
+    let plain = new.prepared.bytes.expose();
+    let bytes = vault.seal("intents.prepared", new.id.as_bytes(), plain);
+    Ok(Sealed {
+        dedupe: rows::to_json(&new.prepared.dedupe)?,
+        bytes: bytes.map_err(rows::corrupt)?,
+        new,
+    })
+}
+
 /// Records an intent of a claim. `Ok(Err)` is a refusal that leaves the claim with its holder.
 pub(in crate::sqlite) fn record(
     tx: &mut Tx,
     post: PostId,
     attempt: AttemptId,
-    new: NewIntent,
+    sealed: Sealed,
 ) -> Result<std::result::Result<(), Error>> {
+    let Sealed { new, dedupe, bytes } = sealed;
     let mut row = tx.claimed(post, attempt)?;
     let mut head = tx.head(row.group)?;
     let account = match may_record(tx, &head, &row, &new) {
@@ -39,7 +59,7 @@ pub(in crate::sqlite) fn record(
         row.attempts += 1;
         rules::moved(&row.state, &Event::Armed { attempt })?
     };
-    add(tx, post, account, attempt, &new)?;
+    add(tx, (post, account, attempt), &new, (&dedupe, &bytes))?;
     tx.put_armed(&mut head, &mut row, state, new.lease_until, new.at)?;
     head.touch(new.at);
     tx.log(&mut head, new.log)?;
@@ -66,12 +86,13 @@ fn may_record(tx: &Tx, head: &Head, row: &PostRow, new: &NewIntent) -> Result<Ac
     Ok(account)
 }
 
-fn add(tx: &Tx, post: PostId, account: AccountId, attempt: AttemptId, new: &NewIntent) -> Result<()> {
+fn add(
+    tx: &Tx,
+    (post, account, attempt): (PostId, AccountId, AttemptId),
+    new: &NewIntent,
+    (dedupe, sealed): (&str, &[u8]),
+) -> Result<()> {
     let prepared = &new.prepared;
-    let sealed = tx
-        .vault
-        .seal("intents.prepared", new.id.as_bytes(), prepared.bytes.expose())
-        .map_err(rows::corrupt)?;
     tx.exec(
         sql::ADD_INTENT,
         params![
@@ -86,7 +107,7 @@ fn add(tx: &Tx, post: PostId, account: AccountId, attempt: AttemptId, new: &NewI
             i64::try_from(prepared.budget.as_micros()).unwrap_or(i64::MAX),
             prepared.fingerprint.0,
             prepared.is_confusable(),
-            rows::to_json(&prepared.dedupe)?,
+            dedupe,
             sealed,
         ],
     )?;
@@ -158,6 +179,49 @@ pub(in crate::sqlite) fn set_state(tx: &Tx, intent: IntentId, state: IntentState
         .map(|_| ())
 }
 
+/// What may become of an intent of a post.
+struct Settling {
+    intent: Known,
+    settlement: Settlement,
+    /// Whether the remote post is known to be this part.
+    is_known: bool,
+}
+
+/// Looks whether this may become of an intent of this post.
+fn may_settle(tx: &Tx, post: PostId, id: IntentId, settlement: Settlement) -> Result<Settling> {
+    let intent = known(tx, id)?;
+    if intent.post != post {
+        return Err(Error::NotFound);
+    }
+    rules::may_settle(intent.state, &settlement)?;
+    let is_known = match rules::published(&settlement)? {
+        Some(remote) => is_own(tx, intent.account, post, intent.part, remote)?,
+        None => false,
+    };
+    Ok(Settling {
+        intent,
+        settlement,
+        is_known,
+    })
+}
+
+/// Notes what became of an intent; returns the remote post, if it is one.
+fn write_settled(tx: &mut Tx, head: &mut Head, id: IntentId, settling: Settling) -> Result<Option<RemotePost>> {
+    let Settling {
+        intent,
+        settlement,
+        is_known,
+    } = settling;
+    set_state(tx, id, settlement.state, settlement.at)?;
+    let remote = rules::published(&settlement)?;
+    if let Some(remote) = remote {
+        write_adopted(tx, intent.account, (intent.post, intent.part), remote, is_known)?;
+    }
+    let remote = remote.cloned();
+    tx.log(head, settlement.log)?;
+    Ok(remote)
+}
+
 /// Notes what became of an intent of this post.
 pub(in crate::sqlite) fn settle_one(
     tx: &mut Tx,
@@ -166,34 +230,41 @@ pub(in crate::sqlite) fn settle_one(
     id: IntentId,
     settlement: Settlement,
 ) -> Result<()> {
-    let intent = known(tx, id)?;
-    if intent.post != post {
-        return Err(Error::NotFound);
+    let settling = may_settle(tx, post, id, settlement)?;
+    write_settled(tx, head, id, settling).map(|_| ())
+}
+
+/// Whether a remote post is known to be this part; an error when it is another.
+fn is_own(tx: &Tx, account: AccountId, post: PostId, part: Part, remote: &RemotePost) -> Result<bool> {
+    match owner(&tx.conn, account, &remote.id)? {
+        Some(owner) if owner != (post, part) => Err(Conflict::RemoteTaken.into()),
+        owner => Ok(owner.is_some()),
     }
-    rules::may_settle(intent.state, &settlement)?;
-    set_state(tx, id, settlement.state, settlement.at)?;
-    if let Some(remote) = rules::published(&settlement)? {
-        adopt(tx, intent.account, post, intent.part, remote)?;
-    }
-    tx.log(head, settlement.log)
 }
 
 /// Notes that this remote post is this part; returns whether another is that already.
 fn adopt(tx: &Tx, account: AccountId, post: PostId, part: Part, remote: &RemotePost) -> Result<bool> {
-    let name = params![account.as_bytes(), remote.id];
-    let owner: Option<(PostId, Part)> =
-        tx.one(sql::REMOTE, name, |row| Ok((rows::id(row, 0)?, rows::part(row, 1)?)))?;
+    let is_known = is_own(tx, account, post, part, remote)?;
+    write_adopted(tx, account, (post, part), remote, is_known)
+}
+
+fn write_adopted(
+    tx: &Tx,
+    account: AccountId,
+    (post, part): (PostId, Part),
+    remote: &RemotePost,
+    is_known: bool,
+) -> Result<bool> {
     let data = rows::to_json(remote)?;
-    match owner {
-        Some(owner) if owner != (post, part) => Err(Conflict::RemoteTaken.into()),
-        Some(_) => {
+    match is_known {
+        true => {
             let adopted: Option<bool> =
                 tx.one(sql::SET_REMOTE, params![account.as_bytes(), remote.id, data], |row| {
                     Ok(row.get(0)?)
                 })?;
             Ok(adopted == Some(false))
         }
-        None => {
+        false => {
             let part = part.number();
             let other = params![post.as_bytes(), part, account.as_bytes(), remote.id];
             let is_taken = tx.exists(sql::OTHER_ADOPTED, other)?;
@@ -238,6 +309,8 @@ pub(in crate::sqlite) enum Outcome {
     Fenced(Evidence),
 }
 
+/// Settles an intent and, with it, releases the claim. It refuses before its first write unless the release settles intents
+/// of its own.
 pub(in crate::sqlite) fn settle(
     tx: &mut Tx,
     (post, attempt): (PostId, AttemptId),
@@ -250,12 +323,16 @@ pub(in crate::sqlite) fn settle(
         row => row?,
     };
     let mut head = tx.head(row.group)?;
-    settle_one(tx, &mut head, post, intent, settlement)?;
-    tx.save(&head)?;
-    match release {
-        None => Ok(Outcome::Continues),
-        Some(release) => claims::release(tx, post, attempt, release).map(|state| Outcome::Released(Box::new(state))),
-    }
+    let settling = may_settle(tx, post, intent, settlement)?;
+    let Some(release) = release else {
+        write_settled(tx, &mut head, intent, settling)?;
+        tx.save(&head)?;
+        return Ok(Outcome::Continues);
+    };
+    rules::moved(&row.state, &release.event)?;
+    let remote = write_settled(tx, &mut head, intent, settling)?;
+    let state = claims::write_released(tx, row, head, release, remote.as_ref())?;
+    Ok(Outcome::Released(Box::new(state)))
 }
 
 /// A sender that lost its lease reports: only what is certain counts, and only for an intent that is still open.
@@ -263,12 +340,16 @@ fn fenced(tx: &mut Tx, post: PostId, id: IntentId, settlement: Settlement) -> Re
     let row = tx.post(post)?;
     let mut head = tx.head(row.group)?;
     let remote = rules::published(&settlement)?.cloned();
+    let intent = known(tx, id)?;
+    if let Some(remote) = &remote {
+        is_own(tx, intent.account, intent.post, intent.part, remote)?;
+    }
     tx.log(&mut head, settlement.log)?;
     tx.save(&head)?;
     if let Some(remote) = remote {
         return evidence(tx, id, &remote, settlement.at);
     }
-    if known(tx, id)?.state == IntentState::Open {
+    if intent.state == IntentState::Open {
         set_state(tx, id, settlement.state, settlement.at)?;
     }
     Ok(Evidence { duplicate: false })

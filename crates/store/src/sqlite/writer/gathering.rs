@@ -10,20 +10,26 @@ use std::time::{Duration, Instant};
 const SLOW: Duration = Duration::from_millis(1);
 /// A batch waits for at most one part in so many of a flush.
 const SHARE: u32 = 4;
-/// How often it looks meanwhile whether all have come.
-const LOOKS: u32 = 16;
+/// How long it waits between two looks at whether all have come.
+const PAUSE: Duration = Duration::from_micros(100);
+/// So many flushes in a row must have been slow: one alone was a hiccup, or folded the log back.
+const FLUSHES: usize = 4;
 
-/// What the last commit tells of the next.
+/// What the last commits tell of the next.
 #[derive(Debug, Default)]
 pub(super) struct Gathering {
-    flush: Duration,
+    flushes: [Duration; FLUSHES],
+    next: usize,
     callers: usize,
 }
 
 impl Gathering {
     /// A flush took this long.
     pub(super) fn flushed_in(&mut self, took: Duration) {
-        self.flush = took;
+        if let Some(slot) = self.flushes.get_mut(self.next % FLUSHES) {
+            *slot = took;
+        }
+        self.next = self.next.wrapping_add(1);
     }
 
     /// A commit answered so many callers while so many waited for the next one.
@@ -36,11 +42,15 @@ impl Gathering {
         self.callers
     }
 
-    /// The pauses between two looks at the queue.
-    pub(super) fn pauses(&self) -> impl Iterator<Item = Duration> + use<> {
-        let is_slow = self.flush > SLOW;
-        let pause = self.flush / (SHARE * LOOKS);
-        (0..LOOKS).filter(move |_| is_slow).map(move |_| pause)
+    /// How long to wait for them.
+    pub(super) fn patience(&self) -> Duration {
+        let flush = self.flushes.into_iter().min().unwrap_or_default();
+        if flush > SLOW { flush / SHARE } else { Duration::ZERO }
+    }
+
+    /// Lets a moment pass.
+    pub(super) fn pause() {
+        std::thread::sleep(PAUSE);
     }
 }
 
@@ -57,33 +67,44 @@ pub(super) fn now() -> Instant {
 mod tests {
     use super::*;
 
-    fn after(flush: Duration, answered: usize, waiting: usize) -> Gathering {
+    fn after(flushes: &[Duration]) -> Gathering {
         let mut gathering = Gathering::default();
-        gathering.flushed_in(flush);
-        gathering.answered(answered, waiting);
+        for flush in flushes {
+            gathering.flushed_in(*flush);
+        }
         gathering
     }
 
     #[test]
     fn a_fast_disk_is_never_waited_for() {
         for flush in [Duration::ZERO, Duration::from_micros(200), SLOW] {
-            assert_eq!(after(flush, 32, 32).pauses().count(), 0, "{flush:?}");
+            assert_eq!(after(&[flush; 9]).patience(), Duration::ZERO, "{flush:?}");
         }
     }
 
     #[test]
     fn a_batch_waits_for_a_quarter_of_a_slow_flush_at_most() {
-        let waited: Duration = after(Duration::from_millis(10), 32, 32).pauses().sum();
-        assert_eq!(waited, Duration::from_micros(2_500));
+        let slow = Duration::from_millis(10);
+        assert_eq!(after(&[slow; 4]).patience(), Duration::from_micros(2_500));
+        assert_eq!(
+            after(&[slow; 3]).patience(),
+            Duration::ZERO,
+            "not known for long enough"
+        );
+    }
+
+    #[test]
+    fn one_slow_flush_among_fast_ones_is_a_hiccup() {
+        let (fast, slow) = (Duration::from_micros(200), Duration::from_millis(30));
+        assert_eq!(after(&[slow, slow, fast, slow, slow]).patience(), Duration::ZERO);
     }
 
     #[test]
     fn those_who_were_answered_are_expected_beside_those_who_wait() {
-        assert_eq!(after(Duration::from_millis(10), 40, 24).callers(), 64);
-        assert_eq!(
-            after(Duration::from_millis(10), 1, 0).callers(),
-            1,
-            "one alone waits for nobody"
-        );
+        let mut gathering = Gathering::default();
+        gathering.answered(40, 24);
+        assert_eq!(gathering.callers(), 64);
+        gathering.answered(1, 0);
+        assert_eq!(gathering.callers(), 1, "one alone waits for nobody");
     }
 }
