@@ -60,8 +60,5 @@ pub(super) fn check(settings: &Settings) -> anyhow::Result<()> {
             crate::wiring::read_secret(path).with_context(|| format!("platforms.{platform}.client_secret_file"))?;
         }
     }
-    tracing_subscriber::EnvFilter::builder()
-        .parse(&settings.log.level)
-        .with_context(|| format!("log.level '{}'", settings.log.level))?;
-    Ok(())
+    crate::logging::filter(&settings.log.level).map(|_| ())
 }

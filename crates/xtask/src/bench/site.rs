@@ -21,7 +21,9 @@ use rand::rngs::StdRng;
 use store::sqlite::{BeforeCommit, OpenOptions, SqliteStore};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 use url::Url;
 
 use crate::clock::SystemClock;
@@ -131,13 +133,12 @@ pub(super) fn serve_routes(listener: TcpListener, router: Router) -> anyhow::Res
 /// Logs what a server logs, into this file.
 pub(super) fn log_to(file: &Path) -> anyhow::Result<()> {
     let file = std::fs::File::create(file).context("cannot make the log")?;
-    let filter = EnvFilter::builder().parse("info")?;
-    // A second run in one process goes on with the first one's log.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let filter: Targets = "info".parse()?;
+    let lines = tracing_subscriber::fmt::layer()
         .with_ansi(false)
-        .with_writer(Mutex::new(file))
-        .try_init();
+        .with_writer(Mutex::new(file));
+    // A second run in one process goes on with the first one's log.
+    let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();
     Ok(())
 }
 
