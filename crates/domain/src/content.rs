@@ -74,7 +74,6 @@ pub type Settings = serde_json::Map<String, serde_json::Value>;
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Content {
     /// The head.
-    #[serde(flatten)]
     pub head: PartContent,
     /// The replies of a thread, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -75,10 +75,10 @@ fn the_settings_are_those_of_the_drafts_own_platform() {
 fn content_is_read_back_as_it_was_stored_and_empty_fields_are_left_out() {
     let content = draft(&["one"], Some("comment")).content;
     let json = serde_json::to_value(&content).unwrap();
-    assert_eq!(json["text"], "head");
+    assert_eq!(json["head"]["text"], "head");
     assert_eq!(serde_json::from_value::<Content>(json).unwrap(), content);
     let bare = serde_json::to_value(Content::default()).unwrap();
-    assert_eq!(bare, serde_json::json!({ "text": "" }));
+    assert_eq!(bare, serde_json::json!({ "head": { "text": "" } }));
 }
 
 #[test]

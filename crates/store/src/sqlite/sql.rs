@@ -400,8 +400,8 @@ statements! {
     POSTS_OF_GROUP = concat!("SELECT ", post_columns!(), " FROM posts p WHERE p.group_id = ?1 ORDER BY p.position");
     BITS_OF_GROUP = "SELECT bit FROM posts WHERE group_id = ?1";
     PUT_POST =
-        "UPDATE posts SET state = ?2, bit = ?3, data = ?4, account_id = ?5, wake_at = ?6, ready_at = ?6, claim = NULL, \
-         attempts = ?7, retries = ?8 WHERE id = ?1";
+        "UPDATE posts SET state = ?2, bit = ?3, data = ?4, wake_at = ?5, ready_at = ?5, claim = NULL, attempts = ?6, \
+         retries = ?7 WHERE id = ?1";
     PUT_ARMED = "UPDATE posts SET bit = ?2, data = ?3, wake_at = ?4, attempts = ?5 WHERE id = ?1";
     READY_AT = "SELECT ready_at FROM posts WHERE id = ?1";
     SET_RESUME = "UPDATE posts SET resume_sealed = ?2 WHERE id = ?1";

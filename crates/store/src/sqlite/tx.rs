@@ -275,7 +275,7 @@ impl Tx {
     }
 
     /// Gives a post its new state, unclaimed, and folds it into the head's mask; one that must not be sent any more is
-    /// cancelled instead of waiting. The counters of attempts and the account are written as `row` has them.
+    /// cancelled instead of waiting. The counters of attempts are written as `row` has them.
     pub(super) fn put(
         &mut self,
         head: &mut Head,
@@ -285,7 +285,6 @@ impl Tx {
     ) -> Result<PostState> {
         let state = self.unless_withdrawn(head, row, state, at)?;
         let wake_at = state.wake_at().map(micros);
-        let account = row.account.as_ref().map(AccountId::as_bytes);
         self.exec(
             sql::PUT_POST,
             params![
@@ -293,7 +292,6 @@ impl Tx {
                 state.word(),
                 bit(&state),
                 rows::to_json(&state)?,
-                account,
                 wake_at,
                 row.attempts,
                 row.retries,
@@ -304,6 +302,14 @@ impl Tx {
         self.moved(head, row, state.clone(), at)?;
         webhooks::tell_of_post(self, row, told, at)?;
         Ok(state)
+    }
+
+    /// Gives a post another account. Apart from its state: a statement that writes a reference to another table keeps a
+    /// journal of the pages that it touches.
+    pub(super) fn set_account(&self, post: PostId, account: Option<AccountId>) -> Result<()> {
+        let account = account.as_ref().map(AccountId::as_bytes);
+        self.exec(sql::SET_POST_ACCOUNT, params![post.as_bytes(), account])
+            .map(|_| ())
     }
 
     fn unless_withdrawn(&self, head: &Head, row: &PostRow, state: PostState, at: Timestamp) -> Result<PostState> {
@@ -455,8 +461,7 @@ impl Tx {
             self.count(row.platform, found.word(), -1);
             self.count(row.platform, state.word(), 1);
             if account != row.account {
-                let account = account.as_ref().map(AccountId::as_bytes);
-                self.exec(sql::SET_POST_ACCOUNT, params![row.id.as_bytes(), account])?;
+                self.set_account(row.id, account)?;
             }
             // Most posts were waiting and still are, as their group sees it; one that was processing no longer is.
             if bit(&found) != bit(&state) {

@@ -199,7 +199,7 @@ pub(super) fn remember(tx: &Tx, request: &RequestKey) -> Result<()> {
 pub(in crate::sqlite) fn read(conn: &Connection, reach: &Reach, id: GroupId) -> Result<Option<Group>> {
     let mut statement = conn.prepare_cached(sql::GROUP)?;
     let mut found = statement.query([id.as_bytes()])?;
-    let mut group = None;
+    let (mut group, mut last) = (None, Alike::default());
     while let Some(row) = found.next()? {
         let group: &mut Group = match &mut group {
             Some(group) => group,
@@ -214,13 +214,32 @@ pub(in crate::sqlite) fn read(conn: &Connection, reach: &Reach, id: GroupId) -> 
                 platform: rows::platform(row, 8)?,
                 target: row.get(9)?,
                 account: rows::maybe_id(row, 10)?,
-                state: rows::json(row, 11)?,
+                state: last.state(rows::text(row, 11)?)?,
                 attempts: row.get(12)?,
                 retries: row.get(13)?,
             });
         }
     }
     Ok(group)
+}
+
+/// The state that was read last: most posts of a group stand alike, and to read one takes longer than to copy it.
+#[derive(Default)]
+struct Alike {
+    data: String,
+    state: Option<PostState>,
+}
+
+impl Alike {
+    fn state(&mut self, data: &str) -> Result<PostState> {
+        if let Some(state) = self.state.as_ref().filter(|_| self.data == data) {
+            return Ok(state.clone());
+        }
+        let state: PostState = serde_json::from_str(data).map_err(rows::corrupt)?;
+        data.clone_into(&mut self.data);
+        self.state = Some(state.clone());
+        Ok(state)
+    }
 }
 
 fn head(id: GroupId, row: &Row<'_>) -> Result<Group> {

@@ -82,7 +82,11 @@ fn recount(tx: &Tx, head: &mut Head, posts: &[PostRow], plan: &EditedPlan, now: 
 fn reschedule(tx: &mut Tx, head: &mut Head, row: &mut PostRow, event: &Event, at: Timestamp) -> Result<()> {
     let state = rules::moved(&row.state, event)?;
     if !matches!(state, PostState::Draft) {
-        row.account = tx.account_of(row.owner, row.platform, &row.target)?;
+        let account = tx.account_of(row.owner, row.platform, &row.target)?;
+        if account != row.account {
+            tx.set_account(row.id, account)?;
+            row.account = account;
+        }
     }
     let before = row.state.clone();
     let after = tx.put(head, row, state, at)?;
