@@ -145,7 +145,8 @@ CREATE TABLE instance_apps (
     UNIQUE (platform, origin)
 ) STRICT;
 
--- Apart from the groups, so that a change of status does not rewrite the text.
+-- What a group says: the head, the replies, what is rarely there. Apart from the groups, so that a change of status does not
+-- rewrite it.
 CREATE TABLE contents (
     n INTEGER PRIMARY KEY,
     body TEXT NOT NULL
