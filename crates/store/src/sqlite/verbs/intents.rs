@@ -256,25 +256,19 @@ fn write_adopted(
     is_known: bool,
 ) -> Result<bool> {
     let data = rows::to_json(remote)?;
-    match is_known {
-        true => {
-            let adopted: Option<bool> =
-                tx.one(sql::SET_REMOTE, params![account.as_bytes(), remote.id, data], |row| {
-                    Ok(row.get(0)?)
-                })?;
-            Ok(adopted == Some(false))
-        }
-        false => {
-            let part = part.number();
-            let other = params![post.as_bytes(), part, account.as_bytes(), remote.id];
-            let is_taken = tx.exists(sql::OTHER_ADOPTED, other)?;
-            tx.exec(
-                sql::ADD_REMOTE,
-                params![account.as_bytes(), remote.id, post.as_bytes(), part, !is_taken, data],
-            )?;
-            Ok(is_taken)
-        }
+    if is_known {
+        let set = params![account.as_bytes(), remote.id, data];
+        let adopted: Option<bool> = tx.one(sql::SET_REMOTE, set, |row| Ok(row.get(0)?))?;
+        return Ok(adopted == Some(false));
     }
+    let part = part.number();
+    let other = params![post.as_bytes(), part, account.as_bytes(), remote.id];
+    let is_taken = tx.exists(sql::OTHER_ADOPTED, other)?;
+    tx.exec(
+        sql::ADD_REMOTE,
+        params![account.as_bytes(), remote.id, post.as_bytes(), part, !is_taken, data],
+    )?;
+    Ok(is_taken)
 }
 
 /// Notes a remote id for a part, unless the post has it already for another part.
