@@ -13,6 +13,25 @@ use url::Url;
 
 use crate::{MediaSource, SendCtx};
 
+/// Reads a whole file of at most `max` bytes, for calls whose body must be known at once.
+///
+/// # Errors
+/// Those of the stream, and `InvalidData` when the file is longer.
+pub async fn read_whole(source: &dyn MediaSource, media: &Media, max: u64) -> std::io::Result<Bytes> {
+    if media.bytes > max {
+        return Err(std::io::Error::new(
+            std::io::ErrorKind::InvalidData,
+            "the file is larger than this call takes",
+        ));
+    }
+    let mut stream = source.open(media, 0).await?;
+    let mut whole = Vec::with_capacity(usize::try_from(media.bytes).unwrap_or(0));
+    while let Some(chunk) = stream.try_next().await? {
+        whole.extend_from_slice(&chunk);
+    }
+    Ok(Bytes::from(whole))
+}
+
 /// The public address of a file, for a platform that fetches files itself.
 pub(crate) fn public_url(ctx: &SendCtx<'_>, platform: Platform, media: &Media) -> Result<Url, PlatformError> {
     let message = format!(

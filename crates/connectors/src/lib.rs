@@ -36,7 +36,7 @@ use futures_util::stream::BoxStream;
 use jiff::Timestamp;
 use url::Url;
 
-pub use files::next_look;
+pub use files::{next_look, read_whole};
 
 use crate::http::Http;
 use crate::insight::Insight;
@@ -246,26 +246,6 @@ pub trait MediaSource: Send + Sync {
     fn public_url(&self, media: &Media) -> Option<Url>;
 }
 
-/// Reads a whole file of at most `max` bytes, for calls whose body must be known at once.
-///
-/// # Errors
-/// Those of the stream, and `InvalidData` when the file is longer.
-pub async fn read_whole(source: &dyn MediaSource, media: &Media, max: u64) -> std::io::Result<Bytes> {
-    use futures_util::TryStreamExt;
-    if media.bytes > max {
-        return Err(std::io::Error::new(
-            std::io::ErrorKind::InvalidData,
-            "the file is larger than this call takes",
-        ));
-    }
-    let mut stream = source.open(media, 0).await?;
-    let mut whole = Vec::with_capacity(usize::try_from(media.bytes).unwrap_or(0));
-    while let Some(chunk) = stream.try_next().await? {
-        whole.extend_from_slice(&chunk);
-    }
-    Ok(Bytes::from(whole))
-}
-
 /// What a reply of a thread or a first comment answers to: the part right before the reply, or the head.
 #[must_use]
 pub fn parent_of(part: Part, parents: &[(Part, RemotePost)]) -> Option<&RemotePost> {
@@ -322,7 +302,7 @@ pub enum Retraction {
 pub struct Probe<'a> {
     /// The part.
     pub part: Part,
-    /// The intent whose outcome is unknown.
+    /// The intent whose outcome is unknown, or whose post is known by a stand-in only.
     pub intent: &'a IntentRecord,
     /// The parts before it that are live.
     pub parents: &'a [(Part, RemotePost)],
@@ -341,8 +321,15 @@ pub trait Taken: Send + Sync + std::fmt::Debug {
 /// What asking found.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Finding {
-    /// It made this post.
+    /// It made this post. A stand-in here is final: the platform does not tell the post's own id any more.
     Published(RemotePost),
+    /// It made a post that is live, but the platform does not tell yet under which id; ask again then.
+    Unnamed {
+        /// What stands for the post until then.
+        stand_in: RemotePost,
+        /// When.
+        again_at: Timestamp,
+    },
     /// The platform is still working; ask again then.
     StillProcessing {
         /// When.

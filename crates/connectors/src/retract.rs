@@ -21,7 +21,7 @@ pub(crate) async fn ask(
 /// The id of a post as a piece of an address. What a person said of a post may hold anything.
 pub(crate) fn plain_id(platform: Platform, remote: &RemotePost) -> Result<&str, PlatformError> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | ':' | '.');
-    if remote.id.is_empty() || !remote.id.chars().all(is_plain) || remote.id.contains("..") {
+    if remote.is_stand_in || remote.id.is_empty() || !remote.id.chars().all(is_plain) || remote.id.contains("..") {
         return Err(unknown_id(platform));
     }
     Ok(&remote.id)

@@ -309,9 +309,11 @@ pub struct IntentRecord {
 }
 
 impl IntentRecord {
-    /// Notes what is known of it now.
+    /// Notes what is known of it now. What was known before was so since then.
     pub fn settle(&mut self, state: IntentState, at: Timestamp) {
-        self.state = state;
-        self.settled_at = (state != IntentState::Open).then_some(at);
+        if self.state != state {
+            self.state = state;
+            self.settled_at = (state != IntentState::Open).then_some(at);
+        }
     }
 }

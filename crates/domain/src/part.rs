@@ -59,7 +59,7 @@ pub enum Locus {
 /// A post as the platform knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemotePost {
-    /// The platform's own id, unique within the account.
+    /// The platform's own id, unique within the account, or what stands in for it.
     pub id: String,
     /// The public page, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -71,6 +71,9 @@ pub struct RemotePost {
     pub assurance: Assurance,
     /// Where it lies.
     pub locus: Locus,
+    /// Whether the id is one of ours, since the platform has not told its own yet, or never will.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_stand_in: bool,
 }
 
 impl RemotePost {
@@ -83,7 +86,23 @@ impl RemotePost {
             detail: None,
             assurance: Assurance::Visible,
             locus: Locus::Feed,
+            is_stand_in: false,
         }
+    }
+
+    /// A post that can be seen in the feed, and of which the platform has not told the id.
+    #[must_use]
+    pub fn unnamed(stand_in: impl Into<String>) -> Self {
+        Self {
+            is_stand_in: true,
+            ..Self::visible(stand_in, None)
+        }
+    }
+
+    /// The platform's own id, when it is known: what a person may be shown, and what a platform may be asked for.
+    #[must_use]
+    pub fn known_id(&self) -> Option<&str> {
+        (!self.is_stand_in && !self.id.is_empty()).then_some(self.id.as_str())
     }
 }
 

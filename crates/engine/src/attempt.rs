@@ -26,7 +26,7 @@ use crate::settle::{
     Step, end_unsent, fail, fail_unsent, settle_error, settle_live, settle_processing, to_reconciling, unsent,
 };
 use crate::uploads::await_files;
-use crate::{Engine, budgets, comment, darkroom, reconcile, record};
+use crate::{Engine, budgets, comment, darkroom, look, reconcile, record};
 
 /// A repeatable step may say "go on at once" this often before it has to wait for its next turn.
 const STEPS_PER_TURN_MAX: u32 = 200;
@@ -78,6 +78,7 @@ pub(crate) async fn run(engine: &Engine, claim: Claim, asker: Asker) -> Result<P
         notes: Vec::new(),
     };
     match (claim.job, &claim.found) {
+        (Job::Look, PostState::Published { .. }) => look::look(engine, claim, &mut desk).await,
         (Job::Reconcile | Job::Look, _) => reconcile::ask(engine, claim, &mut desk, asker).await,
         (
             Job::Resume,

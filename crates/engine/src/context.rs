@@ -90,6 +90,12 @@ impl Desk {
             .map(|(_, remote)| remote)
     }
 
+    /// The last part that is known by a stand-in only.
+    pub(crate) fn unnamed(&self) -> Option<Part> {
+        let unnamed = self.work.live.iter().rfind(|(_, remote)| remote.is_stand_in);
+        unnamed.map(|(part, _)| *part)
+    }
+
     pub(crate) fn parts_live(&self) -> PartsLive {
         PartsLive {
             live: u16::try_from(self.work.live.len()).unwrap_or(u16::MAX),

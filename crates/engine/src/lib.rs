@@ -17,6 +17,7 @@ mod gate;
 mod janitor;
 mod keys;
 pub mod library;
+mod look;
 pub mod points;
 mod publisher;
 mod queries;

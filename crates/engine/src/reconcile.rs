@@ -48,29 +48,13 @@ pub(crate) async fn ask(engine: &Engine, claim: Claim, desk: &mut Desk, asker: A
     if let Err(error) = crate::refresh::ensure_fresh(engine, desk).await? {
         return failed_question(engine, claim, desk, &error).await;
     }
-    let taken = TakenByOthers {
-        store: Arc::clone(&engine.store),
-        account: desk.account.id,
-        post: claim.post,
-        part: intent.part,
-    };
-    let prior = desk.prior(intent.part);
-    let ctx = desk.ctx(engine, &claim, intent.part, &prior);
-    let probe = Probe {
-        part: intent.part,
-        intent: &intent,
-        parents: desk.live(),
-        handle: desk.work.resume.as_ref(),
-        taken: &taken,
-    };
-    let finding = desk
-        .connector
-        .check(&ctx, probe)
-        .await
-        .map_err(|error| scrub(&desk.tokens, error));
-    engine.points.reach(CrashPoint::Asked, claim.platform)?;
-    match finding {
-        Ok(Finding::Published(remote)) => adopt(engine, claim, desk, &intent, remote).await,
+    match question(engine, &claim, desk, &intent).await? {
+        Ok(Finding::Published(remote)) => adopt(engine, claim, desk, &intent, (remote, None)).await,
+        // What hangs on a part names it by its id.
+        Ok(Finding::Unnamed { stand_in, again_at }) if is_all_that_is_left(desk, &intent) => {
+            adopt(engine, claim, desk, &intent, (stand_in, Some(again_at))).await
+        }
+        Ok(Finding::Unnamed { again_at, .. }) => still_processing(engine, claim, desk, again_at).await,
         Ok(Finding::StillProcessing { again_at }) => still_processing(engine, claim, desk, again_at).await,
         Ok(Finding::Absent) => absent(engine, claim, desk, &intent, asker).await,
         Ok(Finding::CannotTell) => cannot_tell(engine, claim, desk, &intent).await,
@@ -78,29 +62,57 @@ pub(crate) async fn ask(engine: &Engine, claim: Claim, desk: &mut Desk, asker: A
     }
 }
 
-/// The post was found: it is ours, and the parts after it may be sent.
+/// Asks the platform about an intent.
+pub(crate) async fn question(
+    engine: &Engine,
+    claim: &Claim,
+    desk: &Desk,
+    intent: &IntentRecord,
+) -> Result<Result<Finding, PlatformError>, Halt> {
+    let taken = TakenByOthers {
+        store: Arc::clone(&engine.store),
+        account: desk.account.id,
+        post: claim.post,
+        part: intent.part,
+    };
+    let prior = desk.prior(intent.part);
+    let ctx = desk.ctx(engine, claim, intent.part, &prior);
+    let probe = Probe {
+        part: intent.part,
+        intent,
+        parents: desk.live(),
+        handle: desk.work.resume.as_ref(),
+        taken: &taken,
+    };
+    let finding = desk.connector.check(&ctx, probe).await;
+    engine.points.reach(CrashPoint::Asked, claim.platform)?;
+    Ok(finding.map_err(|error| scrub(&desk.tokens, error)))
+}
+
+/// Whether the post is complete once this intent's part is live.
+fn is_all_that_is_left(desk: &Desk, intent: &IntentRecord) -> bool {
+    let is_open = |other: &IntentRecord| other.state == IntentState::Open && other.id != intent.id;
+    desk.parts_left().iter().all(|part| *part == intent.part) && !desk.work.intents.iter().any(is_open)
+}
+
+/// The post was found: it is ours, and the parts after it may be sent. It is looked at again where a time for that is
+/// given.
 async fn adopt(
     engine: &Engine,
     claim: Claim,
     desk: &Desk,
     intent: &IntentRecord,
-    remote: RemotePost,
+    (remote, next_look): (RemotePost, Option<Timestamp>),
 ) -> Result<PostState, Halt> {
     let now = engine.clock.now();
     engine.stats.attempt(claim.platform, "adopted");
-    let left = desk.parts_left();
-    let others_open = desk
-        .work
-        .intents
-        .iter()
-        .any(|other| other.state == IntentState::Open && other.id != intent.id);
-    let done = left.iter().all(|part| *part == intent.part) && !others_open;
+    let done = is_all_that_is_left(desk, intent);
     let head = desk.head().cloned().unwrap_or_else(|| remote.clone());
     let event = if done {
         Event::Published {
             at: now,
             remote: head,
-            next_look: None,
+            next_look,
         }
     } else {
         Event::MaySend { at: now }
@@ -121,7 +133,7 @@ async fn adopt(
         }),
         ..unsent(event, now, Vec::new())
     };
-    let again = later(engine, &claim, now, false);
+    let again = matches!(claim.found, PostState::Reconciling { .. }).then(|| later(engine, &claim, now, false));
     release_or(engine, claim, release, again).await
 }
 
@@ -302,10 +314,6 @@ async fn still_processing(engine: &Engine, claim: Claim, desk: &Desk, again_at: 
 async fn nothing_open(engine: &Engine, claim: Claim, desk: &Desk) -> Result<PostState, Halt> {
     let now = engine.clock.now();
     let event = match (&claim.found, desk.parts_left().is_empty(), desk.head()) {
-        (PostState::Published { .. }, _, _) => Event::Looked {
-            next_look: None,
-            remote: None,
-        },
         (_, true, Some(head)) => Event::Published {
             at: now,
             remote: head.clone(),
@@ -344,9 +352,14 @@ fn later(engine: &Engine, claim: &Claim, now: Timestamp, absent: bool) -> Event 
     Event::StillUnknown { next_check, absent }
 }
 
-/// Releases; when the remote post turns out to belong to another post of ours, the finding was not ours and the
-/// question is put again.
-async fn release_or(engine: &Engine, claim: Claim, release: Release, again: Event) -> Result<PostState, Halt> {
+/// Releases; when the remote post turns out to belong to another post of ours, the finding was not ours, and it goes on
+/// with `again`.
+pub(crate) async fn release_or(
+    engine: &Engine,
+    claim: Claim,
+    release: Release,
+    again: Option<Event>,
+) -> Result<PostState, Halt> {
     let at = release.at;
     let taken_by_another = match release.intents.first() {
         Some((
@@ -364,7 +377,7 @@ async fn release_or(engine: &Engine, claim: Claim, release: Release, again: Even
         },
         _ => false,
     };
-    if taken_by_another && matches!(claim.found, PostState::Reconciling { .. }) {
+    if let Some(again) = again.filter(|_| taken_by_another) {
         return Ok(engine.store.release(claim, unsent(again, at, Vec::new())).await?);
     }
     match engine.store.release(claim, release).await {

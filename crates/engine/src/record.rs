@@ -75,11 +75,18 @@ pub(crate) fn succeeded(
     at: Timestamp,
     took: Option<SignedDuration>,
 ) -> LogEntry {
-    let mut entry = LogEntry {
+    let entry = LogEntry {
         took,
         ..of(claim, LogKind::PublishSucceeded, LogOutcome::Success, at)
     };
-    entry = entry.with("part", part.number()).with("remote_id", remote.id.as_str());
+    with_remote(entry.with("part", part.number()), remote)
+}
+
+/// The entry with what is known of a remote post.
+fn with_remote(mut entry: LogEntry, remote: &RemotePost) -> LogEntry {
+    if let Some(id) = remote.known_id() {
+        entry = entry.with("remote_id", id);
+    }
     match &remote.url {
         Some(url) => entry.with("url", url.as_str()),
         None => entry,
@@ -143,6 +150,11 @@ pub(crate) fn unknown(claim: &Claim, error: &PlatformError, at: Timestamp) -> Lo
 /// The outcome was established by asking.
 pub(crate) fn established(claim: &Claim, what: &str, at: Timestamp) -> LogEntry {
     of(claim, LogKind::OutcomeEstablished, LogOutcome::Success, at).with("finding", what)
+}
+
+/// A post that is live has its platform's id now.
+pub(crate) fn named(claim: &Claim, part: Part, remote: &RemotePost, at: Timestamp) -> LogEntry {
+    with_remote(established(claim, "id", at).with("part", part.number()), remote)
 }
 
 /// The outcome cannot be established.

@@ -99,3 +99,26 @@ impl Live<'_> {
         state.next(&event).unwrap_or(withdrawn)
     }
 }
+
+/// What a remote post of a part is beside the one that was taken for that part until then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Meeting {
+    /// There was none.
+    First,
+    /// There was what stood for it while its id was not known: it takes that place.
+    Named,
+    /// It stands for the one that is known.
+    StandIn,
+    /// There are two.
+    Duplicate,
+}
+
+/// What a remote post that is new to us is beside the one that was adopted for its part.
+pub(crate) fn meeting(adopted: Option<&RemotePost>, new: &RemotePost) -> Meeting {
+    match adopted {
+        None => Meeting::First,
+        Some(adopted) if new.is_stand_in && !adopted.is_stand_in => Meeting::StandIn,
+        Some(adopted) if adopted.is_stand_in && !new.is_stand_in => Meeting::Named,
+        Some(_) => Meeting::Duplicate,
+    }
+}

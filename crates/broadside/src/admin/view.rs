@@ -93,7 +93,7 @@ impl From<&store::Post> for PostView {
             status: state.word().to_owned(),
             done: state.is_terminal() || matches!(state, PostState::Draft),
             url: remote.and_then(|remote| remote.url.clone()),
-            remote_id: remote.map(|remote| remote.id.clone()),
+            remote_id: remote.and_then(|remote| remote.known_id()).map(ToOwned::to_owned),
             error: error.cloned(),
             next_at: state.wake_at(),
             attempts: post.attempts,

@@ -109,7 +109,9 @@ async fn recover(bench: &mut Bench, connector: &dyn Connector, mut intent: Inten
         let finding = bench.world.check(connector, &intent, &[], &TakenIds::default()).await;
         match finding.unwrap_or(Finding::CannotTell) {
             Finding::Published(remote) => return End::Live(remote),
-            Finding::StillProcessing { again_at } => bench.world.clock.advance_to(again_at),
+            Finding::StillProcessing { again_at } | Finding::Unnamed { again_at, .. } => {
+                bench.world.clock.advance_to(again_at);
+            }
             Finding::CannotTell => absent = 0,
             Finding::Absent => {
                 absent += 1;

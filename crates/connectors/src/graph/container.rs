@@ -1,5 +1,6 @@
 //! Containers: what Instagram and Threads make of a post before it is published.
 
+use domain::error::PlatformError;
 use domain::part::RemotePost;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -7,14 +8,14 @@ use serde::{Deserialize, Serialize};
 use super::Created;
 use crate::{Finding, Probe, SendCtx, next_look};
 
-/// What the id of a post begins with of which only the container is known.
-pub(crate) const CONTAINER: &str = "container:";
+/// What the id of a post begins with of which only the container is known: containers have numbers like those of posts.
+const CONTAINER: &str = "container:";
 
 /// How long after its send a post may be missing from its account's lists. Before that is over, a lone post that looks
 /// like ours may be somebody else's.
 const LISTS_LAG: SignedDuration = SignedDuration::from_secs(30);
 
-/// How long after its send a post that is live is looked for, before it is left without an id.
+/// How long after its send a post that is live is looked for, before it is left without its id.
 const NAMED_WITHIN: SignedDuration = SignedDuration::from_secs(120);
 
 /// When the lists are read again.
@@ -46,26 +47,29 @@ impl From<Created> for Container {
     }
 }
 
-/// The answer to give while it is too early to look for the post that a published container became: the container does
-/// not say which it is, and the lists may lag.
-pub(crate) fn too_early(ctx: &SendCtx<'_>, probe: Probe<'_>) -> Option<Finding> {
-    let listed_at = probe.intent.send_by.saturating_add(LISTS_LAG).unwrap_or(Timestamp::MAX);
-    (ctx.now < listed_at).then_some(Finding::StillProcessing { again_at: listed_at })
-}
-
-/// The verdict on a published container after the lists were read: it stands, whatever became of the search, but the id
-/// is waited for a while, since without one the post can be neither answered nor taken down.
-pub(crate) fn named(ctx: &SendCtx<'_>, probe: Probe<'_>, container: &str, found: Option<RemotePost>) -> Finding {
-    let until = probe
-        .intent
-        .send_by
-        .saturating_add(NAMED_WITHIN)
-        .unwrap_or(Timestamp::MAX);
-    match found {
+/// The verdict on a published container: its post is live. Which post it became the container does not say, so that is
+/// looked for in the account's lists by `search`, once they can be believed, until its time is over: without its id a post
+/// can be neither answered nor taken down.
+pub(crate) async fn live(
+    ctx: &SendCtx<'_>,
+    probe: Probe<'_>,
+    container: &str,
+    search: impl Future<Output = Result<Option<RemotePost>, PlatformError>>,
+) -> Finding {
+    let after_send = |by| probe.intent.send_by.saturating_add(by).unwrap_or(Timestamp::MAX);
+    let stand_in = RemotePost::unnamed(format!("{CONTAINER}{container}"));
+    let listed_at = after_send(LISTS_LAG);
+    if ctx.now < listed_at {
+        let again_at = listed_at;
+        return Finding::Unnamed { stand_in, again_at };
+    }
+    // Lists that cannot be read take nothing from the verdict.
+    match search.await.unwrap_or_default() {
         Some(remote) => Finding::Published(remote),
-        None if ctx.now < until => Finding::StillProcessing {
+        None if ctx.now < after_send(NAMED_WITHIN) => Finding::Unnamed {
+            stand_in,
             again_at: ctx.now.saturating_add(LOOK_AGAIN).unwrap_or(Timestamp::MAX),
         },
-        None => Finding::Published(RemotePost::visible(format!("{CONTAINER}{container}"), None)),
+        None => Finding::Published(stand_in),
     }
 }

@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-pub(crate) use self::container::{CONTAINER, Container, named, too_early};
+pub(crate) use self::container::{Container, live};
 use crate::Endpoints;
 use crate::http::Answer;
 use crate::rules::{self, Refusal, Row, RowFate};

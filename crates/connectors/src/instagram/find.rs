@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use super::wire::{Kind, ListedComment, ListedMedia};
 use super::{Frozen, PLATFORM, call, read, status_of};
 use crate::frozen::thaw;
-use crate::graph::{Page, named, too_early};
+use crate::graph::{Page, live};
 use crate::http::READ_BUDGET;
 use crate::{Finding, Probe, SendCtx};
 
@@ -42,13 +42,7 @@ async fn published(
 ) -> Result<Finding, PlatformError> {
     let status = status_of(ctx, container, Stage::Check).await?.1;
     Ok(match status.status_code.as_str() {
-        "PUBLISHED" => match too_early(ctx, probe) {
-            Some(wait) => wait,
-            None => {
-                let found = resolve(ctx, probe, kind, caption).await.unwrap_or_default();
-                named(ctx, probe, container, found)
-            }
-        },
+        "PUBLISHED" => live(ctx, probe, container, resolve(ctx, probe, kind, caption)).await,
         "IN_PROGRESS" => {
             let again_at = ctx.now.saturating_add(AGAIN_AFTER).unwrap_or(Timestamp::MAX);
             Finding::StillProcessing { again_at }

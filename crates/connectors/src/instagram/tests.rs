@@ -403,6 +403,7 @@ async fn a_story_has_no_comments_and_a_post_without_an_id_cannot_have_one() {
     let image = media(&mut world, MediaKind::Image, None);
     let commented = with_comment(draft(PLATFORM, "", vec![image]), "first!");
     let live = |id: &str| vec![(Part::Head, RemotePost::visible(id, None))];
+    let unnamed = vec![(Part::Head, RemotePost::unnamed("container:c1"))];
     let prepare = |draft: Draft, parents: Vec<(Part, RemotePost)>| {
         let world = &world;
         async move { world.prepare(&Instagram, &draft, Part::FirstComment, &parents).await }
@@ -410,7 +411,7 @@ async fn a_story_has_no_comments_and_a_post_without_an_id_cannot_have_one() {
     let story = with_settings(commented.clone(), json!({ "videoType": "STORIES" }));
     assert_eq!(prepare(story, live("1")).await.unwrap_err().kind, ErrorKind::Invalid);
     assert_eq!(
-        prepare(commented.clone(), live("container:c1")).await.unwrap_err().kind,
+        prepare(commented.clone(), unnamed).await.unwrap_err().kind,
         ErrorKind::Invalid
     );
     assert_eq!(

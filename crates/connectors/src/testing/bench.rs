@@ -115,7 +115,9 @@ impl Bench {
         loop {
             match self.check(intent).await {
                 Finding::Published(remote) => return remote,
-                Finding::StillProcessing { again_at } => self.world.clock.advance_to(again_at),
+                Finding::StillProcessing { again_at } | Finding::Unnamed { again_at, .. } => {
+                    self.world.clock.advance_to(again_at);
+                }
                 other => panic!("{other:?}"),
             }
         }

@@ -11,7 +11,7 @@ use super::prepare::{Frozen, VERSION};
 use super::wire::ListedPost;
 use super::{call, read, status_of};
 use crate::frozen::thaw;
-use crate::graph::{Page, named, too_early};
+use crate::graph::{Page, live};
 use crate::http::READ_BUDGET;
 use crate::{Finding, Probe, SendCtx};
 
@@ -32,13 +32,7 @@ pub(super) async fn check(ctx: &SendCtx<'_>, probe: Probe<'_>) -> Result<Finding
     let frozen: Frozen = thaw(Platform::Threads, Stage::Check, &prepared.bytes)?;
     let status = status_of(ctx, &frozen.container, Stage::Check).await?.1;
     Ok(match status.status.as_str() {
-        "PUBLISHED" => match too_early(ctx, probe) {
-            Some(wait) => wait,
-            None => {
-                let found = resolve(ctx, probe, &frozen).await.unwrap_or_default();
-                named(ctx, probe, &frozen.container, found)
-            }
-        },
+        "PUBLISHED" => live(ctx, probe, &frozen.container, resolve(ctx, probe, &frozen)).await,
         "IN_PROGRESS" => {
             let again_at = ctx.now.saturating_add(AGAIN_AFTER).unwrap_or(Timestamp::MAX);
             Finding::StillProcessing { again_at }

@@ -14,7 +14,7 @@ use super::wire::{self, Fields, Kind};
 use super::{call, error, read, status_of};
 use crate::files;
 use crate::frozen::{fingerprint, freeze, progress};
-use crate::graph::{CONTAINER, Container, Created};
+use crate::graph::{Container, Created};
 use crate::http::READ_BUDGET;
 use crate::{Preparation, SendCtx, parent_of};
 
@@ -112,8 +112,7 @@ fn reply_to(part: Part, parents: &[(Part, RemotePost)]) -> Result<Option<String>
         return Ok(None);
     }
     let parent = parent_of(part, parents).ok_or_else(|| invalid("The post that this part answers is not live"))?;
-    // Where a person said that it is live, its page is all that is known of it.
-    if parent.id.starts_with(CONTAINER) || parent.id.contains('/') {
+    if parent.is_stand_in {
         return Err(invalid(
             "The post is live, but it is not known under which id Threads lets it be answered",
         ));

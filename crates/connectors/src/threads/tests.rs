@@ -152,7 +152,7 @@ async fn what_threads_does_not_take_is_refused_before_anything_is_sent() {
         assert!(error.message.contains(piece), "{settings}: {}", error.message);
     }
     let reply = with_reply(draft(P, "x", vec![]), "y", vec![]);
-    for parents in [vec![], vec![(Part::Head, RemotePost::visible("container:c1", None))]] {
+    for parents in [vec![], vec![(Part::Head, RemotePost::unnamed("container:c1"))]] {
         let error = world
             .prepare(&Threads, &reply, Part::Reply(1), &parents)
             .await

@@ -58,17 +58,21 @@ impl Engine {
         let entry = self
             .user_entry(reach, post, LogKind::Resolved, now)
             .with("published", url.as_str());
-        let id = self.id_on_page(reach, post, &url).await?;
-        let remote = RemotePost::visible(id, Some(url));
+        let remote = match self.id_on_page(reach, post, &url).await? {
+            Some(id) => RemotePost::visible(id, Some(url)),
+            None => RemotePost {
+                url: Some(url.clone()),
+                ..RemotePost::unnamed(url)
+            },
+        };
         let word = Resolution::Published { remote, at: now };
         let group = self.store.resolve_post(reach, post, word, entry).await?;
         self.wake();
         Ok(group)
     }
 
-    /// The platform's id of the post that a page shows. Where pages do not tell it the page's address stands for it, which
-    /// no platform takes for an id: taking such a post down is refused.
-    async fn id_on_page(&self, reach: &Reach, post: PostId, url: &str) -> Result<String, Error> {
+    /// The platform's id of the post that a page shows; `None` where pages do not tell it.
+    async fn id_on_page(&self, reach: &Reach, post: PostId, url: &str) -> Result<Option<String>, Error> {
         let group = self.store.post_group(reach, post).await?.ok_or(Error::NotFound)?;
         let group = self.group(reach, group).await?;
         let found = group.posts.into_iter().find(|found| found.id == post);
@@ -82,16 +86,14 @@ impl Engine {
             None => None,
         };
         let (Some(connector), Some(account)) = (self.connectors.get(found.platform), account) else {
-            return Ok(url.to_owned());
+            return Ok(None);
         };
-        match connector.remote_id(AccountRef::from(&account.identity), &page) {
-            Ok(id) => Ok(id.unwrap_or_else(|| url.to_owned())),
-            Err(form) => {
-                let name = found.platform.name();
-                let message = format!("'{url}' is not the address of a post of this {name} account, such as {form}");
-                Err(Error::Invalid(message))
-            }
-        }
+        let id = connector.remote_id(AccountRef::from(&account.identity), &page);
+        id.map_err(|form| {
+            let name = found.platform.name();
+            let message = format!("'{url}' is not the address of a post of this {name} account, such as {form}");
+            Error::Invalid(message)
+        })
     }
 
     /// Sends an unconfirmed post again, whatever is out there.

@@ -27,6 +27,8 @@ mod doubts;
 #[cfg(test)]
 mod films;
 #[cfg(test)]
+mod looks;
+#[cfg(test)]
 mod quota_day;
 #[cfg(test)]
 mod readme;

@@ -23,6 +23,9 @@ use crate::{
     Settlement, Slots, Store,
 };
 
+/// What ids begin with here that stand for an id that is not known.
+pub(super) const STAND_IN: &str = "stand-in";
+
 /// A store under test.
 #[derive(Clone)]
 pub struct Bench {
@@ -81,11 +84,20 @@ pub(super) fn release(event: Event, seconds: i64) -> Release {
     }
 }
 
+/// A remote post of this id, or what stands for one.
+pub(super) fn remote(id: &str) -> RemotePost {
+    if id.starts_with(STAND_IN) {
+        RemotePost::unnamed(id)
+    } else {
+        RemotePost::visible(id, None)
+    }
+}
+
 /// What became of an intent, at this second.
 pub(super) fn settlement(state: IntentState, remote: Option<&str>, seconds: i64) -> Settlement {
     Settlement {
         state,
-        remote: remote.map(|id| RemotePost::visible(id, None)),
+        remote: remote.map(self::remote),
         at: at(seconds),
         log: Vec::new(),
     }
@@ -95,7 +107,7 @@ pub(super) fn settlement(state: IntentState, remote: Option<&str>, seconds: i64)
 pub(super) fn published(remote: &str, seconds: i64) -> Event {
     Event::Published {
         at: at(seconds),
-        remote: RemotePost::visible(remote, None),
+        remote: self::remote(remote),
         next_look: None,
     }
 }

@@ -8,9 +8,9 @@ use domain::part::{Part, RemotePost};
 use domain::platform::Platform;
 use domain::post::{Event, PostState};
 
-use super::bench::{at, error, failed, published, release, settlement, unknown};
+use super::bench::{at, error, failed, published, release, remote, settlement, unknown};
 use super::{Bench, Outcome};
-use crate::{Error, Evidence, Group, Orphans, Reach, Settled};
+use crate::{Error, Evidence, Group, Orphans, Reach, Release, Settled};
 
 fn live(remote: &str, seconds: i64) -> crate::Settlement {
     settlement(IntentState::Published, Some(remote), seconds)
@@ -66,6 +66,87 @@ pub(super) async fn a_late_answer_of_a_fenced_sender_is_kept(bench: Bench) -> Ou
     Ok(())
 }
 
+pub(super) async fn a_posts_own_id_takes_the_place_of_its_stand_in(bench: Bench) -> Outcome {
+    let ann = bench.owner("ann").await?;
+    bench.connected(&ann, Platform::Instagram, "1").await?;
+    let group = bench.grouped(&ann, &[(Platform::Instagram, "1")], Some(0)).await?;
+    let armed = bench.armed(bench.claim_one(1).await?, 1).await?;
+    let intent = armed.intent();
+    let looked_at = |remote: RemotePost| Event::Published {
+        at: at(2),
+        remote,
+        next_look: Some(at(30)),
+    };
+    let stand_in = remote("stand-in 1");
+    let end = release(looked_at(stand_in.clone()), 2);
+    bench.settle(armed, live("stand-in 1", 2), Some(end)).await?;
+    assert!(bench.claim(29).await?.is_empty());
+    let look = bench.claim_one(30).await?;
+    assert_eq!(bench.work(&look).await?.live, [(Part::Head, stand_in.clone())]);
+    let learned = Release {
+        intents: vec![(intent, live("r1", 30))],
+        ..release(
+            Event::Looked {
+                next_look: None,
+                remote: Some(remote("r1")),
+            },
+            30,
+        )
+    };
+    let state = bench.release(look, learned).await?;
+    let expected = PostState::Published {
+        at: at(2),
+        remote: remote("r1"),
+        next_look: None,
+    };
+    assert_eq!(state, expected);
+    let account = bench.first(&ann, group.id).await?.account.ok_or("no account")?;
+    assert_eq!(bench.remote_owner(account, "stand-in 1").await?, None);
+    let told = bench.evidence(intent, stand_in, at(31)).await?;
+    assert_eq!(
+        told,
+        Evidence { duplicate: false },
+        "it stands for the one that is known"
+    );
+    assert_eq!(bench.remote_owner(account, "stand-in 1").await?, None);
+    let told = bench.evidence(intent, remote("r2"), at(32)).await?;
+    assert_eq!(told, Evidence { duplicate: true });
+    assert_eq!(bench.first(&ann, group.id).await?.state, expected);
+    Ok(())
+}
+
+pub(super) async fn an_intent_was_settled_when_it_first_was(bench: Bench) -> Outcome {
+    let ann = bench.owner("ann").await?;
+    bench.connected(&ann, Platform::Mastodon, "1").await?;
+    bench.grouped(&ann, &[(Platform::Mastodon, "1")], Some(0)).await?;
+    let armed = bench.armed(bench.claim_one(1).await?, 1).await?;
+    let intent = armed.intent();
+    bench
+        .settle(
+            armed,
+            settlement(IntentState::Open, None, 2),
+            Some(release(unknown(2), 2)),
+        )
+        .await?;
+    for seconds in [100, 200] {
+        let claim = bench.claim_one(seconds).await?;
+        let absent = Release {
+            intents: vec![(intent, settlement(IntentState::Absent, None, seconds))],
+            ..release(
+                Event::StillUnknown {
+                    next_check: at(seconds + 60),
+                    absent: true,
+                },
+                seconds,
+            )
+        };
+        bench.release(claim, absent).await?;
+    }
+    let intents = bench.work(&bench.claim_one(300).await?).await?.intents;
+    assert_eq!(intents.first().and_then(|intent| intent.settled_at), Some(at(100)));
+    Ok(())
+}
+
 pub(super) async fn a_late_refusal_closes_the_intent_and_no_more(bench: Bench) -> Outcome {
     let ann = bench.owner("ann").await?;
     bench.connected(&ann, Platform::Mastodon, "1").await?;
@@ -101,7 +182,6 @@ pub(super) async fn evidence_completes_a_post_only_when_all_its_parts_are_live(b
             Some(release(unknown(2), 2)),
         )
         .await?;
-    let remote = |id| RemotePost::visible(id, None);
     assert_eq!(
         bench.evidence(head, remote("r1"), at(3)).await?,
         Evidence { duplicate: false }

@@ -167,6 +167,8 @@ scenarios! {
         budgets_of_which_nothing_counts_are_forgotten;
     evidence:
         a_late_answer_of_a_fenced_sender_is_kept,
+        a_posts_own_id_takes_the_place_of_its_stand_in,
+        an_intent_was_settled_when_it_first_was,
         a_late_refusal_closes_the_intent_and_no_more,
         evidence_completes_a_post_only_when_all_its_parts_are_live,
         a_second_adopted_send_is_a_duplicate,

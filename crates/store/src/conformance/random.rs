@@ -15,7 +15,7 @@ use domain::secret::SecretBytes;
 use proptest::prelude::*;
 
 use super::Bench;
-use super::bench::{at, entry, error, failed, gave_up, published, release, settlement, unknown};
+use super::bench::{STAND_IN, at, entry, error, failed, gave_up, published, release, remote, settlement, unknown};
 use super::groups::{all, media};
 use crate::memory::MemoryStore;
 use crate::sqlite::{OpenOptions, SqliteStore};
@@ -97,7 +97,10 @@ impl Twins {
     }
 
     fn remote(&self, by: u8) -> String {
-        format!("r{}", by % 6)
+        match by % 8 {
+            6 | 7 => format!("{STAND_IN}{}", by % 2),
+            n => format!("r{n}"),
+        }
     }
 
     fn event(&self, by: u8) -> Event {
@@ -129,7 +132,7 @@ impl Twins {
             10 => gave_up(now),
             _ => Event::Looked {
                 next_look: Some(at(soon)),
-                remote: None,
+                remote: (by >= 128).then(|| remote(&self.remote(by))),
             },
         }
     }

@@ -21,7 +21,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use super::webhooks::{DeliveryRow, WebhookRow};
-use crate::parts::Live;
+use crate::parts::{self, Live, Meeting};
 use crate::{
     Conflict, ConnectLink, Error, Group, Installation, InstanceApp, MediaFile, Post, Reach, RequestKey, Result,
     SignInRow, rules,
@@ -308,24 +308,29 @@ impl State {
 
     /// Notes that this remote post is this part; returns whether another is that already.
     pub(super) fn adopt(&mut self, account: AccountId, post: PostId, part: Part, remote: &RemotePost) -> Result<bool> {
-        let taken = self
-            .live_parts(post)
-            .iter()
-            .any(|(other, live)| *other == part && live.id != remote.id);
-        let row = self
-            .remotes
-            .entry((account, remote.id.clone()))
-            .or_insert_with(|| RemoteRow {
-                post,
-                part,
-                remote: remote.clone(),
-                adopted: !taken,
-            });
-        if row.post != post || row.part != part {
-            return Err(Conflict::RemoteTaken.into());
+        if let Some(row) = self.remotes.get_mut(&(account, remote.id.clone())) {
+            if row.post != post || row.part != part {
+                return Err(Conflict::RemoteTaken.into());
+            }
+            row.remote = remote.clone();
+            return Ok(!row.adopted);
         }
-        row.remote = remote.clone();
-        Ok(taken && !row.adopted)
+        let is_adopted = |row: &RemoteRow| row.post == post && row.part == part && row.adopted;
+        let adopted = self.remotes.values().find(|row| is_adopted(row));
+        let meeting = parts::meeting(adopted.map(|row| &row.remote), remote);
+        match meeting {
+            Meeting::First | Meeting::Duplicate => {}
+            Meeting::Named => self.remotes.retain(|_, row| !is_adopted(row)),
+            Meeting::StandIn => return Ok(false),
+        }
+        let row = RemoteRow {
+            post,
+            part,
+            remote: remote.clone(),
+            adopted: meeting != Meeting::Duplicate,
+        };
+        self.remotes.insert((account, remote.id.clone()), row);
+        Ok(meeting == Meeting::Duplicate)
     }
 
     pub(super) fn write_log(&mut self, entries: Vec<LogEntry>, owner: UserId, group: Option<GroupId>) {

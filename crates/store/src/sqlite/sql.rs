@@ -443,8 +443,8 @@ statements! {
     SETTLE_INTENT = "UPDATE intents SET state = ?2, settled_at = ?3 WHERE id = ?1";
 
     REMOTE = "SELECT post_id, part FROM remotes WHERE account_id = ?1 AND remote_id = ?2";
-    OTHER_ADOPTED =
-        "SELECT 1 FROM remotes WHERE post_id = ?1 AND part = ?2 AND adopted = 1 AND (account_id <> ?3 OR remote_id <> ?4)";
+    ADOPTED = "SELECT data FROM remotes WHERE post_id = ?1 AND part = ?2 AND adopted = 1";
+    FORGET_ADOPTED = "DELETE FROM remotes WHERE post_id = ?1 AND part = ?2 AND adopted = 1";
     ADD_REMOTE =
         "INSERT INTO remotes (account_id, remote_id, post_id, part, adopted, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     SET_REMOTE = "UPDATE remotes SET data = ?3 WHERE account_id = ?1 AND remote_id = ?2 RETURNING adopted";

@@ -26,7 +26,7 @@ use async_trait::async_trait;
 use domain::clock::Clock;
 use domain::platform::Platform;
 use domain::post::PostState;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use sandbox::{Class, Fault, RequestLine, Rule, RuleSet};
@@ -45,7 +45,7 @@ use book::Book;
 use clients::{Clients, sha256};
 use postpost::Postpost;
 use sayings::Sayings;
-use store::Store;
+use store::{Group, Post, Store};
 use world::World;
 
 pub use report::Report;
@@ -257,25 +257,15 @@ impl Stage {
             self.drain().await?;
             let store = Store::read(&database).await?;
             let far = self.time.now().saturating_add(FAR)?;
-            let posts = || {
-                store
-                    .groups
-                    .iter()
-                    .filter(|group| !group.is_deleted)
-                    .flat_map(|group| &group.posts)
-            };
-            let moves = |state: &PostState| match state {
-                PostState::Draft => false,
-                PostState::Scheduled { due } => *due < far,
-                other => !other.is_terminal(),
-            };
-            if !posts().any(|post| moves(&post.state)) {
+            let failed = |post: &&Post| matches!(post.state, PostState::Failed { .. });
+            if !store.groups.iter().any(|group| moves(group, far)) {
                 if retried {
                     return Ok(true);
                 }
                 retried = true;
                 deadline = Deadline::within(patience);
-                for post in posts().filter(|post| matches!(post.state, PostState::Failed { .. })) {
+                let kept = store.groups.iter().filter(|group| !group.is_deleted);
+                for post in kept.flat_map(|group| &group.posts).filter(failed) {
                     let request = json!({"ask": "retry", "user": null, "id": post.id.to_string()});
                     admin::ask(&self.server.data(), &request).await?;
                     book.did(|calls| calls.retries += 1);
@@ -326,6 +316,23 @@ impl Stage {
         }
         Ok(report)
     }
+}
+
+/// Whether anything of a group will change by itself before this instant.
+fn moves(group: &Group, far: Timestamp) -> bool {
+    let moves = |post: &Post| match &post.state {
+        PostState::Draft => false,
+        PostState::Scheduled { due } => *due < far,
+        other => !other.is_terminal(),
+    };
+    let mut posts = group.posts.iter();
+    posts.any(|post| !group.is_deleted && moves(post) || is_looked_at(post))
+}
+
+/// Whether the server will look again at a published post for the id that its platform has not told yet.
+fn is_looked_at(post: &Post) -> bool {
+    let is_unnamed = post.remotes.iter().any(|remote| remote.post.is_stand_in);
+    is_unnamed && matches!(post.state, PostState::Published { next_look: Some(_), .. })
 }
 
 /// What goes wrong for some accounts besides the weather that all have: one of each platform has its posts refused, and a

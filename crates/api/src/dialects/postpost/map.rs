@@ -337,11 +337,9 @@ fn of_thread<'a>(error: wire::PostError<'a>, post: &Post) -> wire::PostError<'a>
 
 fn posted_id(state: &PostState) -> Option<&str> {
     match state {
-        PostState::Published { remote, .. } | PostState::Removed { remote, .. } => {
-            Some(remote.id.as_str()).filter(|id| !id.is_empty())
-        }
+        PostState::Published { remote, .. } | PostState::Removed { remote, .. } => remote.known_id(),
         // A thread that stopped on its way has a head all the same.
-        PostState::Failed { parts, .. } => parts.head.as_ref().map(|head| head.id.as_str()),
+        PostState::Failed { parts, .. } => parts.head.as_ref()?.known_id(),
         _ => None,
     }
 }

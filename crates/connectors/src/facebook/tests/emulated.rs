@@ -164,7 +164,7 @@ async fn a_lost_answer_never_becomes_a_second_post() {
                     bench.world.clock.advance_to(again_at);
                     wait_for(&bench.world, &intent).await;
                 }
-                Finding::CannotTell => panic!("{kind} {fault:?}"),
+                other => panic!("{kind} {fault:?}: {other:?}"),
             }
             if !is_there {
                 let again = bench.world.arm(Part::Head, intent.prepared.clone());

@@ -112,7 +112,7 @@ async fn the_post_is_the_only_one_since_then_that_looks_like_it_and_never_just_t
     let older = listed("6", Some("hi"), "09:55", "FEED", "IMAGE");
     let all = [by_hand.clone(), ours.clone(), reel.clone(), older.clone()];
     let is = |id: &str| RemotePost::visible(id, Some(format!("https://ig.example/p/{id}/")));
-    let unknown = RemotePost::visible("container:c1", None);
+    let unknown = RemotePost::unnamed("container:c1");
 
     assert_eq!(found("hi", MediaKind::Image, &all, &[]).await, is("8"));
     assert_eq!(
@@ -163,10 +163,14 @@ async fn a_published_container_is_a_verdict_though_its_post_cannot_be_listed() {
                 .advance_to(intent.send_by + SignedDuration::from_secs(seconds));
             let taken = TakenIds::default();
             let finding = world.check(&Instagram, &intent, &[], &taken).await.unwrap();
-            let waits = matches!(finding, Finding::StillProcessing { again_at } if again_at > world.ctx().now);
-            assert_eq!(waits, seconds < 120, "{finding:?} after {seconds} s");
-            let unnamed = Finding::Published(RemotePost::visible("container:c1", None));
-            assert_eq!(finding == unnamed, seconds == 120, "{finding:?} after {seconds} s");
+            let expected = RemotePost::unnamed("container:c1");
+            match finding {
+                Finding::Unnamed { stand_in, again_at } if seconds < 120 => {
+                    assert_eq!(stand_in, expected);
+                    assert!(again_at > world.ctx().now);
+                }
+                finding => assert_eq!(finding, Finding::Published(expected), "after {seconds} s"),
+            }
         }
     }
 }

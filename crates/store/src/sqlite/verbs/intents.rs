@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, Row, params};
 
 use super::{budgets, claims};
-use crate::parts::Live;
+use crate::parts::{self, Live, Meeting};
 use crate::seal::Vault;
 use crate::sqlite::reader::Db;
 use crate::sqlite::rows::{self, micros};
@@ -67,7 +67,7 @@ pub(in crate::sqlite) fn record(
     Ok(Ok(()))
 }
 
-fn may_record(tx: &Tx, head: &Head, row: &PostRow, new: &NewIntent) -> Result<AccountId> {
+fn may_record(tx: &mut Tx, head: &Head, row: &PostRow, new: &NewIntent) -> Result<AccountId> {
     let account = row.account.ok_or(Error::NotFound)?;
     if head.deleted || !tx.is_connected(account)? {
         return Err(Error::LeaseLost);
@@ -212,7 +212,10 @@ fn write_settled(tx: &mut Tx, head: &mut Head, id: IntentId, settling: Settling)
         settlement,
         is_known,
     } = settling;
-    set_state(tx, id, settlement.state, settlement.at)?;
+    // What was known before was so since then.
+    if intent.state != settlement.state {
+        set_state(tx, id, settlement.state, settlement.at)?;
+    }
     let remote = rules::published(&settlement)?;
     if let Some(remote) = remote {
         write_adopted(tx, intent.account, (intent.post, intent.part), remote, is_known)?;
@@ -262,13 +265,26 @@ fn write_adopted(
         return Ok(adopted == Some(false));
     }
     let part = part.number();
-    let other = params![post.as_bytes(), part, account.as_bytes(), remote.id];
-    let is_taken = tx.exists(sql::OTHER_ADOPTED, other)?;
-    tx.exec(
-        sql::ADD_REMOTE,
-        params![account.as_bytes(), remote.id, post.as_bytes(), part, !is_taken, data],
-    )?;
-    Ok(is_taken)
+    let adopted: Option<RemotePost> = tx.one(sql::ADOPTED, params![post.as_bytes(), part], |row| rows::json(row, 0))?;
+    let meeting = parts::meeting(adopted.as_ref(), remote);
+    match meeting {
+        Meeting::First | Meeting::Duplicate => {}
+        Meeting::Named => {
+            tx.exec(sql::FORGET_ADOPTED, params![post.as_bytes(), part])?;
+        }
+        Meeting::StandIn => return Ok(false),
+    }
+    let is_duplicate = meeting == Meeting::Duplicate;
+    let row = params![
+        account.as_bytes(),
+        remote.id,
+        post.as_bytes(),
+        part,
+        !is_duplicate,
+        data
+    ];
+    tx.exec(sql::ADD_REMOTE, row)?;
+    Ok(is_duplicate)
 }
 
 /// Notes a remote id for a part, unless the post has it already for another part.
