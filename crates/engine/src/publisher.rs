@@ -10,7 +10,7 @@ use domain::ids::{AccountId, AttemptId};
 use domain::intent::{Claim, Job, Lane};
 use domain::platform::Platform;
 use jiff::{SignedDuration, Timestamp};
-use store::{ClaimAsk, Claimed, Evidence, Orphans, Slots};
+use store::{ClaimAsk, Evidence, Orphans, Slots};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -29,7 +29,7 @@ const STORE_PAUSE: SignedDuration = SignedDuration::from_secs(1);
 /// When posts of a platform of which enough is claimed are looked at again.
 const CROWD_PAUSE: SignedDuration = SignedDuration::from_secs(5);
 
-/// So many batches are claimed before the first of their posts is started: about a tenth of a second's worth.
+/// So many batches are claimed before the first of their posts goes on: about a tenth of a second's worth.
 const BATCHES_MAX: usize = 10;
 
 /// Runs posts until it is told to stop.
@@ -105,57 +105,57 @@ impl Publisher {
         self.drain().await;
     }
 
-    /// Claims what is due and can start, and starts it.
+    /// Claims what is due and can start, and starts it, batch after batch while they come back full. Each batch gets its
+    /// tasks while the store claims the next, but none of them goes on before all are claimed: a claim that queued behind
+    /// the first intents would come five times as late.
     ///
     /// # Errors
     /// Those of the store.
     pub async fn round(&mut self) -> Result<Round, store::Error> {
         self.collect();
-        let mut found = Claimed::default();
-        let claimed = self.claim(&mut found).await;
-        let now = self.engine.clock.now();
-        // Whatever came after it, what is claimed is started.
-        let mut round = Round {
-            claimed: found.claims.len(),
-            recovered: 0,
-            passed_over: found.passed_over,
-        };
-        found.claims.into_iter().for_each(|claim| self.start(claim));
-        claimed?;
-        if found.orphans {
+        let mut round = Round::default();
+        let mut orphans = false;
+        let gate = CancellationToken::new();
+        // However this ends, what is claimed is let go.
+        let opening = gate.clone().drop_guard();
+        let mut claims = Vec::new();
+        for _ in 0..BATCHES_MAX {
+            let now = self.engine.clock.now();
+            let Some(room) = self.room(now) else {
+                round.passed_over = true;
+                break;
+            };
+            let asked = self.engine.store.claim_due(self.ask(now, room));
+            let (batch, ()) = tokio::join!(asked, async {
+                claims.drain(..).for_each(|claim| self.start(claim, &gate));
+            });
+            let batch = batch?;
+            batch.claims.iter().for_each(|claim| self.admit(claim, now));
+            round.claimed += batch.claims.len();
+            round.passed_over = batch.passed_over;
+            orphans |= batch.orphans;
+            claims = batch.claims;
+            if claims.len() < room {
+                break;
+            }
+        }
+        drop(opening);
+        claims.into_iter().for_each(|claim| self.start(claim, &gate));
+        if orphans {
+            let now = self.engine.clock.now();
             round.recovered = self.engine.store.recover_orphans(Orphans::Expired, now).await?;
         }
         Ok(round)
     }
 
-    /// Claims what is due, batch after batch while they come back full: a claim that queued behind the first intents of
-    /// those before it would come five times as late.
-    async fn claim(&mut self, found: &mut Claimed) -> Result<(), store::Error> {
-        for _ in 0..BATCHES_MAX {
-            let now = self.engine.clock.now();
-            let beat = u64::try_from(now.as_microsecond()).unwrap_or(0);
-            self.engine.stats.publisher_beat.store(beat, Ordering::Relaxed);
-            let settings = &self.engine.settings;
-            let room = settings
-                .claimed_max
-                .saturating_sub(self.in_flight)
-                .min(settings.claim_batch);
-            if room == 0 {
-                found.passed_over = true;
-                break;
-            }
-            self.resting.retain(|_, until| *until > now);
-            let batch = self.engine.store.claim_due(self.ask(now, room)).await?;
-            let is_full = batch.claims.len() == room;
-            batch.claims.iter().for_each(|claim| self.admit(claim, now));
-            found.claims.extend(batch.claims);
-            found.orphans |= batch.orphans;
-            found.passed_over = batch.passed_over;
-            if !is_full {
-                break;
-            }
-        }
-        Ok(())
+    /// How many posts may be claimed now, if any.
+    fn room(&mut self, now: Timestamp) -> Option<usize> {
+        let beat = u64::try_from(now.as_microsecond()).unwrap_or(0);
+        self.engine.stats.publisher_beat.store(beat, Ordering::Relaxed);
+        self.resting.retain(|_, until| *until > now);
+        let settings = &self.engine.settings;
+        let room = settings.claimed_max.saturating_sub(self.in_flight);
+        Some(room.min(settings.claim_batch)).filter(|room| *room > 0)
     }
 
     /// Takes over what a dead process left. [`Self::run`] does so by itself.
@@ -244,16 +244,18 @@ impl Publisher {
         self.engine.stats.claimed.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn start(&self, claim: Claim) {
+    /// Gives a claim its task, which goes on once the gate is open.
+    fn start(&self, claim: Claim, gate: &CancellationToken) {
         let engine = self.engine.clone();
         let done = Done {
             tx: self.done_tx.clone(),
             ended: (claim.platform, room_of(&claim)),
             engine: engine.clone(),
         };
-        let stop = self.stop.clone();
+        let (stop, gate) = (self.stop.clone(), gate.clone());
         self.tasks.spawn(async move {
             let _done = done;
+            gate.cancelled().await;
             work(&engine, claim, &stop).await;
         });
         self.engine.stats.started.fetch_add(1, Ordering::Relaxed);

@@ -193,7 +193,6 @@ pub(crate) fn evidence_entry(duplicate: bool, remote_id: &str, at: Timestamp) ->
 pub(crate) struct Candidate {
     pub(crate) platform: Platform,
     pub(crate) account: Option<AccountId>,
-    pub(crate) claimed: bool,
     pub(crate) lane: Lane,
     /// Whether it would be sent later than [`Slots::late_before`] allows more than one an account.
     pub(crate) late: bool,
@@ -217,7 +216,6 @@ pub(crate) fn is_late(state: &PostState, ask: &ClaimAsk) -> bool {
 pub(crate) struct Chosen {
     pub(crate) taken: Vec<usize>,
     pub(crate) put_off: Vec<(usize, Timestamp)>,
-    pub(crate) orphans: bool,
     pub(crate) passed_over: bool,
 }
 
@@ -240,9 +238,7 @@ pub(crate) fn choose(candidates: impl Iterator<Item = Candidate>, ask: &ClaimAsk
         if chosen.taken.len() == most {
             break;
         }
-        if candidate.claimed {
-            chosen.orphans = true;
-        } else if let Some(at) = room.wait(&candidate) {
+        if let Some(at) = room.wait(&candidate) {
             chosen.put_off.push((index, at));
         } else {
             chosen.taken.push(index);

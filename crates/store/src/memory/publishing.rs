@@ -32,7 +32,12 @@ impl State {
 
     pub(super) fn claim_due(&mut self, ask: &ClaimAsk) -> Result<Claimed> {
         let is_due = |row: &&Arc<PostRow>| row.wake_at.is_some_and(|at| at <= ask.now);
-        let mut due: Vec<_> = self.posts.values().filter(is_due).cloned().collect();
+        let (ended, mut due): (Vec<_>, Vec<_>) = self
+            .posts
+            .values()
+            .filter(is_due)
+            .cloned()
+            .partition(|row| row.claim.is_some());
         due.sort_by_key(|row| (row.wake_at, row.post.id));
         due.truncate(rules::looked_at(ask));
         let candidates: Vec<_> = due
@@ -40,7 +45,6 @@ impl State {
             .map(|row| rules::Candidate {
                 platform: row.post.platform,
                 account: rules::job(&row.post.state).and_then(|job| self.account_for(row, job)),
-                claimed: row.claim.is_some(),
                 lane: rules::lane(&row.post.state),
                 late: rules::is_late(&row.post.state, ask),
             })
@@ -53,7 +57,7 @@ impl State {
         }
         let mut claimed = Claimed {
             claims: Vec::new(),
-            orphans: chosen.orphans,
+            orphans: !ended.is_empty(),
             passed_over: chosen.passed_over,
         };
         for (index, attempt) in chosen.taken.iter().zip(&ask.attempts) {

@@ -5,6 +5,10 @@ use std::collections::{HashMap, HashSet};
 
 use domain::ids::{AccountId, UserId};
 use domain::platform::Platform;
+use rusqlite::Connection;
+
+use super::{rows, sql};
+use crate::Result;
 
 /// Users and accounts remembered at most; beyond, the memory starts anew.
 const REMEMBERED_MAX: usize = 10_000;
@@ -13,6 +17,7 @@ const REMEMBERED_MAX: usize = 10_000;
 #[derive(Default)]
 pub(super) struct Known {
     users: HashSet<UserId>,
+    connected: HashSet<AccountId>,
     accounts: HashMap<(UserId, Platform), HashMap<String, AccountId>>,
     count: usize,
     /// Whether the transaction that is running has not been committed yet.
@@ -36,28 +41,57 @@ impl Known {
     /// One was removed, or what was seen was rolled back.
     pub(super) fn forget(&mut self) {
         self.users.clear();
+        self.connected.clear();
         self.accounts.clear();
         self.count = 0;
     }
 
-    pub(super) fn has_user(&self, user: UserId) -> bool {
-        self.users.contains(&user)
+    /// Whether there is such a user.
+    pub(super) fn is_user(&mut self, conn: &Connection, user: UserId) -> Result<bool> {
+        if self.users.contains(&user) {
+            return Ok(true);
+        }
+        let is_user = conn.prepare_cached(sql::IS_USER)?.exists([user.as_bytes()])?;
+        if is_user {
+            self.make_room();
+            self.users.insert(user);
+        }
+        Ok(is_user)
     }
 
-    pub(super) fn add_user(&mut self, user: UserId) {
-        self.make_room();
-        self.users.insert(user);
+    /// Whether there is such an account, and it is connected.
+    pub(super) fn is_connected(&mut self, conn: &Connection, account: AccountId) -> Result<bool> {
+        if self.connected.contains(&account) {
+            return Ok(true);
+        }
+        let is_connected = conn.prepare_cached(sql::IS_CONNECTED)?.exists([account.as_bytes()])?;
+        if is_connected {
+            self.make_room();
+            self.connected.insert(account);
+        }
+        Ok(is_connected)
     }
 
-    /// The connected account of this name.
-    pub(super) fn account(&self, owner: UserId, platform: Platform, name: &str) -> Option<AccountId> {
-        self.accounts.get(&(owner, platform))?.get(name).copied()
-    }
-
-    pub(super) fn add_account(&mut self, owner: UserId, platform: Platform, name: &str, account: AccountId) {
-        self.make_room();
-        let of_owner = self.accounts.entry((owner, platform)).or_default();
-        of_owner.insert(name.to_owned(), account);
+    /// The connected account that a target names.
+    pub(super) fn account_of(
+        &mut self,
+        conn: &Connection,
+        owner: UserId,
+        platform: Platform,
+        target: &str,
+    ) -> Result<Option<AccountId>> {
+        let known = self.accounts.get(&(owner, platform));
+        if let Some(account) = known.and_then(|of_owner| of_owner.get(target)) {
+            return Ok(Some(*account));
+        }
+        let name = (owner.as_bytes(), platform.word(), target);
+        let account = rows::one(conn, sql::ACCOUNT_OF_TARGET, name, |row| rows::id(row, 0))?;
+        if let Some(account) = account {
+            self.make_room();
+            let of_owner = self.accounts.entry((owner, platform)).or_default();
+            of_owner.insert(target.to_owned(), account);
+        }
+        Ok(account)
     }
 
     fn make_room(&mut self) {

@@ -22,6 +22,7 @@ fn sealed_statements() -> impl Iterator<Item = (&'static str, &'static str)> {
 fn all_statements() -> impl Iterator<Item = (&'static str, &'static str)> {
     let rooms = [
         sql::ALL,
+        sql::claims::ALL,
         sql::webhooks::ALL,
         verbs::media::sql::ALL,
         verbs::usage::ALL,
@@ -106,15 +107,16 @@ fn the_hot_statements_use_their_indexes() {
         let plan = plan.unwrap();
         assert!(plan.iter().any(|step| step.contains(index)), "{text}: {plan:?}");
     };
-    uses(sql::DUE, "posts_wake");
-    uses(sql::NEXT_WAKE, "posts_wake");
+    uses(sql::claims::DUE, "posts_wake");
+    uses(sql::claims::NEXT_WAKE, "posts_wake");
     uses(sql::GROUP, "PRIMARY KEY");
     uses(sql::GROUP, "posts_group");
     uses(sql::GROUPS_CREATED_DOWN, "groups_created");
     uses(sql::COUNT_GROUPS, "COVERING INDEX groups_updated");
     uses(sql::LIKE_INTENT, "intents_open");
     uses(sql::AUTHENTICATE, "sqlite_autoindex_api_keys");
-    uses(sql::CLAIMED_UNTIL, "posts_claimed");
+    uses(sql::claims::CLAIMED_UNTIL, "posts_claimed (wake_at<?)");
+    uses(sql::claims::NEXT_LEASE_END, "posts_claimed");
     uses(sql::ACCOUNT_OF_TARGET, "sqlite_autoindex_accounts");
     uses(sql::GROUP_LOG, "log_group");
     uses(sql::RECENT_LOG, "INTEGER PRIMARY KEY (rowid>?)");

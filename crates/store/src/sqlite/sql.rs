@@ -194,6 +194,8 @@ pub(super) const SEALED: &[Sealed] = &[
     sealed!("webhooks", "id", "id", "secret"),
 ];
 
+pub(super) mod claims;
+
 statements! {
     BEGIN = "BEGIN IMMEDIATE";
     BEGIN_READ = "BEGIN DEFERRED";
@@ -403,30 +405,17 @@ statements! {
         "UPDATE posts SET state = ?2, bit = ?3, data = ?4, wake_at = ?5, ready_at = ?5, claim = NULL, attempts = ?6, \
          retries = ?7 WHERE id = ?1";
     PUT_ARMED = "UPDATE posts SET bit = ?2, data = ?3, wake_at = ?4, attempts = ?5 WHERE id = ?1";
+    SET_POST_ACCOUNT = "UPDATE posts SET account_id = ?2 WHERE id = ?1";
     READY_AT = "SELECT ready_at FROM posts WHERE id = ?1";
     SET_RESUME = "UPDATE posts SET resume_sealed = ?2 WHERE id = ?1";
     RESUME = "SELECT resume_sealed FROM posts WHERE id = ?1";
     CHECKPOINT_CLAIM = "UPDATE posts SET wake_at = ?2 WHERE id = ?1";
-    WAKING_OF_ACCOUNT = "SELECT id FROM posts INDEXED BY posts_wake WHERE wake_at IS NOT NULL AND account_id = ?1";
+    WAKING_OF_ACCOUNT =
+        "SELECT id FROM posts INDEXED BY posts_wake WHERE wake_at IS NOT NULL AND claim IS NULL AND account_id = ?1 \
+         UNION ALL SELECT id FROM posts INDEXED BY posts_claimed WHERE claim IS NOT NULL AND account_id = ?1";
     WAKING_OF_OWNER =
         "SELECT p.id FROM groups g INDEXED BY groups_created JOIN posts p ON p.group_id = g.id \
          WHERE g.owner_id = ?1 AND g.deleted_at IS NULL AND p.wake_at IS NOT NULL LIMIT ?2";
-
-    DUE = concat!(
-        "SELECT ", post_columns!(), ", CASE WHEN p.account_id IS NULL \
-         THEN (SELECT a.id FROM accounts a WHERE a.owner_id = p.owner_id AND a.platform = p.platform \
-               AND a.remote_id = p.target AND a.removed_at IS NULL) \
-         ELSE (SELECT a.id FROM accounts a WHERE a.id = p.account_id AND a.removed_at IS NULL) END \
-         FROM posts p WHERE p.wake_at <= ?1 ORDER BY p.wake_at, p.id LIMIT ?2"
-    );
-    NEXT_WAKE = "SELECT wake_at FROM posts WHERE wake_at IS NOT NULL ORDER BY wake_at LIMIT 1";
-    PUT_OFF = "UPDATE posts SET wake_at = ?2 WHERE id = ?1";
-    CLAIM_TO_SEND = "UPDATE posts SET state = ?2, bit = ?3, data = ?4, claim = ?5, wake_at = ?6 WHERE id = ?1";
-    CLAIM_TO_ASK = "UPDATE posts SET claim = ?2, wake_at = ?3 WHERE id = ?1";
-    SET_POST_ACCOUNT = "UPDATE posts SET account_id = ?2 WHERE id = ?1";
-    CLAIMED = concat!("SELECT ", post_columns!(), " FROM posts p INDEXED BY posts_claimed WHERE p.claim IS NOT NULL");
-    CLAIMED_UNTIL =
-        concat!("SELECT ", post_columns!(), " FROM posts p INDEXED BY posts_claimed WHERE p.claim IS NOT NULL AND p.wake_at <= ?1");
 
     INTENTS_OF_POST = concat!("SELECT ", intent_columns!(), " FROM intents WHERE post_id = ?1 ORDER BY n");
     ADD_INTENT =
@@ -450,12 +439,6 @@ statements! {
     SET_REMOTE = "UPDATE remotes SET data = ?3 WHERE account_id = ?1 AND remote_id = ?2 RETURNING adopted";
     LIVE_PARTS = "SELECT part, data FROM remotes WHERE post_id = ?1 AND adopted = 1 ORDER BY part";
 
-    DUE_BACKLOG =
-        "SELECT count(*), min(ready_at) FROM (SELECT ready_at FROM posts WHERE wake_at <= ?1 AND ready_at <= ?2 \
-         AND claim IS NULL AND state NOT IN ('published', 'unconfirmed') LIMIT ?3)";
-    CLAIMED_BACKLOG =
-        "SELECT count(*), min(ready_at) FROM posts INDEXED BY posts_claimed WHERE claim IS NOT NULL \
-         AND state NOT IN ('published', 'unconfirmed')";
     ADD_COUNT =
         "INSERT INTO post_counts (platform, state, n) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET n = n + excluded.n";
     POST_COUNTS = "SELECT platform, state, n FROM post_counts WHERE n > 0 ORDER BY platform, state";

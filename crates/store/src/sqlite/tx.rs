@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use domain::group::{StateBit, StateMask};
 use domain::ids::{AccountId, AttemptId, GroupId, IdMint, PostId, UserId};
-use domain::intent::Claim;
 use domain::notice::NoticeKind;
 use domain::plan::Metric;
 use domain::platform::Platform;
@@ -35,7 +34,7 @@ pub(super) struct Tx {
     counts: Counts,
     command_counts: Counts,
     meters: Meters,
-    known: Known,
+    pub(super) known: Known,
     pub(super) listeners: Listeners,
     /// The last intent that pruning by age has looked at; 0 to begin anew.
     pub(super) intents_seen: i64,
@@ -93,7 +92,7 @@ impl PostRow {
     }
 }
 
-fn bit(state: &PostState) -> u16 {
+pub(super) fn bit(state: &PostState) -> u16 {
     StateMask::EMPTY.with(StateBit::of(state)).bits()
 }
 
@@ -312,7 +311,7 @@ impl Tx {
             .map(|_| ())
     }
 
-    fn unless_withdrawn(&self, head: &Head, row: &PostRow, state: PostState, at: Timestamp) -> Result<PostState> {
+    fn unless_withdrawn(&mut self, head: &Head, row: &PostRow, state: PostState, at: Timestamp) -> Result<PostState> {
         if matches!(state, PostState::Draft) {
             return Ok(state);
         }
@@ -320,13 +319,9 @@ impl Tx {
         if withdrawn == state {
             return Ok(state);
         }
-        let is_removed = || match row.account {
-            Some(account) => Ok(!self.is_connected(account)?),
-            None => Ok::<_, Error>(false),
-        };
         if head.deleted {
             Ok(withdrawn)
-        } else if is_removed()? {
+        } else if self.is_removed(row.account)? {
             Ok(intents::live(self, row)?.cut_off(&state, at))
         } else {
             Ok(state)
@@ -390,33 +385,23 @@ impl Tx {
         Ok(())
     }
 
-    pub(super) fn is_connected(&self, account: AccountId) -> Result<bool> {
-        self.exists(sql::IS_CONNECTED, [account.as_bytes()])
-    }
-
     /// Whether there is such a user.
     pub(super) fn is_user(&mut self, user: UserId) -> Result<bool> {
-        if self.known.has_user(user) {
-            return Ok(true);
-        }
-        let is_user = self.exists(sql::IS_USER, [user.as_bytes()])?;
-        if is_user {
-            self.known.add_user(user);
-        }
-        Ok(is_user)
+        self.known.is_user(&self.conn, user)
+    }
+
+    /// Whether there is such an account, and it is connected.
+    pub(super) fn is_connected(&mut self, account: AccountId) -> Result<bool> {
+        self.known.is_connected(&self.conn, account)
+    }
+
+    fn is_removed(&mut self, account: Option<AccountId>) -> Result<bool> {
+        account.map_or(Ok(false), |account| Ok(!self.is_connected(account)?))
     }
 
     /// The connected account that a target names.
     pub(super) fn account_of(&mut self, owner: UserId, platform: Platform, target: &str) -> Result<Option<AccountId>> {
-        if let Some(account) = self.known.account(owner, platform, target) {
-            return Ok(Some(account));
-        }
-        let name = (owner.as_bytes(), platform.word(), target);
-        let account = self.one(sql::ACCOUNT_OF_TARGET, name, |row| rows::id(row, 0))?;
-        if let Some(account) = account {
-            self.known.add_account(owner, platform, target, account);
-        }
-        Ok(account)
+        self.known.account_of(&self.conn, owner, platform, target)
     }
 
     /// A user or an account was removed: what is known of them is read anew.
@@ -426,65 +411,6 @@ impl Tx {
 
     pub(super) fn has_open_intent(&self, post: PostId) -> Result<bool> {
         self.exists(sql::HAS_OPEN_INTENT, [post.as_bytes()])
-    }
-
-    /// The claim of a post that was found in `found`, written to its row.
-    pub(super) fn take(
-        &mut self,
-        row: PostRow,
-        account: Option<AccountId>,
-        attempt: AttemptId,
-        ask: &crate::ClaimAsk,
-    ) -> Result<Claim> {
-        let found = row.state;
-        let job = rules::job(&found).ok_or_else(|| rows::corrupt("a due post in a state without anything to do"))?;
-        let only_asks = rules::only_asks(&found, job);
-        let lease_until = rules::later(ask.now, ask.lease);
-        if only_asks {
-            self.exec(
-                sql::CLAIM_TO_ASK,
-                params![row.id.as_bytes(), attempt.as_bytes(), micros(lease_until)],
-            )?;
-        } else {
-            let state = rules::claimed(&found, attempt)?;
-            self.exec(
-                sql::CLAIM_TO_SEND,
-                params![
-                    row.id.as_bytes(),
-                    state.word(),
-                    bit(&state),
-                    rows::to_json(&state)?,
-                    attempt.as_bytes(),
-                    micros(lease_until),
-                ],
-            )?;
-            self.count(row.platform, found.word(), -1);
-            self.count(row.platform, state.word(), 1);
-            if account != row.account {
-                self.set_account(row.id, account)?;
-            }
-            // Most posts were waiting and still are, as their group sees it; one that was processing no longer is.
-            if bit(&found) != bit(&state) {
-                let mut head = self.head(row.group)?;
-                self.fold(&mut head, bit(&state))?;
-                self.save(&head)?;
-            }
-        }
-        Ok(Claim {
-            post: row.id,
-            group: row.group,
-            owner: row.owner,
-            attempt,
-            attempt_no: if only_asks { 0 } else { row.attempts + 1 },
-            retries: row.retries,
-            job,
-            platform: row.platform,
-            account: if only_asks { row.account } else { account },
-            due: rules::due(&found),
-            claimed_at: ask.now,
-            lease_until,
-            found,
-        })
     }
 }
 

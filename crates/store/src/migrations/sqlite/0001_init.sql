@@ -212,8 +212,9 @@ CREATE TABLE posts (
     END)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX posts_group ON posts (group_id, position);
-CREATE INDEX posts_wake ON posts (wake_at, id, account_id) WHERE wake_at IS NOT NULL;
-CREATE INDEX posts_claimed ON posts (ready_at) WHERE claim IS NOT NULL;
+-- A post is in one of the two: what waits may be millions, what is being worked on is a few thousand at most.
+CREATE INDEX posts_wake ON posts (wake_at, id, account_id) WHERE wake_at IS NOT NULL AND claim IS NULL;
+CREATE INDEX posts_claimed ON posts (wake_at, ready_at) WHERE claim IS NOT NULL;
 
 CREATE TABLE intents (
     n INTEGER PRIMARY KEY,

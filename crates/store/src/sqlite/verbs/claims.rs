@@ -6,13 +6,14 @@ use domain::part::{Part, RemotePost};
 use domain::post::{Event, PostState};
 use domain::secret::SecretBytes;
 use jiff::Timestamp;
-use rusqlite::params;
+use rusqlite::{CachedStatement, Connection, params};
 
 use super::{accounts, intents, plans};
+use crate::sqlite::known::Known;
 use crate::sqlite::reader::Db;
 use crate::sqlite::rows::{self, micros};
 use crate::sqlite::sql;
-use crate::sqlite::tx::{Head, PostRow, Tx};
+use crate::sqlite::tx::{Head, PostRow, Tx, bit};
 use crate::{ClaimAsk, Claimed, Error, Orphans, Reach, Release, Result, Resume, Work, rules};
 
 /// A due post with the account that a send would go through.
@@ -22,11 +23,13 @@ struct Due {
 }
 
 impl Due {
-    fn read(row: &rusqlite::Row<'_>) -> Result<Self> {
-        let connected = rows::maybe_id(row, 11)?;
-        let row = PostRow::read(row)?;
+    fn of(row: PostRow, known: &mut Known, conn: &Connection) -> Result<Self> {
         let only_asks = rules::job(&row.state).is_some_and(|job| rules::only_asks(&row.state, job));
-        let account = if only_asks { row.account } else { connected };
+        let account = match row.account {
+            account if only_asks => account,
+            Some(account) => known.is_connected(conn, account)?.then_some(account),
+            None => known.account_of(conn, row.owner, row.platform, &row.target)?,
+        };
         Ok(Self { row, account })
     }
 
@@ -34,10 +37,97 @@ impl Due {
         rules::Candidate {
             platform: self.row.platform,
             account: self.account,
-            claimed: self.row.claim.is_some(),
             lane: rules::lane(&self.row.state),
             late: rules::is_late(&self.row.state, ask),
         }
+    }
+}
+
+/// The statements that write claims, taken out once for many.
+struct ClaimStatements<'c> {
+    to_send: CachedStatement<'c>,
+    to_ask: CachedStatement<'c>,
+}
+
+/// A claim that is written to its post's row, and what is left to be followed up.
+struct Written {
+    claim: Claim,
+    /// The account that the row had.
+    account: Option<AccountId>,
+    /// The state that the claim left the post in, where it sends.
+    state: Option<PostState>,
+}
+
+impl<'c> ClaimStatements<'c> {
+    fn of(conn: &'c Connection) -> Result<Self> {
+        Ok(Self {
+            to_send: conn.prepare_cached(sql::claims::CLAIM_TO_SEND)?,
+            to_ask: conn.prepare_cached(sql::claims::CLAIM_TO_ASK)?,
+        })
+    }
+
+    fn write(&mut self, due: Due, attempt: AttemptId, ask: &ClaimAsk) -> Result<Written> {
+        let Due { row, account } = due;
+        let found = row.state;
+        let job = rules::job(&found).ok_or_else(|| rows::corrupt("a due post in a state without anything to do"))?;
+        let lease_until = rules::later(ask.now, ask.lease);
+        let only_asks = rules::only_asks(&found, job);
+        let state = if only_asks {
+            let claim = params![row.id.as_bytes(), attempt.as_bytes(), micros(lease_until)];
+            self.to_ask.execute(claim)?;
+            None
+        } else {
+            let state = rules::claimed(&found, attempt)?;
+            self.to_send.execute(params![
+                row.id.as_bytes(),
+                state.word(),
+                bit(&state),
+                rows::to_json(&state)?,
+                attempt.as_bytes(),
+                micros(lease_until),
+            ])?;
+            Some(state)
+        };
+        let claim = Claim {
+            post: row.id,
+            group: row.group,
+            owner: row.owner,
+            attempt,
+            attempt_no: if only_asks { 0 } else { row.attempts + 1 },
+            retries: row.retries,
+            job,
+            platform: row.platform,
+            account: if only_asks { row.account } else { account },
+            due: rules::due(&found),
+            claimed_at: ask.now,
+            lease_until,
+            found,
+        };
+        Ok(Written {
+            claim,
+            account: row.account,
+            state,
+        })
+    }
+}
+
+impl Written {
+    /// Brings what depends on the post's row up to date.
+    fn follow_up(self, tx: &mut Tx) -> Result<Claim> {
+        let Self { claim, account, state } = self;
+        let Some(state) = state else { return Ok(claim) };
+        tx.count(claim.platform, claim.found.word(), -1);
+        tx.count(claim.platform, state.word(), 1);
+        if claim.account != account {
+            tx.set_account(claim.post, claim.account)?;
+        }
+        // Most posts were waiting and still are, as their group sees it; one that was processing no longer is.
+        if bit(&claim.found) != bit(&state) {
+            let mut head = tx.head(claim.group)?;
+            tx.fold(&mut head, bit(&state))?;
+            tx.save(&head)?;
+        }
+        Ok(claim)
     }
 }
 
@@ -47,25 +137,33 @@ pub(in crate::sqlite) fn take_due(tx: &mut Tx, ask: &ClaimAsk) -> Result<Claimed
     let mut found: Vec<_> = found.into_iter().map(Some).collect();
     for (index, at) in &chosen.put_off {
         if let Some(due) = found.get_mut(*index).and_then(Option::take) {
-            tx.exec(sql::PUT_OFF, params![due.row.id.as_bytes(), micros(*at)])?;
+            tx.exec(sql::claims::PUT_OFF, params![due.row.id.as_bytes(), micros(*at)])?;
         }
     }
-    let mut claims = Vec::with_capacity(chosen.taken.len());
+    // Before this claim's own leases, which may be over before they begin.
+    let lease_end = tx.one(sql::claims::NEXT_LEASE_END, [], |row| rows::at(row, 0))?;
+    let mut statements = ClaimStatements::of(&tx.conn)?;
+    let mut written = Vec::with_capacity(chosen.taken.len());
     for (index, attempt) in chosen.taken.iter().zip(&ask.attempts) {
         if let Some(due) = found.get_mut(*index).and_then(Option::take) {
-            claims.push(tx.take(due.row, due.account, *attempt, ask)?);
+            written.push(statements.write(due, *attempt, ask)?);
         }
     }
+    drop(statements);
     Ok(Claimed {
-        claims,
-        orphans: chosen.orphans,
+        claims: written
+            .into_iter()
+            .map(|written| written.follow_up(tx))
+            .collect::<Result<_>>()?,
+        orphans: lease_end.is_some_and(|end| end <= ask.now),
         passed_over: chosen.passed_over,
     })
 }
 
 /// Reads due posts only until enough are chosen.
-fn look(tx: &Tx, ask: &ClaimAsk, found: &mut Vec<Due>) -> Result<rules::Chosen> {
-    let mut statement = tx.conn.prepare_cached(sql::DUE)?;
+fn look(tx: &mut Tx, ask: &ClaimAsk, found: &mut Vec<Due>) -> Result<rules::Chosen> {
+    let Tx { conn, known, .. } = tx;
+    let mut statement = conn.prepare_cached(sql::claims::DUE)?;
     let mut due = statement.query(params![
         micros(ask.now),
         i64::try_from(rules::looked_at(ask)).unwrap_or(i64::MAX)
@@ -75,7 +173,7 @@ fn look(tx: &Tx, ask: &ClaimAsk, found: &mut Vec<Due>) -> Result<rules::Chosen> 
         let next = due
             .next()
             .map_err(Error::from)
-            .and_then(|row| row.map(Due::read).transpose());
+            .and_then(|row| row.map(|row| Due::of(PostRow::read(row)?, known, conn)).transpose());
         match next {
             Ok(next) => {
                 let next = next?;
@@ -107,14 +205,19 @@ pub(in crate::sqlite) fn take_unconfirmed(
     match ask.attempts.first().filter(|_| is_free) {
         Some(attempt) => {
             let account = row.account;
-            tx.take(row, account, *attempt, ask).map(Some)
+            let written = ClaimStatements::of(&tx.conn)?.write(Due { row, account }, *attempt, ask)?;
+            written.follow_up(tx).map(Some)
         }
         None => Ok(None),
     }
 }
 
 pub(in crate::sqlite) fn next_wake(db: &Db) -> Result<Option<Timestamp>> {
-    db.one(sql::NEXT_WAKE, [], |row| rows::at(row, 0))
+    db.at_once(|db| {
+        let due = db.one(sql::claims::NEXT_WAKE, [], |row| rows::at(row, 0))?;
+        let lease_end = db.one(sql::claims::NEXT_LEASE_END, [], |row| rows::at(row, 0))?;
+        Ok(due.into_iter().chain(lease_end).min())
+    })
 }
 
 pub(in crate::sqlite) fn work(db: &Db, post: PostId, attempt: AttemptId) -> Result<Work> {
@@ -217,8 +320,8 @@ pub(super) fn write_released(
 
 pub(in crate::sqlite) fn recover_orphans(tx: &mut Tx, which: Orphans, now: Timestamp) -> Result<u64> {
     let mut orphans = match which {
-        Orphans::All => tx.all(sql::CLAIMED, [], PostRow::read)?,
-        Orphans::Expired => tx.all(sql::CLAIMED_UNTIL, [micros(now)], PostRow::read)?,
+        Orphans::All => tx.all(sql::claims::CLAIMED, [], PostRow::read)?,
+        Orphans::Expired => tx.all(sql::claims::CLAIMED_UNTIL, [micros(now)], PostRow::read)?,
     };
     // In an order that does not depend on the index, so that histories read alike on every back end.
     orphans.sort_unstable_by_key(|row| row.id);

@@ -23,8 +23,8 @@ pub(in crate::sqlite) fn backlog(db: &Db, now: Timestamp) -> Result<Backlog> {
         // What was put off for want of room is due all the same.
         let until = micros(rules::later(now, rules::PUT_OFF_MAX));
         let most = i64::try_from(BACKLOG_COUNTED_MAX).unwrap_or(i64::MAX);
-        let due = db.one(sql::DUE_BACKLOG, params![until, micros(now), most], read)?;
-        let claimed = db.one(sql::CLAIMED_BACKLOG, [], read)?;
+        let due = db.one(sql::claims::DUE_BACKLOG, params![until, micros(now), most], read)?;
+        let claimed = db.one(sql::claims::CLAIMED_BACKLOG, [], read)?;
         let ((due, oldest_due), (claimed, oldest_claimed)) = (due.unwrap_or_default(), claimed.unwrap_or_default());
         Ok(Backlog {
             due,
