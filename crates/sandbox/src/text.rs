@@ -46,6 +46,9 @@ pub(crate) fn length_with_links(text: &str, link_length: usize) -> usize {
 
 /// The length in grapheme clusters.
 pub(crate) fn graphemes(text: &str) -> usize {
+    if text.is_ascii() {
+        return text.len() - text.matches("\r\n").count();
+    }
     text.graphemes(true).count()
 }
 
@@ -62,6 +65,13 @@ pub(crate) fn html_escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ascii_is_counted_as_everything_is() {
+        for text in ["", "plain", "a\r\nb\n\r\rc", "\t \u{7f}\0"] {
+            assert_eq!(graphemes(text), text.graphemes(true).count(), "{text:?}");
+        }
+    }
 
     #[test]
     fn links_end_before_punctuation() {

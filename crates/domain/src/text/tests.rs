@@ -350,6 +350,12 @@ fn lively_text() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
+    fn ascii_has_the_graphemes_that_unicode_finds_in_it(text in "[\\x00-\\x7f\\r\\n]{0,40}") {
+        let found = unicode_segmentation::UnicodeSegmentation::graphemes(text.as_str(), true).count();
+        prop_assert_eq!(measure(TextUnit::Graphemes, &text), found);
+    }
+
+    #[test]
     fn spans_lie_in_order_on_character_boundaries(text in prop_oneof![lively_text(), ".*"]) {
         for spans in [find_links(&text), find_mentions(&text), find_tags(&text)] {
             let mut last = 0;
