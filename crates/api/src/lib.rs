@@ -30,14 +30,15 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use domain::webhook::WebhookDialect;
-use tower_http::catch_panic::CatchPanicLayer;
 
 pub use crate::media::{MediaFile, MediaFiles, MediaLinks, MediaStream};
-pub use crate::server::{Limits, serve};
+pub use crate::origin::Origin;
+pub use crate::request_id::CurrentRequest;
+pub use crate::server::{Answers, Limits, serve};
 pub use crate::state::{ApiState, Parts};
 
 use crate::dialects::postpost;
-use crate::origin::{Dialects, Mount};
+use crate::origin::Mount;
 
 /// The dialects that have webhooks.
 #[must_use]
@@ -46,14 +47,15 @@ pub fn webhook_dialects() -> Vec<Arc<dyn WebhookDialect>> {
 }
 
 /// Everything that this server answers.
-pub fn router(state: ApiState) -> Router {
+pub fn origin(state: ApiState) -> Origin {
     let mounts = vec![Mount {
         prefix: postpost::PREFIX,
         claims: postpost::claims,
         routes: postpost::router(&state),
+        failed: postpost::failed,
     }];
-    let elsewhere = Router::new().fallback(nothing_here);
-    Router::new()
+    let seed = state.seed;
+    let elsewhere = Router::new()
         .route("/", get(home::page))
         .route("/style.css", get(home::style))
         .route("/docs", get(home::docs))
@@ -62,13 +64,9 @@ pub fn router(state: ApiState) -> Router {
         .route("/metrics", get(metrics::metrics))
         .route("/media/{token}/{*name}", get(media::serve).put(uploads::receive))
         .merge(connect::routes(&state))
-        .layer(CatchPanicLayer::custom(|_| failed()))
-        .fallback_service(Dialects::new(mounts, elsewhere))
-        .layer(axum::middleware::from_fn_with_state(
-            state.clone(),
-            request_id::name_request,
-        ))
-        .with_state(state)
+        .fallback(nothing_here)
+        .with_state(state);
+    Origin::new(elsewhere, seed).speaking(mounts)
 }
 
 async fn nothing_here() -> Response {
@@ -77,8 +75,4 @@ async fn nothing_here() -> Response {
         "There is nothing here. The addresses are listed at /\n",
     )
         .into_response()
-}
-
-fn failed() -> Response {
-    (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong here\n").into_response()
 }

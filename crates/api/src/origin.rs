@@ -5,15 +5,22 @@
 //! there answers, as if the request had come to its prefix. Without any of them the first row does, which is PostPost.
 
 use std::convert::Infallible;
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use axum::Router;
-use axum::extract::Request;
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::{OriginalUri, Request};
 use axum::http::uri::PathAndQuery;
-use axum::http::{HeaderMap, Uri};
-use axum::routing::future::RouteFuture;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::{BoxError, Router};
+use futures_util::FutureExt;
 use tower::Service;
+
+use crate::request_id::{CurrentRequest, RequestIds};
 
 /// Where a dialect is found by the credential.
 const UNDIVIDED: &str = "/api/v1";
@@ -27,39 +34,90 @@ pub(crate) struct Mount {
     pub(crate) claims: fn(&HeaderMap) -> bool,
     /// Its routes, under its prefix: a nested router would take the prefix off each request's path, and look twice.
     pub(crate) routes: Router,
+    /// What it says of an error of this server's.
+    pub(crate) failed: fn() -> Response,
 }
 
-/// All dialects, and what answers where none is.
+/// Everything that this server answers. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Dialects {
+pub struct Origin {
+    ids: Arc<RequestIds>,
     mounts: Arc<[Mount]>,
+    /// What answers where no dialect does.
     elsewhere: Router,
 }
 
-impl Dialects {
-    /// The first of `mounts` owns what is undivided; `elsewhere` answers under no prefix.
-    pub(crate) fn new(mounts: Vec<Mount>, elsewhere: Router) -> Self {
+impl fmt::Debug for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Origin").finish_non_exhaustive()
+    }
+}
+
+impl Origin {
+    /// These routes and no dialect yet. Names of requests follow from the seed.
+    #[must_use]
+    pub fn new(elsewhere: Router, seed: u64) -> Self {
         Self {
-            mounts: mounts.into(),
+            ids: Arc::new(RequestIds::new(seed)),
+            mounts: Arc::new([]),
             elsewhere,
         }
     }
 
-    /// The routes that answer a request, whose path is made theirs.
-    fn routes_for(&self, request: &mut Request) -> &Router {
+    /// The same with these dialects. The first owns what is undivided.
+    pub(crate) fn speaking(self, mounts: Vec<Mount>) -> Self {
+        Self {
+            mounts: mounts.into(),
+            ..self
+        }
+    }
+
+    /// The same with more routes, which belong to no dialect.
+    #[must_use]
+    pub fn with(self, routes: Router) -> Self {
+        Self {
+            elsewhere: self.elsewhere.merge(routes),
+            ..self
+        }
+    }
+
+    /// The dialect that answers a request, whose path is made its own.
+    fn dialect_of(&self, request: &mut Request) -> Option<&Mount> {
         let path = request.uri().path();
         if let Some(mount) = self.mounts.iter().find(|mount| below(path, mount.prefix).is_some()) {
-            return &mount.routes;
+            return Some(mount);
         }
+        below(path, UNDIVIDED)?;
         let claims = |mount: &&Mount| (mount.claims)(request.headers());
-        let claimed = self.mounts.iter().find(claims).or_else(|| self.mounts.first());
-        let moved = claimed.and_then(|mount| Some((mount, moved(request.uri(), mount.prefix)?)));
-        let Some((mount, uri)) = moved else {
-            return &self.elsewhere;
-        };
-        *request.uri_mut() = uri;
-        &mount.routes
+        let mount = self.mounts.iter().find(claims).or_else(|| self.mounts.first())?;
+        let uri = moved(request.uri(), mount.prefix)?;
+        let asked = std::mem::replace(request.uri_mut(), uri);
+        request.extensions_mut().insert(OriginalUri(asked));
+        Some(mount)
     }
+
+    async fn answer(self, mut request: Request) -> Response {
+        let current = CurrentRequest::of(&mut request, &self.ids);
+        let dialect = self.dialect_of(&mut request);
+        let mut routes = dialect.map_or(&self.elsewhere, |mount| &mount.routes).clone();
+        let handled = AssertUnwindSafe(async move { routes.call(request).await }).catch_unwind();
+        let answer = async {
+            match handled.await {
+                Ok(Ok(response)) => response,
+                Ok(Err(never)) => match never {},
+                Err(_) => {
+                    tracing::error!("a handler panicked");
+                    dialect.map_or_else(failed, |mount| (mount.failed)())
+                }
+            }
+        };
+        current.answer(answer).await
+    }
+}
+
+/// What is said, where no dialect speaks, of an error of this server's.
+fn failed() -> Response {
+    (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong here\n").into_response()
 }
 
 /// What of a path is below this prefix: nothing, or something that begins with a slash.
@@ -78,35 +136,39 @@ fn moved(uri: &Uri, prefix: &str) -> Option<Uri> {
     Uri::from_parts(parts).ok()
 }
 
-impl Service<Request> for Dialects {
-    type Response = axum::response::Response;
+impl<B> Service<axum::http::Request<B>> for Origin
+where
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response;
     type Error = Infallible;
-    type Future = RouteFuture<Infallible>;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         // A router is always ready.
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, mut request: Request) -> Self::Future {
-        let mut routes = self.routes_for(&mut request).clone();
-        routes.call(request)
+    fn call(&mut self, request: axum::http::Request<B>) -> Self::Future {
+        let origin = self.clone();
+        Box::pin(async move { Ok(origin.answer(request.map(Body::new)).await) })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::body::{Body, to_bytes};
-    use axum::extract::OriginalUri;
+    use axum::body::to_bytes;
     use axum::routing::get;
 
-    /// Two dialects behind a router, as the server has them. Each says its name, and the address that was asked for.
-    fn origin() -> Router {
+    /// Two dialects beside a route. Each says its name, and the address that was asked for.
+    fn origin() -> Origin {
         let says = |word: &'static str, path: &str| {
             let answer = move |OriginalUri(asked): OriginalUri| async move { format!("{word} {asked}") };
             Router::new()
                 .route(path, get(answer))
+                .route(&format!("{path}/broken"), get(broken))
                 .fallback(move || async move { format!("{word} has none") })
         };
         let mounts = vec![
@@ -114,17 +176,25 @@ mod tests {
                 prefix: "/one/v1",
                 claims: |headers| headers.contains_key("x-one"),
                 routes: says("one", "/one/v1/which"),
+                failed: || "one failed".into_response(),
             },
             Mount {
                 prefix: "/two/v2",
                 claims: |headers| headers.contains_key("authorization"),
                 routes: says("two", "/two/v2/which"),
+                failed: || "two failed".into_response(),
             },
         ];
-        let elsewhere = Router::new().fallback(|| async { "nothing" });
-        Router::new()
-            .route("/other", get(|| async { "other" }))
-            .fallback_service(Dialects::new(mounts, elsewhere))
+        let elsewhere = Router::new()
+            .route("/broken", get(broken))
+            .fallback(|| async { "nothing" });
+        Origin::new(elsewhere, 7)
+            .speaking(mounts)
+            .with(Router::new().route("/other", get(|| async { "other" })))
+    }
+
+    async fn broken() {
+        panic!("a bug");
     }
 
     async fn answer(path: &str, header: Option<&'static str>) -> String {
@@ -160,6 +230,28 @@ mod tests {
         assert_eq!(answer("/api/v1/which", None).await, "one /api/v1/which");
         assert_eq!(answer("/api/v1/that", Some("authorization")).await, "two has none");
         assert_eq!(answer("/api/v1", None).await, "one has none");
+    }
+
+    #[tokio::test]
+    async fn a_bug_in_a_handler_is_answered_in_the_dialects_words() {
+        assert_eq!(answer("/one/v1/which/broken", None).await, "one failed");
+        assert_eq!(
+            answer("/api/v1/which/broken", Some("authorization")).await,
+            "two failed"
+        );
+        assert_eq!(answer("/broken", None).await, "Something went wrong here\n");
+    }
+
+    #[tokio::test]
+    async fn the_request_is_named_while_it_is_answered_and_the_answer_too() {
+        let name = || async { CurrentRequest::with(ToString::to_string).unwrap_or_default() };
+        let mut origin = origin().with(Router::new().route("/name", get(name)));
+        let request = Request::builder().uri("/name?secret=1").header("x-request-id", "mine");
+        let response = origin.call(request.body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(response.headers()["x-request-id"], "mine");
+        let body = to_bytes(response.into_body(), 100).await.unwrap();
+        assert_eq!(body, "request{id=mine method=GET path=/name}");
+        assert!(CurrentRequest::with(|_| ()).is_none());
     }
 
     #[tokio::test]

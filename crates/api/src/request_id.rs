@@ -1,5 +1,5 @@
-//! Every request has a name: the caller's own (`x-request-id`) or one made here. It is in the answer's header, in the
-//! tracing span of everything that the request does, and in the log entries that it leaves.
+//! Every request has a name: the caller's own (`x-request-id`) or one made here. It is in the answer's header, in what is
+//! logged while it is answered, and in the log entries that it leaves.
 
 use std::borrow::Cow;
 use std::convert::Infallible;
@@ -7,14 +7,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue};
-use axum::middleware::Next;
+use axum::http::{HeaderName, HeaderValue, Method, Uri};
 use axum::response::Response;
-use tracing::Instrument;
-
-use crate::state::ApiState;
+use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest name that is taken over, in characters.
@@ -81,6 +78,67 @@ impl<S: Sync> FromRequestParts<S> for RequestId {
     }
 }
 
+/// The request that a task answers, as logs name it. Not a span: a span is put together for every request and entered at
+/// every step of it, and most requests log nothing.
+#[derive(Debug, Clone)]
+pub struct CurrentRequest {
+    id: RequestId,
+    method: Method,
+    uri: Uri,
+}
+
+tokio::task_local! {
+    static CURRENT: CurrentRequest;
+}
+
+impl CurrentRequest {
+    /// Names a request: by its caller's own name, or by a new one. Handlers find the name among its extensions.
+    pub(crate) fn of(request: &mut Request, ids: &RequestIds) -> Self {
+        let given = request.headers().get(&HEADER).and_then(RequestId::given);
+        let id = given.unwrap_or_else(|| ids.make());
+        request.extensions_mut().insert(id.clone());
+        Self {
+            id,
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+        }
+    }
+
+    /// Does this work as part of the request, and gives its answer the request's name.
+    pub(crate) async fn answer(self, work: impl Future<Output = Response>) -> Response {
+        let header = HeaderValue::from_str(self.id.as_str());
+        let mut response = CURRENT.scope(self, work).await;
+        if let Ok(value) = header {
+            response.headers_mut().insert(HEADER, value);
+        }
+        response
+    }
+
+    /// Looks at the request that the calling task answers; `None` where it answers none.
+    pub fn with<T>(look: impl FnOnce(&Self) -> T) -> Option<T> {
+        CURRENT.try_with(look).ok()
+    }
+}
+
+/// As in `request{id=8c1f… method=GET path=/postpost/api/v1/list-posts}`.
+impl fmt::Display for CurrentRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, method, uri } = self;
+        write!(f, "request{{id={id} method={method} path={}}}", logged(uri.path()))
+    }
+}
+
+/// An object with `id`, `method` and `path`.
+impl Serialize for CurrentRequest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut request = serializer.serialize_struct("request", 3)?;
+        request.serialize_field("id", self.id.as_str())?;
+        request.serialize_field("method", self.method.as_str())?;
+        request.serialize_field("path", &logged(self.uri.path()))?;
+        request.end()
+    }
+}
+
 /// The path as it may stand in a log. A connection page's token is all that it takes to use the page, so it is left out;
 /// queries, where platforms put codes and states, are never logged at all.
 fn logged(path: &str) -> Cow<'_, str> {
@@ -96,24 +154,6 @@ fn logged(path: &str) -> Cow<'_, str> {
         _ => "…",
     });
     Cow::Owned(format!("/connect/{}", kept.collect::<Vec<_>>().join("/")))
-}
-
-/// The middleware: names the request, and everything that it does.
-pub(crate) async fn name_request(State(api): State<ApiState>, mut request: Request, next: Next) -> Response {
-    let id = request
-        .headers()
-        .get(&HEADER)
-        .and_then(RequestId::given)
-        .unwrap_or_else(|| api.request_ids().make());
-    let path = logged(request.uri().path());
-    let span = tracing::info_span!("request", id = %id, method = %request.method(), path = %path);
-    let header = HeaderValue::from_str(id.as_str());
-    request.extensions_mut().insert(id);
-    let mut response = next.run(request).instrument(span).await;
-    if let Ok(value) = header {
-        response.headers_mut().insert(HEADER, value);
-    }
-    response
 }
 
 #[cfg(test)]

@@ -8,7 +8,6 @@ use engine::Engine;
 use url::Url;
 
 use crate::media::{MediaFiles, MediaLinks};
-use crate::request_id::RequestIds;
 
 /// What the API is made of.
 pub struct Parts {
@@ -30,25 +29,13 @@ pub struct Parts {
 
 /// What every handler can reach; cheap to clone.
 #[derive(Clone)]
-pub struct ApiState(Arc<Inner>);
-
-/// What the clones of a state share.
-struct Inner {
-    parts: Parts,
-    request_ids: RequestIds,
-}
+pub struct ApiState(Arc<Parts>);
 
 impl ApiState {
     /// Puts the state together.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let request_ids = RequestIds::new(parts.seed);
-        Self(Arc::new(Inner { parts, request_ids }))
-    }
-
-    /// What makes names for requests that came without one.
-    pub(crate) fn request_ids(&self) -> &RequestIds {
-        &self.0.request_ids
+        Self(Arc::new(parts))
     }
 
     /// The absolute address of a path of this server.
@@ -60,7 +47,7 @@ impl ApiState {
 impl Deref for ApiState {
     type Target = Parts;
     fn deref(&self) -> &Parts {
-        &self.0.parts
+        &self.0
     }
 }
 

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex};
 
 use ::media::{AddressPolicy, FetchLimits, Fetcher, LinkSigner, MediaStore};
 use async_trait::async_trait;
-use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request};
 use bytes::Bytes;
@@ -45,7 +44,7 @@ pub(crate) const START: &str = "2026-03-15T09:00:00Z";
 
 /// The API with one user who has a key and a few accounts.
 pub(crate) struct Door {
-    pub(crate) router: Router,
+    pub(crate) origin: crate::Origin,
     pub(crate) engine: Engine,
     pub(crate) clock: ManualClock,
     pub(crate) owner: User,
@@ -132,7 +131,7 @@ impl Door {
         });
         let publisher = tokio::sync::Mutex::new(Publisher::new(engine.clone(), Default::default()));
         let door = Self {
-            router: crate::router(state),
+            origin: crate::origin(state),
             engine,
             clock,
             owner,
@@ -213,7 +212,7 @@ impl Door {
             request = request.header(*name, *value);
         }
         let response = self
-            .router
+            .origin
             .clone()
             .oneshot(request.body(body.into()).unwrap())
             .await

@@ -72,12 +72,13 @@ impl Server {
             );
         }
         let stop = CancellationToken::new();
-        let router = api::router(state);
-        let router = router.clone().merge(tools(config, router, &engine, &stop).await?);
+        let origin = api::origin(state);
+        let tools = tools(config, origin.clone(), &engine, &stop).await?;
+        let origin = origin.with(tools);
         let mut tasks = JoinSet::new();
         let closing = stop.clone().cancelled_owned();
         tasks.spawn(async move {
-            if let Err(error) = api::serve(listener, router, api::Limits::default(), closing).await {
+            if let Err(error) = api::serve(listener, origin, api::Limits::default(), closing).await {
                 tracing::error!(%error, "the API has ended");
             }
         });
@@ -141,11 +142,11 @@ impl Server {
 /// `/mcp`: tools that call the API of this process.
 async fn tools(
     config: &Config,
-    api: axum::Router,
+    api: api::Origin,
     engine: &engine::Engine,
     stop: &CancellationToken,
 ) -> anyhow::Result<axum::Router> {
-    let upstream = mcp::InProcess::new(api, POSTPOST);
+    let upstream = mcp::InProcess::new(axum::Router::new().fallback_service(api), POSTPOST);
     let catalogue = mcp::Catalogue::with_later(&config.mcp.extra_tools, &upstream).await;
     Ok(mcp::routes(mcp::Parts {
         catalogue: catalogue.context("mcp.extra_tools")?,

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use anyhow::Context;
 use api::ApiState;
-use axum::Router;
 use connectors::http::Http;
 use connectors::{Endpoints, Registry};
 use domain::clock::Clock;
@@ -101,7 +100,7 @@ impl Drop for Listening {
 pub(super) async fn serve(engine: &Engine, dir: &Path) -> anyhow::Result<Listening> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let state = state(engine, dir, listener.local_addr()?)?;
-    serve_routes(listener, api::router(state))
+    serve_routes(listener, api::origin(state))
 }
 
 /// What the API's handlers reach, for a server that listens there.
@@ -119,11 +118,11 @@ pub(super) fn state(engine: &Engine, dir: &Path, addr: SocketAddr) -> anyhow::Re
 }
 
 /// Serves these routes by the server's own means.
-pub(super) fn serve_routes(listener: TcpListener, router: Router) -> anyhow::Result<Listening> {
+pub(super) fn serve_routes(listener: TcpListener, routes: impl api::Answers) -> anyhow::Result<Listening> {
     let (addr, stop) = (listener.local_addr()?, CancellationToken::new());
     tokio::spawn(api::serve(
         listener,
-        router,
+        routes,
         api::Limits::default(),
         stop.clone().cancelled_owned(),
     ));

@@ -39,7 +39,7 @@ pub(crate) use error::Error;
 pub(crate) use reference::reference;
 #[cfg(test)]
 pub(crate) use routes::endpoints;
-pub(crate) use routes::router;
+pub(crate) use routes::{failed, router};
 pub(crate) use settings::setting_names;
 pub use webhooks::PostpostWebhooks;
 

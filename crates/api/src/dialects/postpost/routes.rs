@@ -8,7 +8,6 @@ use domain::ids::GroupId;
 use domain::platform::Platform;
 use engine::commands::CreateGroup;
 use jiff::{SignedDuration, Timestamp};
-use tower_http::catch_panic::CatchPanicLayer;
 
 use super::error::{Error, Operation};
 use super::wire::{self, Body, PathId, json};
@@ -55,11 +54,12 @@ pub(crate) fn router(api: &ApiState) -> Router {
     mount(super::PREFIX, endpoints())
         .fallback(not_found::not_found)
         .method_not_allowed_fallback(not_found::not_found)
-        .layer(CatchPanicLayer::custom(|_| {
-            tracing::error!("a handler panicked");
-            Error::Internal.into_response()
-        }))
         .with_state(api.clone())
+}
+
+/// What is said of an error of this server's.
+pub(crate) fn failed() -> Response {
+    Error::Internal.into_response()
 }
 
 async fn create_post(
