@@ -10,7 +10,7 @@ use super::wire::{ListedStatus, NewStatus, Source, Status};
 use super::{Frozen, PLATFORM, call, error, read, remote};
 use crate::frozen::thaw;
 use crate::http::{Answer, READ_BUDGET};
-use crate::{Finding, Probe, SendCtx};
+use crate::{Finding, Probe, SendCtx, Taken};
 
 /// Statuses of one page, the most that a server gives.
 const PAGE: usize = 40;
@@ -49,7 +49,7 @@ pub(super) async fn check(ctx: &SendCtx<'_>, probe: Probe<'_>) -> Result<Finding
     };
     // Nobody else has our files, so their status counts whenever it was made.
     let until = is_text.then(|| intent.send_by.saturating_add(SLACK).unwrap_or(Timestamp::MAX));
-    let (mut found, none) = search(ctx, probe, &wanted, first, until).await?;
+    let (mut found, none) = search(ctx, &wanted, first, until, Some(probe.taken)).await?;
     Ok(match (found.pop(), found.is_empty()) {
         (Some(status), true) => Finding::Published(remote(status)),
         (Some(_), false) => several,
@@ -101,14 +101,28 @@ pub(super) fn still_told_by_its_key(ctx: &SendCtx<'_>, armed: &Armed, frozen: &F
     Err(late.with_fate(Fate::LandedEarlier { remote: None }))
 }
 
-/// Compares the account's statuses from `first` on, and up to `until`, by our clock: those that look like ours, and what it
-/// means if there are none.
+/// Whether an earlier send under this key, which was believed absent, may be out there although the repeat that was to tell
+/// is refused: it is unless the account's statuses were read and none looks like it.
+pub(super) async fn earlier_may_be_live(ctx: &SendCtx<'_>, armed: &Armed, frozen: &Frozen) -> bool {
+    let sends = sends_of(ctx, armed.part(), &frozen.key).filter(|intent| intent.id != armed.intent());
+    let Some(first) = sends.map(|intent| intent.recorded_at).min() else {
+        return false;
+    };
+    let Ok(wanted) = serde_json::from_str::<NewStatus>(&frozen.body) else {
+        return true;
+    };
+    let searched = search(ctx, &wanted, first, None, None).await;
+    !matches!(searched, Ok((found, Finding::Absent)) if found.is_empty())
+}
+
+/// Compares the account's statuses from `first` on, and up to `until`, by our clock: those that look like ours and are not
+/// `taken`, and what it means if there are none.
 async fn search(
     ctx: &SendCtx<'_>,
-    probe: Probe<'_>,
     wanted: &NewStatus,
     first: Timestamp,
     until: Option<Timestamp>,
+    taken: Option<&dyn Taken>,
 ) -> Result<(Vec<Status>, Finding), PlatformError> {
     let mut oldest_id: Option<String> = None;
     let mut found = Vec::new();
@@ -125,7 +139,7 @@ async fn search(
             }
             if listed.created_at <= until
                 && is_ours(ctx, wanted, &listed).await?
-                && !probe.taken.is_taken(&listed.status.id).await
+                && !is_taken(taken, &listed.status.id).await
             {
                 found.push(listed.status);
             }
@@ -135,6 +149,13 @@ async fn search(
         }
     }
     Ok((found, Finding::CannotTell))
+}
+
+async fn is_taken(taken: Option<&dyn Taken>, id: &str) -> bool {
+    match taken {
+        Some(taken) => taken.is_taken(id).await,
+        None => false,
+    }
 }
 
 /// A page of statuses, newest first.

@@ -13,7 +13,7 @@ use domain::post::PostState;
 use engine::{Engine, Publisher};
 use jiff::SignedDuration;
 use sandbox::proof::{Shown, note};
-use sandbox::{Class, Fault, NewSandboxAccount, Rule};
+use sandbox::{Class, Fault, Rule};
 use store::Reach;
 use tokio_util::sync::CancellationToken;
 
@@ -58,17 +58,7 @@ async fn twins_and_a_person(platform: Platform) {
     let engine = outside.engine(memory(), go_on()).await;
     let name = format!("twins-{platform}");
     let (user, account, seed) = outside.connect_seeded(&engine, platform, &name, vec![]).await;
-    // The person has the account in another program, which is an engine of its own here.
-    let theirs = outside.engine(memory(), go_on()).await;
-    let person = theirs
-        .create_user("person", domain::plan::Plan::default())
-        .await
-        .unwrap();
-    let same = NewSandboxAccount {
-        remote_id: Some(seed.remote_id.clone()),
-        ..NewSandboxAccount::new(platform, &seed.handle)
-    };
-    let there = outside.connect_known(&theirs, &person, &same).await;
+    let (theirs, person, there) = outside.person(&seed).await;
 
     let cut_off = || vec![Rule::first(Class::Create, 1, Fault::DropAfter)];
     let mut publisher = Publisher::new(engine.clone(), CancellationToken::new());

@@ -19,6 +19,17 @@ fn a_person(world: &World, sandbox: &Sandbox, seed: u8) -> World {
     person
 }
 
+/// From now on this happens to the account.
+fn add_rule(world: &World, sandbox: &Sandbox, rule: Rule) {
+    let rules = sandbox::RuleSet {
+        platform: Some(PLATFORM),
+        account: Some(world.remote_id.clone()),
+        rules: vec![rule],
+        latency_ms: None,
+    };
+    sandbox.add_rules(rules).unwrap();
+}
+
 /// A send whose answer is lost, as recovery finds it.
 async fn lose(world: &World, words: &str) -> IntentRecord {
     let prepared = world.prepare(&Mastodon, &text(words), Part::Head, &[]).await.unwrap();
@@ -54,13 +65,7 @@ async fn of_a_persons_words_and_the_same_of_ours_the_key_tells_which_are_ours() 
         let person = a_person(&world, &sandbox, 3);
         let by_hand = || async { person.publish(&Mastodon, &text("same")).await.unwrap().remove(0).1.id };
         let theirs = if before { Some(by_hand().await) } else { None };
-        let rules = sandbox::RuleSet {
-            platform: Some(PLATFORM),
-            account: Some(world.remote_id.clone()),
-            rules: vec![Rule::first(Class::Create, 1, Fault::DropAfter)],
-            latency_ms: None,
-        };
-        sandbox.add_rules(rules).unwrap();
+        add_rule(&world, &sandbox, Rule::first(Class::Create, 1, Fault::DropAfter));
         let intent = lose(&world, "same").await;
         let theirs = match theirs {
             Some(theirs) => theirs,
@@ -72,6 +77,31 @@ async fn of_a_persons_words_and_the_same_of_ours_the_key_tells_which_are_ours() 
         let ours = repeat(&world, &again).await.unwrap();
         assert_ne!(ours.id, theirs);
         assert_eq!(published(&sandbox).len(), 2, "theirs and ours");
+    }
+}
+
+/// The key was to tell, and does not: what may be out there is not called a failure.
+#[tokio::test]
+async fn a_repeat_that_is_refused_for_good_says_nothing_of_the_first_where_several_look_like_it() {
+    for (by_hand, lost) in [(true, Fault::DropAfter), (false, Fault::DropBefore)] {
+        let (mut world, sandbox) = sandboxed(vec![]).await;
+        add_rule(&world, &sandbox, Rule::first(Class::Create, 1, lost));
+        let intent = lose(&world, "same").await;
+        if by_hand {
+            let person = a_person(&world, &sandbox, 3);
+            person.publish(&Mastodon, &text("same")).await.unwrap();
+        }
+        world.clock.advance(SignedDuration::from_mins(2));
+        assert_eq!(check(&world, &intent).await, Finding::Absent);
+        let again = believed_absent(&mut world, intent);
+        add_rule(&world, &sandbox, Rule::always(Class::Create, Fault::RejectContent));
+        let error = repeat(&world, &again).await.unwrap_err();
+        let expected = if by_hand {
+            Fate::LandedEarlier { remote: None }
+        } else {
+            Fate::NotPublished
+        };
+        assert_eq!((error.fate, error.kind), (expected, ErrorKind::ContentRejected));
     }
 }
 

@@ -195,6 +195,18 @@ impl Outside {
         self.connect_as(engine, user, &seed).await
     }
 
+    /// A person who has this account in another program, which is an engine of its own here.
+    pub(crate) async fn person(&self, seed: &AccountSeed) -> (Engine, User, Account) {
+        let theirs = self.engine(memory(), go_on()).await;
+        let person = theirs.create_user("person", Plan::default()).await.unwrap();
+        let same = NewSandboxAccount {
+            remote_id: Some(seed.remote_id.clone()),
+            ..NewSandboxAccount::new(seed.platform, &seed.handle)
+        };
+        let account = self.connect_known(&theirs, &person, &same).await;
+        (theirs, person, account)
+    }
+
     /// Gives an account of the sandbox a script.
     pub(crate) fn add_rules(&self, account: &Account, rules: Vec<Rule>) {
         let (platform, remote_id) = (account.platform, account.identity.remote_id.clone());
