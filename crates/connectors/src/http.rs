@@ -21,7 +21,9 @@ use hyper::body::{Body as _, Frame, SizeHint};
 use jiff::{SignedDuration, Timestamp};
 use reqwest::header::HeaderMap;
 
+use crate::mastodon::KeyMemory;
 use crate::quota::{Meter, Seen};
+use crate::remembered::Remembered;
 use crate::signin::dpop::Nonces;
 
 /// The longest answer that is read, in bytes.
@@ -40,6 +42,8 @@ pub struct Http {
     reading_abroad: reqwest::Client,
     /// What servers gave for the next proof of possession, by origin.
     pub(crate) nonces: Nonces,
+    /// What servers said of idempotency keys.
+    pub(crate) keys: Remembered<KeyMemory>,
     clock: Arc<dyn Clock>,
     /// Keeps what answers say, for who wants to learn from it.
     meter: Option<Arc<Meter>>,
@@ -164,6 +168,7 @@ impl Http {
                 .dns_resolver(media::clients::public_resolver())
                 .build()?,
             nonces: Nonces::default(),
+            keys: Remembered::default(),
             clock,
             meter: None,
         })

@@ -12,6 +12,7 @@ pub mod http;
 pub mod insight;
 mod pages;
 pub mod quota;
+mod remembered;
 mod retract;
 pub mod rules;
 pub mod settings;

@@ -48,6 +48,16 @@ const UPLOAD_BYTES_PER_SECOND_MIN: u64 = 65_536;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Mastodon;
 
+/// A server is asked this often whether it remembers idempotency keys: only another program in its place changes that.
+const ASKED_EVERY: SignedDuration = SignedDuration::from_hours(1);
+
+/// Whether a server remembers idempotency keys, and until when that is believed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct KeyMemory {
+    is_kept: bool,
+    until: Timestamp,
+}
+
 /// Everything that the irreversible call sends.
 #[derive(Debug, Serialize, Deserialize)]
 struct Frozen {
@@ -301,6 +311,10 @@ async fn ready(
 
 /// Whether the account's server is known to remember idempotency keys; an answer that does not say so is a "no".
 async fn remembers_keys(ctx: &SendCtx<'_>) -> Result<bool, PlatformError> {
+    let home = home(ctx.account.base_url, ctx.endpoints, Stage::Prepare)?;
+    if let Some(known) = ctx.http.keys.of(&home).filter(|known| ctx.now < known.until) {
+        return Ok(known.is_kept);
+    }
     let request = call(ctx, Method::GET, "/api/v2/instance", Stage::Prepare)?;
     let answer = ctx
         .http
@@ -308,7 +322,13 @@ async fn remembers_keys(ctx: &SendCtx<'_>) -> Result<bool, PlatformError> {
         .await
         .map_err(|f| f.into_error(PLATFORM, Stage::Prepare))?;
     let instance = serde_json::from_slice::<Instance>(&answer.body);
-    Ok(answer.is_success() && instance.is_ok_and(|instance| instance.remembers_keys()))
+    let is_kept = answer.is_success() && instance.is_ok_and(|instance| instance.remembers_keys());
+    // Servers that do not have this call say so; a server in trouble says nothing.
+    if answer.is_success() || answer.status == 404 {
+        let until = ctx.now.saturating_add(ASKED_EVERY).unwrap_or(ctx.now);
+        ctx.http.keys.learn(&home, KeyMemory { is_kept, until });
+    }
+    Ok(is_kept)
 }
 
 async fn send(ctx: &SendCtx<'_>, armed: &Armed) -> Result<Sent, PlatformError> {

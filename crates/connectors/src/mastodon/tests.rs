@@ -200,6 +200,23 @@ async fn the_key_is_promised_only_where_the_server_is_mastodon_itself() {
 }
 
 #[tokio::test]
+async fn a_server_is_asked_whether_it_knows_keys_once_an_hour_and_again_when_it_did_not_say() {
+    let modern = || Reply::json(200, &json!({ "version": "4.5.2" }));
+    let server = Server::answering([Reply::json(503, &json!({})), modern(), modern()]).await;
+    let world = World::new(PLATFORM, "1", "t").with_home(server.url());
+    let promises = || async {
+        let prepared = world.prepare(&Mastodon, &text("hi"), Part::Head, &[]).await.unwrap();
+        let is_key = matches!(prepared.dedupe[0].means, DedupeMeans::ClientKey { .. });
+        (is_key, server.requests().len())
+    };
+    assert_eq!(promises().await, (false, 1));
+    assert_eq!(promises().await, (true, 2));
+    assert_eq!(promises().await, (true, 2));
+    world.clock.advance(ASKED_EVERY);
+    assert_eq!(promises().await, (true, 3));
+}
+
+#[tokio::test]
 async fn files_that_are_already_attached_tell_of_an_earlier_send_only_if_there_may_have_been_one() {
     let refusal = json!({ "error": "Validation failed: Media 7 not found or already attached to another post" });
     for (state, landed) in [

@@ -1,9 +1,7 @@
 //! Proofs of possession (RFC 9449, with ES256): tokens that are worth nothing without a key, and a signed word by that
 //! key with every request.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -16,12 +14,10 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use crate::http::Answer;
+use crate::remembered::Remembered;
 
 /// The word for a request that a server wants again with the nonce that it gave (RFC 9449, 8 and 9).
 pub const USE_NONCE: &str = "use_dpop_nonce";
-
-/// Origins whose nonces are remembered at most.
-const NONCES_MAX: usize = 1_000;
 
 /// The longest nonce that is remembered, in bytes.
 const NONCE_BYTES_MAX: usize = 512;
@@ -133,31 +129,23 @@ impl ProofKey {
     }
 }
 
-/// The nonces that servers gave last, by origin. Cheap to clone; losing them costs a request each.
+/// The nonces that servers gave last, by origin.
 #[derive(Debug, Clone, Default)]
-pub struct Nonces(Arc<Mutex<BTreeMap<String, String>>>);
+pub struct Nonces(Remembered<String>);
 
 impl Nonces {
     /// The nonce for the next request to this address.
     #[must_use]
     pub fn of(&self, address: &Url) -> Option<String> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(&address.origin().ascii_serialization()).cloned()
+        self.0.of(&address.origin().ascii_serialization())
     }
 
     /// Remembers the nonce of an answer, if it has one.
     pub fn learn(&self, address: &Url, answer: &Answer) {
-        let Some(nonce) = answer
-            .header("dpop-nonce")
-            .filter(|nonce| nonce.len() <= NONCE_BYTES_MAX)
-        else {
-            return;
-        };
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= NONCES_MAX {
-            known.clear();
+        let nonce = answer.header("dpop-nonce");
+        if let Some(nonce) = nonce.filter(|nonce| nonce.len() <= NONCE_BYTES_MAX) {
+            self.0.learn(&address.origin().ascii_serialization(), nonce.to_owned());
         }
-        known.insert(address.origin().ascii_serialization(), nonce.to_owned());
     }
 }
 
