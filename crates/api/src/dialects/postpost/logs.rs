@@ -128,13 +128,9 @@ fn event(record: &LogRecord) -> Option<&'static str> {
         LogKind::PublishSucceeded => (part == Part::Head).then_some("publish_succeeded"),
         LogKind::PublishFailed => (part != Part::FirstComment).then_some(FAILED),
         LogKind::Unconfirmed | LogKind::Missed => Some(FAILED),
-        // A late answer that names the post; other findings come with an entry of their own.
-        LogKind::OutcomeEstablished => record
-            .entry
-            .data
-            .contains_key("remote_id")
-            .then_some("publish_succeeded"),
-        LogKind::PublishRetry
+        // A finding that makes a post live comes with an entry that says so.
+        LogKind::OutcomeEstablished
+        | LogKind::PublishRetry
         | LogKind::MediaConverted
         | LogKind::RetractAttempted
         | LogKind::Retracted
@@ -331,6 +327,17 @@ mod tests {
         assert_eq!(coded(LogKind::Missed), Some(("PUBLISH_MISSED", true)));
         assert_eq!(coded(LogKind::Unconfirmed), Some(("PUBLISH_OUTCOME_UNKNOWN", false)));
         assert_eq!(coded(LogKind::PublishFailed), Some(("UNKNOWN_ERROR", false)));
+    }
+
+    #[test]
+    fn a_success_is_told_once_although_the_id_is_found_later() {
+        let records = [
+            record(1, LogKind::PublishSucceeded, |_| {}),
+            record(2, LogKind::OutcomeEstablished, |entry| {
+                drop(entry.data.insert("remote_id".to_owned(), "179".into()));
+            }),
+        ];
+        assert_eq!(events(&records), [("publish_succeeded", None)]);
     }
 
     #[test]

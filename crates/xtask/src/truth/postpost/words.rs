@@ -84,7 +84,6 @@ pub(super) fn event(record: &LogRecord) -> Option<&'static str> {
         LogKind::PublishSucceeded if is_head => Some("publish_succeeded"),
         LogKind::PublishFailed if !is_comment => Some("publish_failed"),
         LogKind::Unconfirmed | LogKind::Missed => Some("publish_failed"),
-        LogKind::OutcomeEstablished if data.contains_key("remote_id") => Some("publish_succeeded"),
         _ => None,
     }
 }
