@@ -248,17 +248,26 @@ pub trait MediaSource: Send + Sync {
 }
 
 /// What a reply of a thread or a first comment answers to: the part right before the reply, or the head.
-#[must_use]
-pub fn parent_of(part: Part, parents: &[(Part, RemotePost)]) -> Option<&RemotePost> {
-    let parent = match part {
-        Part::Head => return None,
-        Part::Reply(n) => Part::from_number(n.checked_sub(1)?),
-        Part::FirstComment => Part::Head,
+///
+/// # Errors
+/// When that is not live, or not known under the platform's own id: nothing is sent to what stands in for one.
+pub fn parent_of(platform: Platform, part: Part, parents: &[(Part, RemotePost)]) -> Result<&RemotePost, PlatformError> {
+    let above = match part {
+        Part::Reply(n) if n > 1 => Part::Reply(n - 1),
+        Part::Head | Part::Reply(_) | Part::FirstComment => Part::Head,
     };
-    parents
-        .iter()
-        .find(|(other, _)| *other == parent)
-        .map(|(_, remote)| remote)
+    let invalid = |message| PlatformError::refused(platform, Stage::Prepare, ErrorKind::Invalid, message);
+    let is_it = |(other, _): &&(Part, RemotePost)| *other == above;
+    match parents.iter().find(is_it) {
+        Some((_, remote)) if !remote.is_stand_in => Ok(remote),
+        Some(_) => {
+            let name = platform.name();
+            Err(invalid(format!(
+                "The post is live, but it is not known under which id {name} lets it be answered"
+            )))
+        }
+        None => Err(invalid("The post that this part answers is not live".to_owned())),
+    }
 }
 
 /// How far prepare got.

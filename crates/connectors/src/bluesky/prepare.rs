@@ -17,7 +17,7 @@ use super::settings::{Card, Wishes};
 use super::wire::{COLLECTION, Embed, External, PostRecord, PutRecord, ReplyRef, ResolvedHandle, StrongRef};
 use super::{tid, upload};
 use crate::frozen::{fingerprint, freeze, hashes, progress};
-use crate::{Preparation, SendCtx};
+use crate::{Preparation, SendCtx, parent_of};
 
 /// The version of [`Frozen`].
 pub(super) const VERSION: u16 = 1;
@@ -195,23 +195,14 @@ async fn resolve(pds: &Pds<'_>, handle: &str) -> Result<Option<String>, Platform
 
 /// What a part answers: the head is the root, and each reply of a thread answers the one before it.
 async fn reply(pds: &Pds<'_>, part: Part, parents: &[(Part, RemotePost)]) -> Result<Option<ReplyRef>, PlatformError> {
-    let above = match part {
-        Part::Head => return Ok(None),
-        Part::Reply(n) if n > 1 => Part::Reply(n - 1),
-        Part::Reply(_) | Part::FirstComment => Part::Head,
-    };
-    let find = |wanted: Part| {
-        parents
-            .iter()
-            .find(|(part, _)| *part == wanted)
-            .map(|(_, remote)| remote)
-    };
-    let (Some(head), Some(above)) = (find(Part::Head), find(above)) else {
-        return Err(invalid("The post that this part answers is not published"));
-    };
+    if part == Part::Head {
+        return Ok(None);
+    }
+    let root = parent_of(Platform::Bluesky, Part::FirstComment, parents)?;
+    let parent = parent_of(Platform::Bluesky, part, parents)?;
     Ok(Some(ReplyRef {
-        root: strong_ref(pds, head).await?,
-        parent: strong_ref(pds, above).await?,
+        root: strong_ref(pds, root).await?,
+        parent: strong_ref(pds, parent).await?,
     }))
 }
 

@@ -252,7 +252,7 @@ fn prepare_comment(
     if matches!(Wishes::read(draft)?.kind, Kind::PhotoStory | Kind::FilmStory) {
         return Err(invalid("A story on Facebook has no comments"));
     }
-    let head = parent_of(Part::FirstComment, parents).ok_or_else(|| invalid("The post to comment on is not live"))?;
+    let head = parent_of(PLATFORM, Part::FirstComment, parents)?;
     let frozen = Frozen::Comment {
         on: head.id.clone(),
         text: content.text.clone(),

@@ -313,12 +313,7 @@ fn prepare_comment(
     if PostSettings::read(&draft.settings())?.story {
         return Err(invalid("A story on Instagram has no comments"));
     }
-    let head = parent_of(Part::FirstComment, parents).ok_or_else(|| invalid("The post to comment on is not live"))?;
-    if head.is_stand_in {
-        return Err(invalid(
-            "The post is live, but Instagram did not say under which id it can be commented on",
-        ));
-    }
+    let head = parent_of(PLATFORM, Part::FirstComment, parents)?;
     Ok(Prepared {
         version: PREPARED_VERSION,
         bytes: freeze(

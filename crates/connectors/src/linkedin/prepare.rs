@@ -168,7 +168,7 @@ fn prepare_comment(
     let content = draft
         .part(Part::FirstComment)
         .ok_or_else(|| invalid("This post has no such part"))?;
-    let head = parent_of(Part::FirstComment, parents).ok_or_else(|| invalid("The post to comment on is not live"))?;
+    let head = parent_of(Platform::LinkedIn, Part::FirstComment, parents)?;
     let message = message(&content.text);
     let chars = message
         .get("text")

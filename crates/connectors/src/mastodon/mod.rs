@@ -28,7 +28,7 @@ use self::wire::{Attachment, Instance, NewStatus, PostSettings, Status, Visibili
 use crate::frozen::{fingerprint, freeze, thaw};
 use crate::http::{Answer, Http, READ_BUDGET};
 use crate::quota::{Hint, Seen};
-use crate::{Connector, Endpoints, Finding, Preparation, Probe, Retraction, SendCtx, Sent, files, retract};
+use crate::{Connector, Endpoints, Finding, Preparation, Probe, Retraction, SendCtx, Sent, files, parent_of, retract};
 
 const PLATFORM: Platform = Platform::Mastodon;
 
@@ -189,7 +189,7 @@ async fn prepare(
     } else {
         let parent = match part {
             Part::Head => None,
-            part => Some(crate::parent_of(part, parents).ok_or_else(|| fail("What this replies to is not live"))?),
+            part => Some(parent_of(PLATFORM, part, parents)?),
         };
         return ready(ctx, part, &content, settings, parent, uploads)
             .await

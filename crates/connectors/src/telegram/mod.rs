@@ -120,8 +120,8 @@ fn prepare(
     let parent = match part {
         Part::Head => None,
         Part::Reply(_) => {
-            let parent = parent_of(part, parents).and_then(|parent| parent.id.parse::<i64>().ok());
-            Some(parent.ok_or_else(|| fail("What this replies to is not live"))?)
+            let parent = parent_of(PLATFORM, part, parents)?.id.parse::<i64>();
+            Some(parent.map_err(|_| fail("What this replies to is known by no number"))?)
         }
         Part::FirstComment => return Err(fail("Telegram has no first comment")),
     };

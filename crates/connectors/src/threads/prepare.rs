@@ -111,12 +111,7 @@ fn reply_to(part: Part, parents: &[(Part, RemotePost)]) -> Result<Option<String>
     if part == Part::Head {
         return Ok(None);
     }
-    let parent = parent_of(part, parents).ok_or_else(|| invalid("The post that this part answers is not live"))?;
-    if parent.is_stand_in {
-        return Err(invalid(
-            "The post is live, but it is not known under which id Threads lets it be answered",
-        ));
-    }
+    let parent = parent_of(PLATFORM, part, parents)?;
     Ok(Some(parent.id.clone()))
 }
 

@@ -16,7 +16,7 @@ use super::upload::{self, Progress};
 use super::wire::{AttachedMedia, CreatePost, ReplyTo};
 use crate::frozen::{fingerprint, freeze};
 use crate::settings::Given;
-use crate::{Preparation, SendCtx};
+use crate::{Preparation, SendCtx, parent_of};
 
 /// The version of [`Frozen`].
 pub(super) const VERSION: u16 = 1;
@@ -108,22 +108,14 @@ fn finish(ctx: &SendCtx<'_>, content: &PartContent, post: &CreatePost) -> Result
 /// What a part answers: each reply of a thread answers the one before it, the first comment the head, and the head what
 /// the setting `replyTo` names.
 fn reply(draft: &Draft, part: Part, parents: &[(Part, RemotePost)]) -> Result<Option<ReplyTo>, PlatformError> {
-    let above = match part {
-        Part::Head => {
-            let named = named_post(draft, "replyTo")?;
-            return Ok(named.map(|in_reply_to_tweet_id| ReplyTo { in_reply_to_tweet_id }));
-        }
-        Part::Reply(n) if n > 1 => Part::Reply(n - 1),
-        Part::Reply(_) | Part::FirstComment => Part::Head,
+    let in_reply_to_tweet_id = match part {
+        Part::Head => match named_post(draft, "replyTo")? {
+            Some(named) => named,
+            None => return Ok(None),
+        },
+        Part::Reply(_) | Part::FirstComment => parent_of(Platform::X, part, parents)?.id.clone(),
     };
-    let parent = parents
-        .iter()
-        .find(|(part, _)| *part == above)
-        .map(|(_, remote)| remote.id.clone());
-    let parent = parent.ok_or_else(|| invalid("The post that this part answers is not published"))?;
-    Ok(Some(ReplyTo {
-        in_reply_to_tweet_id: parent,
-    }))
+    Ok(Some(ReplyTo { in_reply_to_tweet_id }))
 }
 
 /// What the head quotes: the post that the setting `quoteTweet` names. X takes no files beside it.
