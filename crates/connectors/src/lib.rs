@@ -347,6 +347,9 @@ pub enum Finding {
     },
     /// It is not there now. Counts only when the capability's rule is met.
     Absent,
+    /// No question tells, but the same send again will: its answer names the post that is there already. Frees that send
+    /// by the same rule as [`Self::Absent`], and proves nothing.
+    RepeatTells,
     /// This platform, or this answer, does not tell.
     CannotTell,
 }

@@ -331,6 +331,24 @@ pub struct ErrorSummary {
     pub at: Timestamp,
 }
 
+impl ErrorSummary {
+    /// What an unconfirmed post shows.
+    #[must_use]
+    pub fn outcome_unknown(at: Timestamp) -> Self {
+        Self {
+            kind: ErrorKind::Unknown,
+            code: Some("PUBLISH_OUTCOME_UNKNOWN".to_owned()),
+            message:
+                "The platform may have published this post and cannot tell; look at the account before sending it \
+                      again"
+                    .to_owned(),
+            raw: None,
+            http_status: None,
+            at,
+        }
+    }
+}
+
 /// A rule of a platform that a draft breaks, found before anything is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {

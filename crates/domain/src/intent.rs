@@ -256,6 +256,9 @@ pub enum IntentState {
     NotPublished,
     /// Asked for as the platform's rules demand, and not there: it made no post.
     Absent,
+    /// No question finds out what it made, but the answer to the same send again will tell. Until then it may have made a
+    /// post.
+    Untold,
     /// Its outcome cannot be established; a person overrode or gave up.
     Abandoned,
 }
@@ -267,6 +270,7 @@ impl IntentState {
         Self::Published,
         Self::NotPublished,
         Self::Absent,
+        Self::Untold,
         Self::Abandoned,
     ];
 
@@ -278,14 +282,15 @@ impl IntentState {
             Self::Published => "published",
             Self::NotPublished => "not_published",
             Self::Absent => "absent",
+            Self::Untold => "untold",
             Self::Abandoned => "abandoned",
         }
     }
 
-    /// Whether it is certain that this intent made no post.
+    /// Whether the same may be sent again after this one, as far as it is concerned.
     #[must_use]
-    pub const fn is_known_unpublished(self) -> bool {
-        matches!(self, Self::NotPublished | Self::Absent)
+    pub const fn frees_a_repeat(self) -> bool {
+        matches!(self, Self::Absent | Self::Untold)
     }
 }
 

@@ -83,7 +83,7 @@ pub enum PostState {
         at: Timestamp,
         /// The head as the platform knows it.
         remote: RemotePost,
-        /// When to look again whether it is visible.
+        /// When to look again under which id it is known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         next_look: Option<Timestamp>,
     },
@@ -240,7 +240,7 @@ impl PostState {
                 error: None,
             },
             (
-                S::Reconciling { .. } | S::Publishing { .. } | S::Processing { .. },
+                S::Reconciling { .. } | S::Publishing { .. } | S::Processing { .. } | S::Waiting { .. },
                 E::GaveUp {
                     at,
                     next_look,
@@ -408,6 +408,27 @@ impl PostState {
                 | Self::Cancelled { .. }
                 | Self::Removed { .. }
         )
+    }
+
+    /// Whether they differ in nothing but when they are looked at again, which nobody sees.
+    #[must_use]
+    pub fn shows_as(&self, other: &Self) -> bool {
+        use PostState::{Published, Unconfirmed};
+        match (self, other) {
+            (Published { at, remote, .. }, Published { at: a, remote: r, .. }) => (at, remote) == (a, r),
+            (
+                Unconfirmed {
+                    since, error, parts, ..
+                },
+                Unconfirmed {
+                    since: s,
+                    error: e,
+                    parts: p,
+                    ..
+                },
+            ) => (since, error, parts) == (s, e, p),
+            _ => self == other,
+        }
     }
 
     /// Whether it waits because its platform takes no more just now: then it has a place in a queue.

@@ -53,15 +53,15 @@ pub(crate) async fn run(engine: &Engine, claim: Claim, asker: Asker) -> Result<P
             platform.name(),
             work.target
         );
-        return fail_unsent(engine, claim, &missing(ErrorKind::AccountGone, message)).await;
+        return fail_unsent(engine, claim, &work, &missing(ErrorKind::AccountGone, message)).await;
     };
     let Some(connector) = engine.connectors.get(platform).map(Arc::clone) else {
         // What would be refused anyway is said first: a server that publishes there would say the same.
         if let Some(violation) = validate(&draft, Capability::of(platform)).into_iter().next() {
-            return fail_unsent(engine, claim, &violation.into_error(platform)).await;
+            return fail_unsent(engine, claim, &work, &violation.into_error(platform)).await;
         }
         let message = format!("This server cannot publish to {} yet", platform.name());
-        return fail_unsent(engine, claim, &missing(ErrorKind::OperatorConfig, message)).await;
+        return fail_unsent(engine, claim, &work, &missing(ErrorKind::OperatorConfig, message)).await;
     };
     let tokens = work.tokens.clone().unwrap_or_default();
     let meter = budgets::meter(engine);
@@ -112,7 +112,7 @@ async fn publish(engine: &Engine, mut claim: Claim, desk: &mut Desk) -> Result<P
         return to_reconciling(engine, claim, now).await;
     }
     if !desk.draft.content.awaiting.is_empty() {
-        return await_files(engine, claim, &desk.draft.content.awaiting).await;
+        return await_files(engine, claim, &desk.work).await;
     }
     if let Err(error) = darkroom::develop(engine, &claim, desk).await? {
         return end_unsent(engine, claim, desk, &error).await;
@@ -187,10 +187,10 @@ async fn publish_part(engine: &Engine, claim: Claim, desk: &mut Desk, part: Part
     step
 }
 
-/// What was prepared before and is known unpublished is sent again byte for byte; everything else is prepared anew.
+/// What was prepared before and may be sent again is sent byte for byte; everything else is prepared anew.
 fn sent_before(desk: &Desk, part: Part) -> Option<Prepared> {
     let last = desk.work.intents.iter().rfind(|intent| intent.part == part)?;
-    let again = last.state == IntentState::Absent && desk.connector.reads_prepared(last.prepared.version);
+    let again = last.state.frees_a_repeat() && desk.connector.reads_prepared(last.prepared.version);
     again.then(|| last.prepared.clone())
 }
 

@@ -58,7 +58,7 @@ pub(crate) fn given_up(claim: &Claim, desk: &Desk, error: &PlatformError, now: T
         .work
         .intents
         .iter()
-        .filter(|intent| intent.state == IntentState::Open);
+        .filter(|intent| matches!(intent.state, IntentState::Open | IntentState::Untold));
     let event = Event::Published {
         at: now,
         remote,

@@ -12,6 +12,7 @@ pub mod commands;
 mod comment;
 mod context;
 mod darkroom;
+mod doubt;
 pub mod error;
 mod gate;
 mod janitor;

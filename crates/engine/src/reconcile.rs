@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use connectors::{Finding, Probe};
 use domain::account::AccountHealth;
-use domain::error::{ErrorKind, PlatformError, When};
+use domain::error::{ErrorKind, ErrorSummary, PlatformError, When};
 use domain::intent::{Claim, Dedupe, DedupeMeans, IntentRecord, IntentState, Job};
 use domain::part::RemotePost;
 use domain::post::{Event, Phase, PostState};
@@ -18,7 +18,7 @@ use store::{AccountNote, Conflict, Release, Resume, Settlement};
 use crate::context::{Desk, Halt, TakenByOthers};
 use crate::points::CrashPoint;
 use crate::scrub::scrub;
-use crate::settle::{outcome_unknown, unknown_summary, unsent};
+use crate::settle::{outcome_unknown, unsent};
 use crate::{Engine, comment, record};
 
 /// The longest wait between two questions.
@@ -35,13 +35,7 @@ pub(crate) enum Asker {
 
 /// Asks about the oldest open intent of a claimed post and writes down what was found.
 pub(crate) async fn ask(engine: &Engine, claim: Claim, desk: &mut Desk, asker: Asker) -> Result<PostState, Halt> {
-    let Some(intent) = desk
-        .work
-        .intents
-        .iter()
-        .find(|intent| intent.state == IntentState::Open)
-        .cloned()
-    else {
+    let Some(intent) = in_question(&claim, desk) else {
         return nothing_open(engine, claim, desk).await;
     };
     // A dead token cannot ask; a refresh that fails leaves the question to the next time.
@@ -56,10 +50,19 @@ pub(crate) async fn ask(engine: &Engine, claim: Claim, desk: &mut Desk, asker: A
         }
         Ok(Finding::Unnamed { again_at, .. }) => still_processing(engine, claim, desk, again_at).await,
         Ok(Finding::StillProcessing { again_at }) => still_processing(engine, claim, desk, again_at).await,
-        Ok(Finding::Absent) => absent(engine, claim, desk, &intent, asker).await,
+        Ok(Finding::Absent) => absent(engine, claim, desk, (&intent, IntentState::Absent), asker).await,
+        Ok(Finding::RepeatTells) => absent(engine, claim, desk, (&intent, IntentState::Untold), asker).await,
         Ok(Finding::CannotTell) => cannot_tell(engine, claim, desk, &intent).await,
         Err(error) => failed_question(engine, claim, desk, &error).await,
     }
+}
+
+/// The oldest intent whose outcome is to be asked for.
+fn in_question(claim: &Claim, desk: &Desk) -> Option<IntentRecord> {
+    let mut intents = desk.work.intents.iter();
+    let open = intents.find(|intent| intent.state == IntentState::Open);
+    let is_given_up = matches!(claim.found, PostState::Unconfirmed { .. });
+    open.or_else(|| desk.work.untold().filter(|_| is_given_up)).cloned()
 }
 
 /// Asks the platform about an intent.
@@ -137,12 +140,12 @@ async fn adopt(
     release_or(engine, claim, release, again).await
 }
 
-/// Not there now. Believed only when the platform's rule is met.
+/// Not there now, or only a repeat will tell: `freed` says which. Believed only when the platform's rule is met.
 async fn absent(
     engine: &Engine,
     claim: Claim,
     desk: &Desk,
-    intent: &IntentRecord,
+    (intent, freed): (&IntentRecord, IntentState),
     asker: Asker,
 ) -> Result<PostState, Halt> {
     let now = engine.clock.now();
@@ -167,9 +170,9 @@ async fn absent(
         let event = later(engine, &claim, now, true);
         return Ok(engine.store.release(claim, unsent(event, now, Vec::new())).await?);
     }
-    let entry = record::established(&claim, "absent", now);
+    let entry = record::established(&claim, freed.word(), now);
     let settlement = Settlement {
-        state: IntentState::Absent,
+        state: freed,
         remote: None,
         at: now,
         log: vec![entry],
@@ -204,18 +207,6 @@ async fn cannot_tell(engine: &Engine, claim: Claim, desk: &Desk, intent: &Intent
 
 async fn failed_question(engine: &Engine, claim: Claim, desk: &Desk, error: &PlatformError) -> Result<PostState, Halt> {
     let now = engine.clock.now();
-    let health = match error.retry.when {
-        When::AfterRefresh => Some(AccountHealth::RefreshNeeded),
-        // Who may not read may post all the same: only a refused token says that the account needs a person.
-        When::AfterReconnect if error.kind == ErrorKind::Auth => Some(AccountHealth::ReconnectNeeded),
-        _ => None,
-    };
-    let note = AccountNote {
-        health,
-        success_at: None,
-        error: Some(error.summary(now)),
-        of_version: Some(desk.account.token_version),
-    };
     let mut event = match claim.found {
         PostState::Reconciling { give_up_at, .. } if is_over(desk, give_up_at, now) => {
             return give_up(engine, claim, desk, true, now).await;
@@ -227,10 +218,26 @@ async fn failed_question(engine: &Engine, claim: Claim, desk: &Desk, error: &Pla
         *next_check = at.max(*next_check);
     }
     let release = Release {
-        account: Some(note),
+        account: Some(noted(desk, error, now)),
         ..unsent(event, now, Vec::new())
     };
     Ok(engine.store.release(claim, release).await?)
+}
+
+/// What a question that failed says of the account.
+pub(crate) fn noted(desk: &Desk, error: &PlatformError, now: Timestamp) -> AccountNote {
+    let health = match error.retry.when {
+        When::AfterRefresh => Some(AccountHealth::RefreshNeeded),
+        // Who may not read may post all the same: only a refused token says that the account needs a person.
+        When::AfterReconnect if error.kind == ErrorKind::Auth => Some(AccountHealth::ReconnectNeeded),
+        _ => None,
+    };
+    AccountNote {
+        health,
+        success_at: None,
+        error: Some(error.summary(now)),
+        of_version: Some(desk.account.token_version),
+    }
 }
 
 /// Whether the time for asking is over.
@@ -249,7 +256,7 @@ async fn give_up(
         return Ok(engine.store.release(claim, end).await?);
     }
     engine.stats.attempt(claim.platform, "unconfirmed");
-    let summary = unknown_summary(now);
+    let summary = ErrorSummary::outcome_unknown(now);
     let entry = record::unconfirmed(&claim, &summary.message, now);
     let next_look = if may_learn {
         now.saturating_add(engine.settings.look_every).ok()

@@ -10,9 +10,9 @@ use jiff::{SignedDuration, Timestamp};
 use store::{AccountNote, Release, Resume};
 
 use crate::context::Desk;
-use crate::{Engine, comment, record};
+use crate::{Engine, comment, doubt, record};
 
-/// Fills in what follows a certain "not published".
+/// Fills in what follows a send that certainly published nothing.
 pub(crate) fn decide(
     engine: &Engine,
     claim: &Claim,
@@ -46,12 +46,10 @@ pub(crate) fn decide(
             let (event, entry) = match reconnect_awaited_until(engine, claim, error, now) {
                 Some(at) => waits_for_reconnect(claim, error, release, at),
                 None => {
-                    let event = Event::Failed {
-                        at: now,
-                        error: summary.clone(),
-                        parts: desk.parts_live(),
-                    };
-                    (event, Some(record::failed(claim, error, now, took)))
+                    let told = std::mem::take(&mut release.intents);
+                    let end = doubt::end(claim, (&desk.work, told), desk.parts_live(), error, (now, took));
+                    release.intents = end.intents;
+                    (end.event, Some(end.entry))
                 }
             };
             (event, entry, health)
@@ -59,7 +57,10 @@ pub(crate) fn decide(
     };
     note_refusal(engine, claim, error, &event);
     let (event, entry) = match live_all_the_same(claim, desk, error, &event, now) {
-        Some(end) => end,
+        Some(end) => {
+            release.intents = end.intents;
+            (end.event, end.log.into_iter().next())
+        }
         None => (event, entry),
     };
     release.resume = match error.retry.from {
@@ -87,19 +88,21 @@ fn live_all_the_same(
     error: &PlatformError,
     event: &Event,
     now: Timestamp,
-) -> Option<(Event, Option<LogEntry>)> {
+) -> Option<Release> {
     let awaited_until = comment::awaited_until(desk, now)?;
     if matches!(event, Event::RetryAt { at, .. } if *at <= awaited_until) {
         return None;
     }
-    let end = comment::given_up(claim, desk, error, now)?;
-    Some((end.event, end.log.into_iter().next()))
+    comment::given_up(claim, desk, error, now)
 }
 
 /// Counts a refusal, and lets the account rest after one for too many calls.
 fn note_refusal(engine: &Engine, claim: &Claim, error: &PlatformError, event: &Event) {
-    let is_over = matches!(event, Event::Failed { .. });
-    let outcome = if is_over { "failed" } else { "retry" };
+    let outcome = match event {
+        Event::Failed { .. } => "failed",
+        Event::GaveUp { .. } => "unconfirmed",
+        _ => "retry",
+    };
     engine.stats.attempt(claim.platform, outcome);
     // A budget that is closed in the store does the same for all who share it.
     if !engine.settings.rate_budgets

@@ -45,7 +45,7 @@ pub struct Settings {
     pub poll: SignedDuration,
     /// How long the platform may work on something before it counts as an unknown outcome or a failure.
     pub processing_max: SignedDuration,
-    /// How often an unconfirmed post is asked for again, and for how long.
+    /// How often an unconfirmed post, or one that is live under an unknown id, is asked for again, and for how long.
     pub look_every: SignedDuration,
     /// See [`Self::look_every`].
     pub look_for: SignedDuration,

@@ -1,7 +1,7 @@
 //! The end of a claim: what became of a send, and what follows.
 
 use domain::capability::Capability;
-use domain::error::{ErrorKind, ErrorSummary, Fate, PlatformError};
+use domain::error::{ErrorSummary, Fate, PlatformError};
 use domain::ids::IntentId;
 use domain::intent::{Armed, Claim, IntentRecord, IntentState};
 use domain::log::LogEntry;
@@ -10,11 +10,11 @@ use domain::platform::Platform;
 use domain::post::{Event, Phase, PostState};
 use domain::secret::SecretBytes;
 use jiff::{SignedDuration, Timestamp};
-use store::{AccountNote, Conflict, Release, Resume, Settled, Settlement, Unsettled};
+use store::{AccountNote, Conflict, Release, Resume, Settled, Settlement, Unsettled, Work};
 
 use crate::context::{Desk, Halt};
 use crate::points::CrashPoint;
-use crate::{Engine, budgets, comment, record, refusal};
+use crate::{Engine, budgets, comment, doubt, record, refusal};
 
 /// How long a settlement that the store did not take waits until it is tried again: at first, and at most.
 const SETTLE_PAUSES: (SignedDuration, SignedDuration) =
@@ -97,7 +97,9 @@ async fn settle_taken(
 ) -> Result<Step, Halt> {
     if let Some(refusal) = refusal {
         let refusal = refusal.clone().with_fate(Fate::NotPublished);
-        return settle_refusal(engine, armed, desk, &refusal, now, took).await;
+        // It has told, then: what an earlier send could have made is that other post.
+        let told = settled(&desk.work.intents, IntentState::Absent, now);
+        return settle_refusal(engine, armed, desk, &refusal, told, (now, took)).await;
     }
     settle_unconfirmed(engine, armed, desk, (IntentState::Open, Vec::new()), now).await
 }
@@ -116,7 +118,7 @@ async fn settle_unconfirmed(
         return settle_lost_comment(engine, armed, desk, &error, now).await;
     }
     engine.stats.attempt(claim.platform, "unconfirmed");
-    let error = unknown_summary(now);
+    let error = ErrorSummary::outcome_unknown(now);
     let (state, earlier) = known;
     let settlement = Settlement {
         state,
@@ -173,7 +175,7 @@ pub(crate) async fn settle_error(
     took: SignedDuration,
 ) -> Result<Step, Halt> {
     match &error.fate {
-        Fate::NotPublished => settle_refusal(engine, armed, desk, error, now, took).await,
+        Fate::NotPublished => settle_refusal(engine, armed, desk, error, Vec::new(), (now, took)).await,
         Fate::MayBePublished if comment::is_all_that_is_left(desk) && !comment::can_be_asked_for(armed.prepared()) => {
             settle_lost_comment(engine, armed, desk, error, now).await
         }
@@ -197,7 +199,7 @@ pub(crate) async fn settle_error(
             // This send made nothing. An earlier one that was taken for absent did, or else a person posted the same.
             let earlier = reopened(prior, now);
             if earlier.is_empty() {
-                return settle_refusal(engine, armed, desk, error, now, took).await;
+                return settle_refusal(engine, armed, desk, error, earlier, (now, took)).await;
             }
             if was_asked_since_a_refusal(prior) {
                 return settle_unconfirmed(engine, armed, desk, (IntentState::NotPublished, earlier), now).await;
@@ -216,38 +218,48 @@ pub(crate) async fn settle_error(
     }
 }
 
-/// The intents that were taken for absent, to be asked about again.
-fn reopened(intents: &[IntentRecord], at: Timestamp) -> Vec<(IntentId, Settlement)> {
-    let open = || Settlement {
-        state: IntentState::Open,
+/// The intents after which the same was sent again, to be asked about again.
+pub(crate) fn reopened(intents: &[IntentRecord], at: Timestamp) -> Vec<(IntentId, Settlement)> {
+    settled(intents, IntentState::Open, at)
+}
+
+/// The intents after which the same was sent again, of which this is known now.
+fn settled(intents: &[IntentRecord], state: IntentState, at: Timestamp) -> Vec<(IntentId, Settlement)> {
+    let settlement = || Settlement {
+        state,
         remote: None,
         at,
         log: Vec::new(),
     };
-    let absent = intents.iter().filter(|intent| intent.state == IntentState::Absent);
-    absent.map(|intent| (intent.id, open())).collect()
+    let freed = intents.iter().filter(|intent| intent.state.frees_a_repeat());
+    freed.map(|intent| (intent.id, settlement())).collect()
 }
 
-/// Whether an intent was taken for absent again after a later send had been refused. That is what becomes of a refusal as
+/// Whether an intent freed a repeat again after a later send had been refused. That is what becomes of a refusal as
 /// a duplicate that nothing can be found for; were it followed once more, it would be so for as long as the platform
 /// remembers the text.
 fn was_asked_since_a_refusal(intents: &[IntentRecord]) -> bool {
-    let in_state = |state| intents.iter().filter(move |intent| intent.state == state);
-    in_state(IntentState::Absent).any(|absent| {
-        in_state(IntentState::NotPublished).any(|refused| {
-            refused.recorded_at > absent.recorded_at && absent.settled_at.is_some_and(|at| at > refused.recorded_at)
-        })
+    let refused = || {
+        intents
+            .iter()
+            .filter(|intent| intent.state == IntentState::NotPublished)
+    };
+    let mut freed = intents.iter().filter(|intent| intent.state.frees_a_repeat());
+    freed.any(|freed| {
+        let asked_since = |refused: &IntentRecord| freed.settled_at.is_some_and(|at| at > refused.recorded_at);
+        refused().any(|refused| refused.recorded_at > freed.recorded_at && asked_since(refused))
     })
 }
 
-/// A refusal is known to have published nothing: it is tried again by the policy, or it ends here.
+/// A refusal is known to have published nothing: it is tried again by the policy, or it ends here. `told` is what it said
+/// of earlier sends.
 async fn settle_refusal(
     engine: &Engine,
     armed: Armed,
     desk: &Desk,
     error: &PlatformError,
-    now: Timestamp,
-    took: SignedDuration,
+    told: Vec<(IntentId, Settlement)>,
+    (now, took): (Timestamp, SignedDuration),
 ) -> Result<Step, Halt> {
     let settlement = Settlement {
         state: IntentState::NotPublished,
@@ -256,6 +268,7 @@ async fn settle_refusal(
         log: Vec::new(),
     };
     let mut release = sent(Event::Returned { at: now }, now, Vec::new());
+    release.intents = told;
     refusal::decide(engine, armed.claim(), desk, error, &mut release, Some(took));
     ended(settle(engine, armed, settlement, Some(release)).await?)
 }
@@ -364,7 +377,7 @@ pub(crate) async fn end_unsent(
 pub(crate) async fn fail(engine: &Engine, claim: Claim, desk: &Desk, error: &PlatformError) -> Result<PostState, Halt> {
     let now = engine.clock.now();
     let Some(release) = comment::given_up(&claim, desk, error, now) else {
-        return fail_with(engine, claim, error, desk.parts_live()).await;
+        return fail_with(engine, claim, &desk.work, error, desk.parts_live()).await;
     };
     engine.stats.attempt(claim.platform, "failed");
     let release = Release {
@@ -375,23 +388,30 @@ pub(crate) async fn fail(engine: &Engine, claim: Claim, desk: &Desk, error: &Pla
 }
 
 /// Ends a claim for good before anything of it was looked at closely.
-pub(crate) async fn fail_unsent(engine: &Engine, claim: Claim, error: &PlatformError) -> Result<PostState, Halt> {
-    fail_with(engine, claim, error, PartsLive::default()).await
+pub(crate) async fn fail_unsent(
+    engine: &Engine,
+    claim: Claim,
+    work: &Work,
+    error: &PlatformError,
+) -> Result<PostState, Halt> {
+    fail_with(engine, claim, work, error, PartsLive::default()).await
 }
 
-async fn fail_with(engine: &Engine, claim: Claim, error: &PlatformError, parts: PartsLive) -> Result<PostState, Halt> {
+async fn fail_with(
+    engine: &Engine,
+    claim: Claim,
+    work: &Work,
+    error: &PlatformError,
+    parts: PartsLive,
+) -> Result<PostState, Halt> {
     let now = engine.clock.now();
-    engine.stats.attempt(claim.platform, "failed");
-    let entry = record::failed(&claim, error, now, None);
-    let event = Event::Failed {
-        at: now,
-        error: error.summary(now),
-        parts,
-    };
+    let end = doubt::end(&claim, (work, Vec::new()), parts, error, (now, None));
+    engine.stats.attempt(claim.platform, end.outcome());
     let release = Release {
+        intents: end.intents,
         counts_as_attempt: true,
         resume: Resume::Clear,
-        ..unsent(event, now, vec![entry])
+        ..unsent(end.event, now, vec![end.entry])
     };
     Ok(engine.store.release(claim, release).await?)
 }
@@ -433,20 +453,6 @@ pub(crate) fn unsent(event: Event, at: Timestamp, log: Vec<LogEntry>) -> Release
         counts_as_attempt: false,
         account: None,
         log,
-        at,
-    }
-}
-
-/// The error that an unconfirmed post shows.
-pub(crate) fn unknown_summary(at: Timestamp) -> ErrorSummary {
-    ErrorSummary {
-        kind: ErrorKind::Unknown,
-        code: Some("PUBLISH_OUTCOME_UNKNOWN".to_owned()),
-        message:
-            "The platform may have published this post and cannot tell; look at the account before sending it again"
-                .to_owned(),
-        raw: None,
-        http_status: None,
         at,
     }
 }

@@ -19,6 +19,8 @@ pub(crate) struct Live<'a> {
     pub(crate) content: Content,
     /// What is out there.
     pub(crate) parts: Vec<(Part, RemotePost)>,
+    /// The parts of which a repeat was to tell whether an earlier send made them.
+    pub(crate) untold: Vec<Part>,
 }
 
 impl Live<'_> {
@@ -59,11 +61,11 @@ impl Live<'_> {
     }
 
     /// The state of a post whose account is gone: as it is when something was sent whose outcome counts; published when it
-    /// lacks nothing but its first comment; failed when other parts of it are live, which its owner then sees; else
-    /// cancelled.
+    /// lacks nothing but its first comment; unconfirmed when a part of it may be out there; failed when other parts of it
+    /// are live, which its owner then sees; else cancelled.
     pub(crate) fn cut_off(&self, state: &PostState, at: Timestamp) -> PostState {
         let withdrawn = rules::withdrawn(state.clone(), at);
-        if withdrawn == *state || self.parts.is_empty() {
+        if withdrawn == *state || (self.parts.is_empty() && self.untold.is_empty()) {
             return withdrawn;
         }
         if let (Some(head), Some(Part::FirstComment)) = (self.head(), self.missing()) {
@@ -80,6 +82,23 @@ impl Live<'_> {
             self.target
         );
         let count = |parts: usize| u16::try_from(parts).unwrap_or(u16::MAX);
+        let parts = PartsLive {
+            live: count(self.parts.len()),
+            of: count(self.all().len()),
+            head: self.head().cloned(),
+        };
+        if self.untold.iter().any(|part| !self.has(*part)) {
+            let event = Event::GaveUp {
+                at,
+                next_look: None,
+                error: ErrorSummary::outcome_unknown(at),
+                parts,
+            };
+            return state.next(&event).unwrap_or(withdrawn);
+        }
+        if self.parts.is_empty() {
+            return withdrawn;
+        }
         let event = Event::Failed {
             at,
             error: ErrorSummary {
@@ -90,11 +109,7 @@ impl Live<'_> {
                 http_status: None,
                 at,
             },
-            parts: PartsLive {
-                live: count(self.parts.len()),
-                of: count(self.all().len()),
-                head: self.head().cloned(),
-            },
+            parts,
         };
         state.next(&event).unwrap_or(withdrawn)
     }

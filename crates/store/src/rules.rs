@@ -169,7 +169,7 @@ pub(crate) fn remembered(answer: &str) -> Result<Group> {
 
 /// Whether the owner sees the difference.
 pub(crate) fn shows(old: &PostState, new: &PostState) -> bool {
-    StateBit::of(old) != StateBit::of(new) || (new.is_terminal() && old != new)
+    StateBit::of(old) != StateBit::of(new) || (new.is_terminal() && !new.shows_as(old))
 }
 
 /// The entry with the context filled in that its writer left out.

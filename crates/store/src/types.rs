@@ -274,6 +274,16 @@ pub struct Work {
     pub revision: u32,
 }
 
+impl Work {
+    /// The oldest intent of a part that is not live of which only a repeat will tell what it made.
+    #[must_use]
+    pub fn untold(&self) -> Option<&IntentRecord> {
+        let is_live = |part: Part| self.live.iter().any(|(live, _)| *live == part);
+        let mut intents = self.intents.iter();
+        intents.find(|intent| intent.state == IntentState::Untold && !is_live(intent.part))
+    }
+}
+
 /// An intent to be recorded.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewIntent {

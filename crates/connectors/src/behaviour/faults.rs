@@ -103,7 +103,7 @@ pub(crate) async fn a_post_met_by(subject: &Subject, fault: &Fault) {
 /// the post is absent by that rule.
 async fn recover(bench: &mut Bench, connector: &dyn Connector, mut intent: IntentRecord) -> End {
     let ask = &connector.capability().ask;
-    let mut absent = 0;
+    let (mut absent, mut freed) = (0, IntentState::Absent);
     for _ in 0..QUESTIONS_MAX {
         bench.world.clock.advance(ask.ask_after);
         let finding = bench.world.check(connector, &intent, &[], &TakenIds::default()).await;
@@ -113,7 +113,10 @@ async fn recover(bench: &mut Bench, connector: &dyn Connector, mut intent: Inten
                 bench.world.clock.advance_to(again_at);
             }
             Finding::CannotTell => absent = 0,
-            Finding::Absent => {
+            found @ (Finding::Absent | Finding::RepeatTells) => {
+                if found == Finding::RepeatTells {
+                    freed = IntentState::Untold;
+                }
                 absent += 1;
                 let settled = bench.world.ctx().now >= intent.send_by + ask.settle_for;
                 if absent >= ask.ask_times && settled {
@@ -125,7 +128,7 @@ async fn recover(bench: &mut Bench, connector: &dyn Connector, mut intent: Inten
     if absent < ask.ask_times {
         return End::NobodyCanTell;
     }
-    intent.state = IntentState::Absent;
+    intent.state = freed;
     intent.id = domain::ids::IntentId::from_bytes([8; 12]);
     bench.world.prior = vec![intent.clone()];
     match send(bench, connector, &intent.prepared).await {

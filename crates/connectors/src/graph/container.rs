@@ -63,13 +63,13 @@ pub(crate) async fn live(
         let again_at = listed_at;
         return Finding::Unnamed { stand_in, again_at };
     }
-    // Lists that cannot be read take nothing from the verdict.
-    match search.await.unwrap_or_default() {
-        Some(remote) => Finding::Published(remote),
-        None if ctx.now < after_send(NAMED_WITHIN) => Finding::Unnamed {
+    // Lists that cannot be read take nothing from the verdict, and are read again.
+    match search.await {
+        Ok(Some(remote)) => Finding::Published(remote),
+        Ok(None) if ctx.now >= after_send(NAMED_WITHIN) => Finding::Published(stand_in),
+        Ok(None) | Err(_) => Finding::Unnamed {
             stand_in,
             again_at: ctx.now.saturating_add(LOOK_AGAIN).unwrap_or(Timestamp::MAX),
         },
-        None => Finding::Published(stand_in),
     }
 }

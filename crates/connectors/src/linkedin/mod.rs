@@ -2,8 +2,8 @@
 //!
 //! There is no idempotency key, and a member's posts cannot be listed. What LinkedIn does have is a memory: the same
 //! body of the same author within about ten minutes is refused, and the refusal names the post that has it. So an
-//! unknown outcome is cleared up by one more send of the same bytes, as an intent of its own: [`check`] answers "absent"
-//! for as long as the memory surely lasts, which frees that send, and a refusal in answer to it adopts the first post.
+//! unknown outcome is cleared up by one more send of the same bytes, as an intent of its own: [`check`] frees that send for
+//! as long as the memory surely lasts, and a refusal that names the first post adopts it. Any other tells nothing.
 //!
 //! What must stay true: outside that time nothing is sent again by itself, whoever asks ([`guard`]). An organization's
 //! posts can be listed, and are.
@@ -174,7 +174,7 @@ fn is_fresh(ctx: &SendCtx<'_>, urn: &str) -> bool {
 /// Refuses to send again when LinkedIn may have forgotten the first send: then a second post would appear.
 fn guard(ctx: &SendCtx<'_>, earlier: &[&IntentRecord]) -> Result<(), PlatformError> {
     let too_late = |intent: &&&IntentRecord| {
-        intent.state == IntentState::Absent && ctx.now.duration_since(intent.recorded_at) > RESEND_WITHIN
+        intent.state.frees_a_repeat() && ctx.now.duration_since(intent.recorded_at) > RESEND_WITHIN
     };
     if is_organization(&author_of(ctx.account.remote_id)) || !earlier.iter().any(|intent| too_late(&intent)) {
         return Ok(());
@@ -227,8 +227,9 @@ async fn check(ctx: &SendCtx<'_>, probe: Probe<'_>) -> Result<Finding, PlatformE
     match thaw(Platform::LinkedIn, Stage::Check, &prepared.bytes)? {
         Frozen::Comment { on, body } => find::commented(ctx, probe, &on, &body).await,
         Frozen::Post { body } if is_organization => find::posted(ctx, probe, &body).await,
-        // Frees the second send, which is the question.
-        Frozen::Post { .. } if ctx.now.duration_since(probe.intent.recorded_at) <= FREE_WITHIN => Ok(Finding::Absent),
+        Frozen::Post { .. } if ctx.now.duration_since(probe.intent.recorded_at) <= FREE_WITHIN => {
+            Ok(Finding::RepeatTells)
+        }
         Frozen::Post { .. } => Ok(Finding::CannotTell),
     }
 }

@@ -10,7 +10,7 @@ use super::wire::{ListedStatus, NewStatus, Source, Status};
 use super::{Frozen, PLATFORM, call, error, read, remote};
 use crate::frozen::thaw;
 use crate::http::{Answer, READ_BUDGET};
-use crate::{Finding, Probe, SendCtx, Taken};
+use crate::{Finding, Probe, SendCtx};
 
 /// Statuses of one page, the most that a server gives.
 const PAGE: usize = 40;
@@ -39,17 +39,17 @@ pub(super) async fn check(ctx: &SendCtx<'_>, probe: Probe<'_>) -> Result<Finding
     let is_text = wanted.media_ids.is_empty();
     let is_repeat = earlier().next().is_some();
     // Of several that look like ours the key tells which is: the same send again is answered with the status, if there is
-    // one. But one alone is ours, since what is believed absent may be edited before it is sent again. Only servers that
+    // one. But one alone is ours, since a post may be edited before it is sent again. Only servers that
     // answer such a repeat with an error (mastodon/mastodon issue 40399) leave us with the words.
     let key_tells = is_text && !is_repeat && key_ends(&intent.prepared, first).is_some_and(|end| ctx.now < end);
     let several = if key_tells {
-        Finding::Absent
+        Finding::RepeatTells
     } else {
         Finding::CannotTell
     };
     // Nobody else has our files, so their status counts whenever it was made.
     let until = is_text.then(|| intent.send_by.saturating_add(SLACK).unwrap_or(Timestamp::MAX));
-    let (mut found, none) = search(ctx, &wanted, first, until, Some(probe.taken)).await?;
+    let (mut found, none) = search(ctx, probe, &wanted, first, until).await?;
     Ok(match (found.pop(), found.is_empty()) {
         (Some(status), true) => Finding::Published(remote(status)),
         (Some(_), false) => several,
@@ -80,12 +80,12 @@ fn key_ends(prepared: &Prepared, first: Timestamp) -> Option<Timestamp> {
     first.saturating_add(valid_for.saturating_sub(KEY_MARGIN)).ok()
 }
 
-/// Refuses to send a text whose earlier send was believed absent, perhaps because the key would tell, now that the key does
+/// Refuses to send a text whose earlier send was believed absent, or left to its key to tell, now that the key does
 /// not tell any more: the words must be looked for first. That nothing was sent since the key ended says that they were not.
 pub(super) fn still_told_by_its_key(ctx: &SendCtx<'_>, armed: &Armed, frozen: &Frozen) -> Result<(), PlatformError> {
     let is_text = serde_json::from_str::<NewStatus>(&frozen.body).is_ok_and(|wanted| wanted.media_ids.is_empty());
     let others = || under_key(ctx, armed.part(), &frozen.key).filter(|intent| intent.id != armed.intent());
-    let absent = others().filter(|intent| intent.state == IntentState::Absent);
+    let absent = others().filter(|intent| intent.state.frees_a_repeat());
     let Some(end) = absent
         .map(|intent| intent.recorded_at)
         .min()
@@ -101,28 +101,14 @@ pub(super) fn still_told_by_its_key(ctx: &SendCtx<'_>, armed: &Armed, frozen: &F
     Err(late.with_fate(Fate::LandedEarlier { remote: None }))
 }
 
-/// Whether an earlier send under this key, which was believed absent, may be out there although the repeat that was to tell
-/// is refused: it is unless the account's statuses were read and none looks like it.
-pub(super) async fn earlier_may_be_live(ctx: &SendCtx<'_>, armed: &Armed, frozen: &Frozen) -> bool {
-    let sends = sends_of(ctx, armed.part(), &frozen.key).filter(|intent| intent.id != armed.intent());
-    let Some(first) = sends.map(|intent| intent.recorded_at).min() else {
-        return false;
-    };
-    let Ok(wanted) = serde_json::from_str::<NewStatus>(&frozen.body) else {
-        return true;
-    };
-    let searched = search(ctx, &wanted, first, None, None).await;
-    !matches!(searched, Ok((found, Finding::Absent)) if found.is_empty())
-}
-
-/// Compares the account's statuses from `first` on, and up to `until`, by our clock: those that look like ours and are not
-/// `taken`, and what it means if there are none.
+/// Compares the account's statuses from `first` on, and up to `until`, by our clock: those that look like ours, and what it
+/// means if there are none.
 async fn search(
     ctx: &SendCtx<'_>,
+    probe: Probe<'_>,
     wanted: &NewStatus,
     first: Timestamp,
     until: Option<Timestamp>,
-    taken: Option<&dyn Taken>,
 ) -> Result<(Vec<Status>, Finding), PlatformError> {
     let mut oldest_id: Option<String> = None;
     let mut found = Vec::new();
@@ -139,7 +125,7 @@ async fn search(
             }
             if listed.created_at <= until
                 && is_ours(ctx, wanted, &listed).await?
-                && !is_taken(taken, &listed.status.id).await
+                && !probe.taken.is_taken(&listed.status.id).await
             {
                 found.push(listed.status);
             }
@@ -149,13 +135,6 @@ async fn search(
         }
     }
     Ok((found, Finding::CannotTell))
-}
-
-async fn is_taken(taken: Option<&dyn Taken>, id: &str) -> bool {
-    match taken {
-        Some(taken) => taken.is_taken(id).await,
-        None => false,
-    }
 }
 
 /// A page of statuses, newest first.

@@ -14,7 +14,7 @@ mod wire;
 
 use domain::clock::BoxFut;
 use domain::content::{Draft, Media, PartContent};
-use domain::error::{ErrorKind, Fate, PlatformError, Stage, When};
+use domain::error::{ErrorKind, Fate, PlatformError, Stage};
 use domain::intent::{Armed, Dedupe, DedupeMeans, IntentState, Prepared};
 use domain::part::{Part, RemotePost};
 use domain::platform::Platform;
@@ -342,9 +342,9 @@ async fn send(ctx: &SendCtx<'_>, armed: &Armed) -> Result<Sent, PlatformError> {
         .http
         .creating(Method::POST, &url)
         .bearer_auth(ctx.tokens.access.expose())
-        .header("Idempotency-Key", &frozen.key)
+        .header("Idempotency-Key", frozen.key)
         .header("Content-Type", "application/json")
-        .body(frozen.body.clone());
+        .body(frozen.body);
     let answer = ctx
         .http
         .create(request, armed.send_by())
@@ -352,24 +352,20 @@ async fn send(ctx: &SendCtx<'_>, armed: &Armed) -> Result<Sent, PlatformError> {
         .map_err(|failure| failure.into_error(PLATFORM, Stage::Send))?;
     match serde_json::from_slice::<Status>(&answer.body) {
         Ok(status) if answer.is_success() => Ok(Sent::Live(remote(status))),
-        _ => Err(judge(ctx, armed, &frozen, error::refusal(Stage::Send, &answer)).await),
+        _ => Err(judge(ctx, armed, error::refusal(Stage::Send, &answer))),
     }
 }
 
 /// "Already attached" means that an earlier send landed, if there may have been one, however absent it was believed: it
-/// may have come late. Else the file is gone, since servers throw away files that no status claims. And a repeat that is
-/// refused for good does not tell what its key was to tell.
-async fn judge(ctx: &SendCtx<'_>, armed: &Armed, frozen: &Frozen, error: PlatformError) -> PlatformError {
+/// may have come late. Else the file is gone, since servers throw away files that no status claims.
+fn judge(ctx: &SendCtx<'_>, armed: &Armed, error: PlatformError) -> PlatformError {
     let landed = ctx.prior.iter().any(|intent| {
         intent.part == armed.part() && intent.id != armed.intent() && intent.state != IntentState::NotPublished
     });
-    let is_for_good = matches!(error.retry.when, When::Never | When::AfterReconnect);
-    match error.fate {
-        Fate::LandedEarlier { .. } if !landed => error.with_fate(Fate::NotPublished),
-        Fate::NotPublished if is_for_good && find::earlier_may_be_live(ctx, armed, frozen).await => {
-            error.with_fate(Fate::LandedEarlier { remote: None })
-        }
-        _ => error,
+    if matches!(error.fate, Fate::LandedEarlier { .. }) && !landed {
+        error.with_fate(Fate::NotPublished)
+    } else {
+        error
     }
 }
 

@@ -1,11 +1,10 @@
 //! A post that is due while a file of its group is still to come.
 
 use domain::error::{ErrorKind, PlatformError, Stage};
-use domain::ids::MediaId;
 use domain::intent::Claim;
 use domain::post::{Event, PostState};
 use jiff::{SignedDuration, Timestamp};
-use store::{FileState, MediaFile};
+use store::{FileState, MediaFile, Work};
 
 use super::UploadError;
 use crate::Engine;
@@ -16,17 +15,17 @@ use crate::settle::{fail_unsent, unsent};
 const LOOK_AGAIN: (SignedDuration, SignedDuration) = (SignedDuration::from_secs(1), SignedDuration::from_secs(30));
 
 /// Puts a post off until its files are there. It fails when one cannot come any more or is of no use.
-pub(crate) async fn await_files(engine: &Engine, claim: Claim, awaited: &[MediaId]) -> Result<PostState, Halt> {
+pub(crate) async fn await_files(engine: &Engine, claim: Claim, work: &Work) -> Result<PostState, Halt> {
     let now = engine.clock.now();
     let mut again_at = now;
-    for id in awaited {
+    for id in &work.content.awaiting {
         let file = engine.store.media_file(*id).await?;
         match state_of(engine, file, now).await {
             Awaited::Here => {}
             Awaited::Until(at) => again_at = again_at.max(at),
             Awaited::Never(why) => {
                 let error = PlatformError::refused(claim.platform, Stage::Validate, ErrorKind::Validation, why);
-                return fail_unsent(engine, claim, &error).await;
+                return fail_unsent(engine, claim, work, &error).await;
             }
         }
     }

@@ -151,22 +151,47 @@ async fn a_refusal_that_names_another_post_of_ours_is_a_refusal() {
     assert_eq!(outside.copies(Platform::LinkedIn, "said before"), 1);
 }
 
-/// Two statuses look like it, and the repeat that was to tell which is ours is refused: it may be the first.
+/// Two statuses look like it, and the repeat that was to tell is refused, at once or in the end: it may be the first.
 #[tokio::test]
 async fn what_two_have_said_ends_as_unconfirmed_when_the_repeat_is_refused() {
-    let outside = Outside::new().await;
-    let engine = outside.engine(memory(), go_on()).await;
-    let lost = vec![Rule::nth(Class::Create, 1, Fault::DropAfter)];
-    let (user, account, seed) = outside.connect_seeded(&engine, Platform::Mastodon, "press", lost).await;
-    let (theirs, person, there) = outside.person(&seed).await;
-    let words = content(&outside, Platform::Mastodon, "good morning", &[]);
-    let group = post_now(&engine, &user, &account, words.clone()).await;
-    run_until_stopped(&engine).await;
-    post_now(&theirs, &person, &there, words).await;
-    run_until_stopped(&theirs).await;
-    assert_eq!(outside.copies(Platform::Mastodon, "good morning"), 2);
-    outside.add_rules(&account, vec![Rule::always(Class::Create, Fault::RejectContent)]);
-    run_to_the_end(&outside, &engine).await;
-    let state = state(&engine, &user, group).await;
-    assert!(matches!(state, PostState::Unconfirmed { .. }), "{state:?}");
+    for refusal in [Fault::RejectContent, Fault::RateLimit { retry_after_s: 5 }] {
+        let outside = Outside::new().await;
+        let engine = outside.engine(memory(), go_on()).await;
+        let lost = vec![Rule::nth(Class::Create, 1, Fault::DropAfter)];
+        let (user, account, seed) = outside.connect_seeded(&engine, Platform::Mastodon, "press", lost).await;
+        let (theirs, person, there) = outside.person(&seed).await;
+        let words = content(&outside, Platform::Mastodon, "good morning", &[]);
+        let group = post_now(&engine, &user, &account, words.clone()).await;
+        run_until_stopped(&engine).await;
+        post_now(&theirs, &person, &there, words).await;
+        run_until_stopped(&theirs).await;
+        assert_eq!(outside.copies(Platform::Mastodon, "good morning"), 2);
+        outside.add_rules(&account, vec![Rule::always(Class::Create, refusal.clone())]);
+        run_to_the_end(&outside, &engine).await;
+        let state = state(&engine, &user, group).await;
+        assert!(matches!(state, PostState::Unconfirmed { .. }), "{refusal:?}: {state:?}");
+    }
+}
+
+/// A member's posts cannot be listed: the same send again is the only question, and any other refusal no answer to it.
+#[tokio::test]
+async fn what_only_a_repeat_can_tell_is_unconfirmed_until_it_has_told() {
+    let refused = Rule::nth(Class::Create, 2, Fault::RejectContent);
+    for (script, is_known) in [(vec![refused], false), (vec![], true)] {
+        let outside = Outside::new().await;
+        let engine = outside.engine(memory(), go_on()).await;
+        let mut script = script;
+        script.push(Rule::nth(Class::Create, 1, Fault::DropAfter));
+        let name = format!("{MEMBER}-asks-again");
+        let (user, account) = outside.connect(&engine, Platform::LinkedIn, &name, script).await;
+        let words = content(&outside, Platform::LinkedIn, "have you heard this?", &[]);
+        let group = post_now(&engine, &user, &account, words).await;
+        run_to_the_end(&outside, &engine).await;
+        match state(&engine, &user, group).await {
+            PostState::Published { .. } => assert!(is_known),
+            PostState::Unconfirmed { .. } => assert!(!is_known),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(outside.copies(Platform::LinkedIn, "have you heard this?"), 1);
+    }
 }

@@ -236,6 +236,33 @@ pub(super) async fn tokens_of_a_removed_account_stay_while_an_intent_is_open(ben
     Ok(())
 }
 
+pub(super) async fn what_only_a_repeat_could_tell_is_unconfirmed_when_its_account_goes(bench: Bench) -> Outcome {
+    // Removed while it is asked about, and while it waits for the repeat.
+    for (waits, name) in [(false, "ann"), (true, "bob")] {
+        let ann = bench.owner(name).await?;
+        let account = bench.connected(&ann, Platform::LinkedIn, "1").await?;
+        let group = bench.grouped(&ann, &[(Platform::LinkedIn, "1")], Some(0)).await?;
+        let armed = bench.armed(bench.claim_one(1).await?, 1).await?;
+        let intent = armed.intent();
+        let lost = settlement(IntentState::Open, None, 2);
+        bench.settle(armed, lost, Some(release(unknown(2), 2))).await?;
+        let claim = bench.claim_one(100).await?;
+        let log = entry(LogKind::Disconnected, 99);
+        if !waits {
+            bench.remove_account(&ann, account.id, at(99), log.clone()).await?;
+        }
+        let mut freed = release(Event::MaySend { at: at(200) }, 100);
+        freed.intents = vec![(intent, settlement(IntentState::Untold, None, 100))];
+        bench.release(claim, freed).await?;
+        if waits {
+            bench.remove_account(&ann, account.id, at(101), log).await?;
+        }
+        let state = bench.first(&ann, group.id).await?.state;
+        assert!(matches!(state, PostState::Unconfirmed { .. }), "{state:?}");
+    }
+    Ok(())
+}
+
 pub(super) async fn a_refresh_is_begun_once_and_makes_the_next_version(bench: Bench) -> Outcome {
     let ann = bench.owner("ann").await?;
     let account = bench.connected(&ann, Platform::X, "1").await?.id;

@@ -75,11 +75,19 @@ pub(super) async fn a_posts_own_id_takes_the_place_of_its_stand_in(bench: Bench)
     let looked_at = |remote: RemotePost| Event::Published {
         at: at(2),
         remote,
-        next_look: Some(at(30)),
+        next_look: Some(at(20)),
     };
     let stand_in = remote("stand-in 1");
     let end = release(looked_at(stand_in.clone()), 2);
     bench.settle(armed, live("stand-in 1", 2), Some(end)).await?;
+    assert!(bench.claim(19).await?.is_empty());
+    let learned_nothing = Event::Looked {
+        next_look: Some(at(30)),
+        remote: None,
+    };
+    let look = bench.claim_one(20).await?;
+    bench.release(look, release(learned_nothing, 20)).await?;
+    assert_eq!(bench.read(&ann, group.id).await?.updated_at, at(2));
     assert!(bench.claim(29).await?.is_empty());
     let look = bench.claim_one(30).await?;
     assert_eq!(bench.work(&look).await?.live, [(Part::Head, stand_in.clone())]);

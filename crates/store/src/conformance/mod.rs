@@ -61,6 +61,7 @@ scenarios! {
         a_live_post_whose_account_goes_before_its_first_comment_stays_published,
         what_was_removed_is_not_there_for_the_next_create,
         tokens_of_a_removed_account_stay_while_an_intent_is_open,
+        what_only_a_repeat_could_tell_is_unconfirmed_when_its_account_goes,
         a_refresh_is_begun_once_and_makes_the_next_version,
         a_failed_refresh_asks_for_a_person,
         a_refresh_that_was_overtaken_changes_nothing,

@@ -298,11 +298,14 @@ impl State {
     /// What of a post is live.
     pub(super) fn live<'a>(&self, row: &'a PostRow) -> Result<Live<'a>> {
         let group = self.groups.get(&row.group).ok_or(Error::NotFound)?;
+        let of_it = self.intents.iter().filter(|intent| intent.post == row.post.id);
+        let untold = of_it.filter(|intent| intent.record.state == IntentState::Untold);
         Ok(Live {
             platform: row.post.platform,
             target: &row.post.target,
             content: Content::clone(&group.content),
             parts: self.live_parts(row.post.id),
+            untold: untold.map(|row| row.record.part).collect(),
         })
     }
 

@@ -1,5 +1,5 @@
-//! Users and accounts that the writing thread has seen to be there, so that a create does not look for them again. There is
-//! one writer, so what it has seen holds until it removes one.
+//! Users and accounts that the writing thread has seen to be there, so that no create or claim looks for them again.
+//! There is one writer, so what it has seen holds until it removes one.
 
 use std::collections::{HashMap, HashSet};
 

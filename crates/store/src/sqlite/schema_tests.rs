@@ -117,6 +117,7 @@ fn the_hot_statements_use_their_indexes() {
     uses(sql::AUTHENTICATE, "sqlite_autoindex_api_keys");
     uses(sql::claims::CLAIMED_UNTIL, "posts_claimed (wake_at<?)");
     uses(sql::claims::NEXT_LEASE_END, "posts_claimed");
+    uses(sql::WAKING_OF_ACCOUNT, "COVERING INDEX posts_wake");
     uses(sql::ACCOUNT_OF_TARGET, "sqlite_autoindex_accounts");
     uses(sql::GROUP_LOG, "log_group");
     uses(sql::RECENT_LOG, "INTEGER PRIMARY KEY (rowid>?)");

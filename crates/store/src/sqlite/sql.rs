@@ -427,6 +427,7 @@ statements! {
         "SELECT post_id FROM intents WHERE account_id = ?1 AND fingerprint = ?2 AND state = 'open' AND confusable = 1 \
          ORDER BY n LIMIT 1";
     HAS_OPEN_INTENT = "SELECT 1 FROM intents WHERE post_id = ?1 AND state = 'open'";
+    UNTOLD_PARTS = "SELECT part FROM intents WHERE post_id = ?1 AND state = 'untold'";
     OPEN_INTENTS = "SELECT id, part FROM intents WHERE post_id = ?1 AND state = 'open' ORDER BY n";
     INTENT = "SELECT post_id, part, account_id, state FROM intents WHERE id = ?1";
     SETTLE_INTENT = "UPDATE intents SET state = ?2, settled_at = ?3 WHERE id = ?1";

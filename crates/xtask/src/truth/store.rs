@@ -65,7 +65,7 @@ pub(crate) struct Post {
 #[derive(Debug, Clone)]
 pub(crate) struct Intent {
     pub(crate) part: Part,
-    /// `open`, `published`, `not_published`, `absent` or `abandoned`.
+    /// `open`, `published`, `not_published`, `absent`, `untold` or `abandoned`.
     pub(crate) state: String,
     pub(crate) recorded_at: Timestamp,
     pub(crate) settled_at: Option<Timestamp>,

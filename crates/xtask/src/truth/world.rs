@@ -227,7 +227,7 @@ fn part(group: &Group, post: &Post, remote: &Remote, world: &World, wrong: &mut 
         // A request that nobody waits for any more may lie around after its post was taken for absent.
         let end = intent
             .settled_at
-            .filter(|_| intent.state != "absent")
+            .filter(|_| !matches!(intent.state.as_str(), "absent" | "untold"))
             .unwrap_or(seen.at);
         intent.part == remote.part && intent.recorded_at <= seen.at && seen.at <= end
     };

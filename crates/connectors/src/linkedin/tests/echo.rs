@@ -53,10 +53,10 @@ async fn a_lost_answer_is_cleared_up_by_the_same_bytes_once_more() {
     world.clock.advance(SignedDuration::from_secs(70));
     assert_eq!(
         world.check(&LinkedIn, &open, &[], &TakenIds::default()).await.unwrap(),
-        Finding::Absent
+        Finding::RepeatTells
     );
     world.prior = vec![IntentRecord {
-        state: IntentState::Absent,
+        state: IntentState::Untold,
         ..open
     }];
     let error = send(&world, &prepared).await.unwrap_err();

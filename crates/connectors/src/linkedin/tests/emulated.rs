@@ -158,8 +158,8 @@ async fn a_members_lost_answer_never_becomes_a_second_post() {
         let draft = draft(P, "only once (please)", vec![image]);
         let mut intent = lose(&bench, &draft).await;
         bench.world.clock.advance(SignedDuration::from_secs(65));
-        assert_eq!(bench.check(&intent).await, Finding::Absent);
-        intent.state = IntentState::Absent;
+        assert_eq!(bench.check(&intent).await, Finding::RepeatTells);
+        intent.state = IntentState::Untold;
         bench.world.prior = vec![intent.clone()];
         let armed = bench.world.arm(Part::Head, intent.prepared.clone());
         // The first send is made now, or LinkedIn refuses the second by naming it.

@@ -213,7 +213,7 @@ CREATE TABLE posts (
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX posts_group ON posts (group_id, position);
 -- A post is in one of the two: what waits may be millions, what is being worked on is a few thousand at most.
-CREATE INDEX posts_wake ON posts (wake_at, id, account_id) WHERE wake_at IS NOT NULL AND claim IS NULL;
+CREATE INDEX posts_wake ON posts (wake_at, id, account_id, claim) WHERE wake_at IS NOT NULL AND claim IS NULL;
 CREATE INDEX posts_claimed ON posts (wake_at, ready_at) WHERE claim IS NOT NULL;
 
 CREATE TABLE intents (
@@ -224,7 +224,8 @@ CREATE TABLE intents (
     account_id BLOB NOT NULL REFERENCES accounts (id),
     attempt BLOB NOT NULL CHECK (length(attempt) = 12),
     state TEXT NOT NULL CHECK (
-        state = 'open' OR state = 'published' OR state = 'not_published' OR state = 'absent' OR state = 'abandoned'
+        state = 'open' OR state = 'published' OR state = 'not_published' OR state = 'absent' OR state = 'untold'
+        OR state = 'abandoned'
     ),
     recorded_at INTEGER NOT NULL,
     send_by INTEGER NOT NULL,

@@ -400,5 +400,6 @@ pub(in crate::sqlite) fn live<'a>(tx: &Tx, row: &'a PostRow) -> Result<Live<'a>>
         target: &row.target,
         content: content.ok_or(Error::NotFound)?,
         parts: live_parts(&tx.conn, row.id)?,
+        untold: tx.all(sql::UNTOLD_PARTS, [row.id.as_bytes()], |row| rows::part(row, 0))?,
     })
 }

@@ -85,11 +85,11 @@ fn fetched(truth: &Truth, group: &Group) -> Value {
 /// The id that is out there. Only a post that is not to be found there has the store's.
 fn posted_id(truth: &Truth, group: &Group, post: &Post) -> Option<Value> {
     let kept = match &post.state {
-        PostState::Published { remote, .. } | PostState::Removed { remote, .. } => remote.id.as_str(),
-        PostState::Failed { parts, .. } => parts.head.as_ref()?.id.as_str(),
+        PostState::Published { remote, .. } | PostState::Removed { remote, .. } => remote.known_id(),
+        PostState::Failed { parts, .. } => parts.head.as_ref()?.known_id(),
         _ => return None,
     };
-    Some(truth.world.id_of(group, post).unwrap_or(kept).into())
+    truth.world.id_of(group, post).or(kept).map(Into::into)
 }
 
 fn error(post: &Post) -> Option<Value> {
