@@ -10,7 +10,7 @@
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Once};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
@@ -19,6 +19,7 @@ use domain::error::{ErrorKind, Fate, PlatformError, Retry, Stage};
 use domain::platform::Platform;
 use hyper::body::{Body as _, Frame, SizeHint};
 use jiff::{SignedDuration, Timestamp};
+use media::clients::{NoClient, client_builder};
 use reqwest::header::HeaderMap;
 
 use crate::mastodon::KeyMemory;
@@ -137,33 +138,29 @@ impl Http {
     /// Makes the clients.
     ///
     /// # Errors
-    /// When the TLS library cannot be set up.
-    pub fn new(clock: Arc<dyn Clock>) -> Result<Self, reqwest::Error> {
-        static PROVIDER: Once = Once::new();
-        PROVIDER.call_once(|| {
-            // An error only says that a provider was installed before, which is as good.
-            let _ = rustls::crypto::ring::default_provider().install_default();
-        });
+    /// When TLS cannot be set up.
+    pub fn new(clock: Arc<dyn Clock>) -> Result<Self, NoClient> {
         let base = || {
-            reqwest::Client::builder()
+            let builder = client_builder()?
                 .user_agent(concat!("Broadside/", env!("CARGO_PKG_VERSION")))
                 .redirect(reqwest::redirect::Policy::none())
                 .retry(reqwest::retry::never())
                 .no_proxy()
                 // HTTP/2 would send a request again by itself when the server names it unprocessed.
                 .http1_only()
-                .tcp_nodelay(true)
+                .tcp_nodelay(true);
+            Ok::<_, NoClient>(builder)
         };
         Ok(Self {
             // A pooled connection may have been closed by the other side, and then nobody can tell whether a request
             // that was half written arrived: a creating call always opens its own.
-            creating: base().pool_max_idle_per_host(0).build()?,
-            reading: base().pool_max_idle_per_host(16).build()?,
-            visiting: base()
+            creating: base()?.pool_max_idle_per_host(0).build()?,
+            reading: base()?.pool_max_idle_per_host(16).build()?,
+            visiting: base()?
                 .pool_max_idle_per_host(0)
                 .dns_resolver(media::clients::public_resolver())
                 .build()?,
-            reading_abroad: base()
+            reading_abroad: base()?
                 .pool_max_idle_per_host(16)
                 .dns_resolver(media::clients::public_resolver())
                 .build()?,

@@ -4,7 +4,7 @@ mod baseline;
 mod field;
 mod later;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::http::Method;
 use rmcp::model::{JsonObject, Tool, ToolAnnotations};
@@ -126,9 +126,15 @@ pub fn names_of_later_tools() -> impl Iterator<Item = &'static str> {
     later::TOOLS.iter().map(|spec| spec.name)
 }
 
-/// The tools that a server offers.
+/// The tools that a server offers. What clients see of them is made when the first one asks: most servers have none.
 #[derive(Debug, Clone)]
-pub struct Catalogue(Arc<[(&'static Spec, Tool)]>);
+pub struct Catalogue(Arc<Offer>);
+
+#[derive(Debug)]
+struct Offer {
+    specs: Vec<&'static Spec>,
+    tools: OnceLock<Vec<Tool>>,
+}
 
 impl Catalogue {
     /// The eighteen tools of the baseline.
@@ -163,16 +169,20 @@ impl Catalogue {
     }
 
     fn of(specs: impl Iterator<Item = &'static Spec>) -> Self {
-        Self(specs.map(|spec| (spec, spec.tool())).collect())
+        Self(Arc::new(Offer {
+            specs: specs.collect(),
+            tools: OnceLock::new(),
+        }))
     }
 
     /// All of them, as clients see them.
-    pub(crate) fn tools(&self) -> Vec<Tool> {
-        self.0.iter().map(|(_, tool)| tool.clone()).collect()
+    pub(crate) fn tools(&self) -> &[Tool] {
+        let Offer { specs, tools } = &*self.0;
+        tools.get_or_init(|| specs.iter().map(|spec| spec.tool()).collect())
     }
 
     /// The tool with this name.
-    pub(crate) fn find(&self, name: &str) -> Option<&(&'static Spec, Tool)> {
-        self.0.iter().find(|(spec, _)| spec.name == name)
+    pub(crate) fn find(&self, name: &str) -> Option<&'static Spec> {
+        self.0.specs.iter().find(|spec| spec.name == name).copied()
     }
 }

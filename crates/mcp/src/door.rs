@@ -62,7 +62,8 @@ impl ServerHandler for Door {
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        self.catalogue.find(name).map(|(_, tool)| tool.clone())
+        let mut tools = self.catalogue.tools().iter();
+        tools.find(|tool| tool.name == name).cloned()
     }
 
     async fn list_tools(
@@ -70,7 +71,7 @@ impl ServerHandler for Door {
         _page: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        Ok(ListToolsResult::with_all_items(self.catalogue.tools()))
+        Ok(ListToolsResult::with_all_items(self.catalogue.tools().to_vec()))
     }
 
     async fn call_tool(
@@ -78,7 +79,7 @@ impl ServerHandler for Door {
         call: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let Some((spec, _)) = self.catalogue.find(&call.name) else {
+        let Some(spec) = self.catalogue.find(&call.name) else {
             return Err(ErrorData::invalid_params(format!("Tool {} not found", call.name), None));
         };
         let ask = match arguments::ask(spec, &call.arguments.unwrap_or_default()) {

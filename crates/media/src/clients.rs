@@ -6,10 +6,12 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Once};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 
 use domain::clock::BoxFut;
 use reqwest::Client;
+use rustls::ClientConfig;
+use rustls_platform_verifier::ConfigVerifierExt;
 use url::Url;
 
 use crate::address::{AddressPolicy, Refusal, Verdict, is_public};
@@ -143,6 +145,37 @@ impl JudgedClients {
     }
 }
 
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+pub enum NoClient {
+    /// TLS cannot be set up, for instance without any trusted certificate.
+    #[error("TLS cannot be set up")]
+    Tls(#[from] rustls::Error),
+    /// The client cannot be made.
+    #[error(transparent)]
+    Client(#[from] reqwest::Error),
+}
+
+/// A builder of clients that share this process's TLS: the trusted certificates of the system are read once, and sessions
+/// are taken up again by whichever client comes back. Only HTTP/1.1 is offered.
+///
+/// # Errors
+/// [`NoClient::Tls`].
+pub fn client_builder() -> Result<reqwest::ClientBuilder, NoClient> {
+    static SHARED: Mutex<Option<ClientConfig>> = Mutex::new(None);
+    install_tls();
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    let tls = match &*shared {
+        Some(tls) => tls.clone(),
+        None => {
+            let mut tls = ClientConfig::with_platform_verifier()?;
+            tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+            shared.insert(tls).clone()
+        }
+    };
+    Ok(Client::builder().tls_backend_preconfigured(tls))
+}
+
 /// Gives the process its TLS, once.
 pub(crate) fn install_tls() {
     static PROVIDER: Once = Once::new();
@@ -154,8 +187,8 @@ pub(crate) fn install_tls() {
 
 /// A client that connects only to what [`Judging`] gives it: no proxy, no redirects, no retries of its own.
 fn client(resolver: Judging, idle_per_host: usize) -> Result<Client, NoAnswer> {
-    install_tls();
-    Client::builder()
+    client_builder()
+        .map_err(|_| NoAnswer::Failed)?
         .dns_resolver(resolver)
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
