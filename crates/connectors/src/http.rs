@@ -9,8 +9,8 @@
 //! (`proto/h1/dispatch.rs` of hyper 1), so a body that was never asked for belongs to a request that was never written.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};

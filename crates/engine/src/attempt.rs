@@ -187,11 +187,18 @@ async fn publish_part(engine: &Engine, claim: Claim, desk: &mut Desk, part: Part
     step
 }
 
-/// What was prepared before and may be sent again is sent byte for byte; everything else is prepared anew.
+/// What was prepared before and may be sent again is sent byte for byte; everything else is prepared anew. For as long as
+/// only a repeat tells, nothing but the repeat is sent: anything else might come to lie beside it.
 fn sent_before(desk: &Desk, part: Part) -> Option<Prepared> {
-    let last = desk.work.intents.iter().rfind(|intent| intent.part == part)?;
-    let again = last.state.frees_a_repeat() && desk.connector.reads_prepared(last.prepared.version);
-    again.then(|| last.prepared.clone())
+    let mut of_part = desk.work.intents.iter().filter(|intent| intent.part == part).rev();
+    let last = of_part.next()?;
+    let again = match last.state {
+        state if state.frees_a_repeat() => Some(last),
+        IntentState::NotPublished => of_part.find(|intent| intent.state == IntentState::Untold),
+        _ => None,
+    };
+    let again = again.filter(|intent| desk.connector.reads_prepared(intent.prepared.version));
+    again.map(|intent| intent.prepared.clone())
 }
 
 async fn prepare(
