@@ -100,12 +100,23 @@ pub(super) const INTEGER_MAX: i64 = 9_007_199_254_740_991;
 /// A body as parsers of JSON here can read it: without a byte order mark, which Express takes away, and with U+FFFD in
 /// place of halves of surrogate pairs. JavaScript keeps such halves, and its database writes them as that.
 pub(super) fn readable(body: Bytes) -> Bytes {
-    let body = if body.starts_with(b"\xef\xbb\xbf") {
+    readable_escapes(if body.starts_with(b"\xef\xbb\xbf") {
         body.slice(3..)
     } else {
         body
-    };
-    // Nearly no body escapes surrogates, and then it is not copied.
+    })
+}
+
+/// The value of a text of JSON, as `JSON.parse` reads it.
+///
+/// # Errors
+/// When it is no JSON.
+pub(super) fn parsed(text: &str) -> Result<serde_json::Value, serde_json::Error> {
+    serde_json::from_slice(&readable_escapes(Bytes::copy_from_slice(text.as_bytes())))
+}
+
+/// With U+FFFD in place of halves of surrogate pairs. Nearly no body escapes surrogates, and then it is not copied.
+fn readable_escapes(body: Bytes) -> Bytes {
     if body.windows(3).any(|three| matches!(three, [b'\\', b'u', b'd' | b'D'])) {
         without_halves(body.to_vec()).into()
     } else {
@@ -360,6 +371,8 @@ mod tests {
             assert_eq!(read(body), text, "{body}");
         }
         assert_eq!(readable(Bytes::from_static(b"\\ud8")), b"\\ud8".as_slice());
+        assert_eq!(parsed(r#"["\ud83d"]"#).unwrap(), serde_json::json!(["\u{fffd}"]));
+        assert!(parsed("\u{feff}[]").is_err(), "a text is no body");
     }
 
     #[test]

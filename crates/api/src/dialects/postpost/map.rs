@@ -153,7 +153,7 @@ pub(super) fn scheduled_time(given: &Js<'_>) -> Result<Option<Timestamp>, Error>
 pub(super) fn platform_settings(given: Js<'_>) -> Result<Object, Error> {
     let value = match given {
         Js::Missing => return Ok(Object::new()),
-        Js::Text(text) => serde_json::from_str::<serde_json::Value>(&text).map(|value| match value {
+        Js::Text(text) => js::parsed(&text).map(|value| match value {
             serde_json::Value::Object(object) => Js::Object(object),
             _ => Js::Null,
         }),

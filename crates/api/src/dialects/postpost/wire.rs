@@ -29,7 +29,7 @@ const KEY_CHARS_MAX: usize = 255;
 /// A JSON answer with status 200.
 pub(super) fn json(value: &impl Serialize) -> Response {
     // A group with some posts fits without growing.
-    let mut bytes = Vec::with_capacity(1_024);
+    let mut bytes = Vec::with_capacity(2_048);
     // Writing into memory cannot fail, and no type here has a key that is no text.
     if let Err(error) = serde_json::to_writer(&mut bytes, value) {
         tracing::error!(%error, "an answer could not be written");
