@@ -100,7 +100,7 @@ impl<D: Dialect> Caller<D> {
             Refusal::Unavailable
         })?;
         let caller = caller.ok_or(Refusal::KeyUnknown)?;
-        let user = caller.user.ok_or(Refusal::OwnerGone)?;
+        let user = caller.user.as_ref().ok_or(Refusal::OwnerGone)?;
         let client = D::client(headers);
         if !user.plan.api_access {
             return Err(Refusal::NoApiAccess);

@@ -1,7 +1,7 @@
 //! API keys: made, hashed, looked up, and remembered so that a request costs no lookup.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use domain::account::User;
 use domain::ids::ApiKeyId;
@@ -29,18 +29,18 @@ pub struct Caller {
 
 #[derive(Debug, Default)]
 pub(crate) struct KeyCache {
-    known: RwLock<HashMap<[u8; 32], (Timestamp, Caller)>>,
+    known: RwLock<HashMap<[u8; 32], (Timestamp, Arc<Caller>)>>,
     used: Mutex<HashMap<ApiKeyId, Timestamp>>,
 }
 
 impl KeyCache {
-    fn get(&self, hash: &[u8; 32], now: Timestamp) -> Option<Caller> {
+    fn get(&self, hash: &[u8; 32], now: Timestamp) -> Option<Arc<Caller>> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let (since, caller) = known.get(hash)?;
-        (now.duration_since(*since) < REMEMBERED_FOR).then(|| caller.clone())
+        (now.duration_since(*since) < REMEMBERED_FOR).then(|| Arc::clone(caller))
     }
 
-    fn put(&self, hash: [u8; 32], now: Timestamp, caller: Caller) {
+    fn put(&self, hash: [u8; 32], now: Timestamp, caller: Arc<Caller>) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= REMEMBERED_MAX {
             known.clear();
@@ -78,7 +78,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::Unavailable`].
-    pub async fn authenticate(&self, key: &str) -> Result<Option<Caller>, Error> {
+    pub async fn authenticate(&self, key: &str) -> Result<Option<Arc<Caller>>, Error> {
         let hash = hash(key);
         let now = self.clock.now();
         if let Some(caller) = self.keys.get(&hash, now) {
@@ -88,11 +88,11 @@ impl Engine {
         let Some(owner) = self.store.authenticate(hash).await? else {
             return Ok(None);
         };
-        let caller = Caller {
+        let caller = Arc::new(Caller {
             key: owner.key,
             user: owner.user,
-        };
-        self.keys.put(hash, now, caller.clone());
+        });
+        self.keys.put(hash, now, Arc::clone(&caller));
         self.keys.touch(caller.key, now);
         Ok(Some(caller))
     }
