@@ -20,6 +20,7 @@ mod schema_tests;
 #[cfg(test)]
 mod tests;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -55,6 +56,10 @@ use writer::Writer;
 /// Hears of the one failure after which the process must not go on: a commit that did not happen.
 pub type Fatal = Arc<dyn Fn(&str) + Send + Sync>;
 
+/// A disk with less room than this, in bytes, counts as full: a commit of that size can be, and what fails to be written
+/// ends the process.
+const ROOM_BYTES_MIN: u64 = 4 << 20;
+
 /// A store in a directory that nobody else may open meanwhile.
 #[derive(Debug)]
 pub struct SqliteStore {
@@ -64,6 +69,7 @@ pub struct SqliteStore {
     deliveries_added: Arc<tokio::sync::Notify>,
     vault: Arc<Vault>,
     installation: Installation,
+    dir: PathBuf,
     _lock: lock::DirLock,
 }
 
@@ -83,6 +89,19 @@ impl SqliteStore {
     /// [`SealError::StillInUse`] while something is sealed with an old one; [`SealError::NotOurs`], [`SealError::File`].
     pub async fn retire_old_keys(&self) -> std::result::Result<(), SealError> {
         self.vault_verb(|tx| operation::retire_old_keys(tx)).await
+    }
+
+    /// Whether the disk has room to write to.
+    fn has_room(&self) -> Result<()> {
+        let disk = rustix::fs::statvfs(&self.dir).map_err(|error| Error::Unavailable(error.to_string()))?;
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        if free < ROOM_BYTES_MIN {
+            let (free, dir) = (free / 1_024, self.dir.display());
+            return Err(Error::Unavailable(format!(
+                "the disk is full: {free} KiB are left for {dir}"
+            )));
+        }
+        Ok(())
     }
 
     /// Reads through the whole database to see whether it is whole (`PRAGMA quick_check`, sqlite.org/pragma.html).
@@ -117,7 +136,8 @@ impl Store for SqliteStore {
     }
 
     async fn ping(&self) -> Result<()> {
-        self.writer.call(|_| Ok(())).await
+        self.writer.call(|_| Ok(())).await?;
+        self.has_room()
     }
 
     async fn create_user(&self, user: User) -> Result<()> {

@@ -188,6 +188,7 @@ impl SqliteStore {
             deliveries_added,
             vault,
             installation,
+            dir: dir.to_path_buf(),
             _lock: lock,
         })
     }
