@@ -1,5 +1,7 @@
 //! Answers requests. The only place that turns them into commands of the engine.
 
+use std::collections::HashSet;
+
 use domain::account::{Account, User};
 use domain::content::{Content, PartContent};
 use domain::ids::{ApiKeyId, GroupId, PostId};
@@ -164,7 +166,7 @@ async fn revoke_key(engine: &Engine, user: Option<&str>, text: &str) -> Answer {
 async fn create_post(engine: &Engine, post: NewPost) -> Answer {
     let reach = reach(engine, post.user.as_deref()).await?;
     let accounts = engine.accounts(&reach).await?;
-    let targets = if post.to.is_empty() {
+    let mut targets = if post.to.is_empty() {
         accounts.iter().map(target).collect::<Vec<_>>()
     } else {
         post.to
@@ -172,6 +174,9 @@ async fn create_post(engine: &Engine, post: NewPost) -> Answer {
             .map(|text| find_account(&accounts, text).map(target))
             .collect::<Result<_, _>>()?
     };
+    // An account may be named by its platform, by its name and by its id: it gets one post all the same.
+    let mut named = HashSet::new();
+    targets.retain(|target| named.insert((target.platform, target.remote_id.clone())));
     if targets.is_empty() {
         return Err(
             Refusal::new("no_account", "no account is connected").next("`broadside account connect` connects one")

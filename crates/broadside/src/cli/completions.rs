@@ -1,7 +1,9 @@
 //! `broadside completions`.
 
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
@@ -13,14 +15,13 @@ pub(super) struct Completions {
 }
 
 impl Completions {
-    #[expect(clippy::unnecessary_wraps, reason = "subcommands have one form")]
     pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
-        clap_complete::generate(
-            self.shell,
-            &mut super::Cli::command(),
-            "broadside",
-            &mut std::io::stdout(),
-        );
-        Ok(ExitCode::SUCCESS)
+        // The generator panics where nobody reads to the end.
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut super::Cli::command(), "broadside", &mut script);
+        match std::io::stdout().write_all(&script) {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("the script cannot be written"),
+            _ => Ok(ExitCode::SUCCESS),
+        }
     }
 }

@@ -6,12 +6,13 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Args;
+use store::sqlite::DATABASE_FILE;
 
 use super::Context;
 use super::output::Tone;
 use crate::admin::Refusal;
 use crate::config::{Config, Flags};
-use crate::demo::{Show, Stage};
+use crate::demo::{JOURNAL_FILE, Show, Stage};
 use crate::fixtures;
 use crate::wiring::{Foundations, Opened, signal};
 
@@ -60,6 +61,13 @@ impl Demo {
         let config = self.config(context, scratch.as_ref().map(|scratch| scratch.0.as_path()))?;
         crate::logging::init(&config.log)?;
         let dir = config.data.dir.clone();
+        // It would publish what waits there, to its own sandbox and with its own accounts.
+        if dir.join(DATABASE_FILE).exists() && !dir.join(JOURNAL_FILE).exists() {
+            let refusal = Refusal::new("not_a_demo", format!("{} holds data that no demo made", dir.display()));
+            return Err(refusal
+                .next("give the demo another --data, or none for a temporary one")
+                .into());
+        }
         let foundations = match Foundations::open(&config, &context.clock).await? {
             Opened::Site(foundations) => foundations,
             Opened::HeldBy(holder) => {

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
+use domain::capability::Capability;
 use domain::content::{Media, Settings};
 use domain::platform::Platform;
 use jiff::{SignedDuration, Span, Timestamp, Zoned, civil};
@@ -17,12 +18,14 @@ use super::posts::post_lines;
 use crate::admin::protocol::NewPost;
 use crate::admin::unexpected;
 use crate::admin::view::GroupView;
-use crate::admin::{Door, Reply, Request};
+use crate::admin::{Door, Refusal, Reply, Request};
 
 /// How long results are waited for. What is not finished by then goes on, when a server runs.
 const WAIT_MAX: SignedDuration = SignedDuration::from_mins(5);
 /// How often they are asked for.
 const ASK_EVERY: SignedDuration = SignedDuration::from_millis(100);
+/// A time that was over this long ago is taken for now; one before is a mistake.
+const PAST_MAX: SignedDuration = SignedDuration::from_mins(1);
 /// The longest text that is read from standard input, in bytes.
 const TEXT_BYTES_MAX: u64 = 1_024 * 1_024;
 
@@ -79,6 +82,13 @@ impl Post {
     pub(super) async fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         let now = context.clock.now();
         let at = self.at.as_deref().map(|text| parse_time(text, now)).transpose()?;
+        if let (Some(text), Some(at)) = (&self.at, at) {
+            let is_past = at.saturating_add(PAST_MAX).unwrap_or(Timestamp::MAX) < now;
+            ensure!(
+                !is_past,
+                "'{text}' is over, it was at {at:.0}; without --at it is published now"
+            );
+        }
         let settings = parse_settings(&self.setting)?;
         let text = read_text(self.text.as_deref())?;
         ensure!(self.alt.len() <= self.media.len(), "there are more --alt than --media");
@@ -158,15 +168,22 @@ pub(super) async fn follow(
         }
         let soon = context.clock.now().saturating_add(ASK_EVERY).unwrap_or(ends);
         context.clock.sleep_until(soon).await;
-        group = match door
-            .ask(Request::Show {
-                user: user.clone(),
-                id: id.clone(),
-            })
-            .await?
-        {
-            Reply::Group(group) => group,
-            _ => return Err(unexpected()),
+        let request = Request::Show {
+            user: user.clone(),
+            id: id.clone(),
+        };
+        group = match door.ask(request).await {
+            Ok(Reply::Group(group)) => group,
+            Ok(_) => return Err(unexpected()),
+            // What the server accepted it keeps, and goes on with when it runs again.
+            Err(error) if door.is_server() && error.downcast_ref::<Refusal>().is_none() => {
+                context.out.note(&format!(
+                    "  the server has stopped; it keeps the post and goes on with it when it runs again\n  next: \
+                     broadside show {id}"
+                ));
+                return Ok(EXIT_UNFINISHED.into());
+            }
+            Err(error) => return Err(error),
         };
     }
 }
@@ -255,6 +272,17 @@ fn parse_settings(texts: &[String]) -> anyhow::Result<Settings> {
             bail!("'{text}' is no setting: write platform.key=value")
         };
         let platform: Platform = word.parse()?;
+        let known = Capability::of(platform).settings;
+        ensure!(
+            known.contains(&key),
+            "{} has no setting '{key}'; there are: {}",
+            platform.name(),
+            if known.is_empty() {
+                "none".to_owned()
+            } else {
+                known.join(", ")
+            }
+        );
         let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
         let of_platform = settings
             .entry(platform.word())

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 
 use super::Context;
 use super::post::follow;
@@ -10,7 +10,7 @@ use crate::admin::{Reply, Request, unexpected};
 
 /// Says what became of a post whose outcome nobody knows. Look at the account first.
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false, id = "verdict", args = ["published", "send_again"])]
+#[command(group(ArgGroup::new("verdict").required(true).args(["published", "send_again"])))]
 pub(super) struct Resolve {
     /// The id of the post
     id: String,

@@ -114,6 +114,8 @@ Description=Broadside publishing server
 Documentation=https://github.com/broadside-server/broadside
 After=network-online.target
 Wants=network-online.target
+# However often it ends, as on a full disk, it comes back when it can.
+StartLimitIntervalSec=0
 
 [Service]
 ExecStart={program} serve --data /var/lib/broadside
@@ -122,7 +124,7 @@ StateDirectory=broadside
 StateDirectoryMode=0700
 UMask=0077
 Restart=on-failure
-RestartSec=1
+RestartSec=5
 KillSignal=SIGTERM
 # Sends under way may end: publisher.drain and some more.
 TimeoutStopSec=120

@@ -27,7 +27,7 @@ pub(super) enum User {
         /// The name of the user who is to be managed
         name: String,
         /// How long it works, such as 15m or 2h; at most seven days
-        #[arg(long, value_name = "TIME", default_value = "15m")]
+        #[arg(long, value_name = "TIME", value_parser = super::account::life, default_value = "15m")]
         expires_in: SignedDuration,
     },
     /// Lists users

@@ -8,5 +8,6 @@ mod stage;
 pub use cast::{Behaviour, CAST, Role};
 pub use ready::write_whole;
 pub use show::{Ended, Show};
+pub(crate) use stage::JOURNAL_FILE;
 pub use stage::Stage;
 pub(crate) use stage::{extras, start_sandbox};

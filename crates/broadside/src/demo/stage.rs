@@ -28,7 +28,7 @@ const USER: &str = "demo";
 /// The name of its keys.
 const KEY_NAME: &str = "demo";
 /// The sandbox's record of what was really made, in the data directory.
-const JOURNAL_FILE: &str = "sandbox-journal.jsonl";
+pub(crate) const JOURNAL_FILE: &str = "sandbox-journal.jsonl";
 
 /// A running server with its platforms.
 pub struct Stage {

@@ -93,6 +93,24 @@ fn a_post_without_a_server_is_published_by_the_command_itself_and_shown_with_its
 }
 
 #[test]
+fn an_account_that_is_named_twice_gets_one_post_and_mistakes_none() {
+    let scratch = Scratch::new("twice");
+    let (_sandbox, at) = connected(&scratch, "[]");
+    let twice = ["post", "Hello", "--to", "mastodon", "--to", "mastodon:ada"];
+    let said = run(&scratch.data(), &twice);
+    assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
+    for (mistake, word) in [
+        (["--setting", "mastodon.visibilty=private"], "visibility"),
+        (["--at", "2020-12-24 18:00"], "is over"),
+    ] {
+        let said = run(&scratch.data(), &[&["post", "Hello", "--all"][..], &mistake].concat());
+        assert_eq!(said.code, Some(1), "{}", said.out);
+        assert!(said.err.contains(word), "{}", said.err);
+    }
+    assert_eq!(made(&scratch, &at).len(), 1);
+}
+
+#[test]
 fn a_refused_post_says_why_and_what_to_do_and_its_retry_succeeds_beside_a_server() {
     let scratch = Scratch::new("refused");
     let script = r#"[{"on":{"class":"create","nth":1},"fault":{"kind":"reject_content"}}]"#;

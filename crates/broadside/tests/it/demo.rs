@@ -51,6 +51,17 @@ fn a_demo_that_was_ended_starts_again_on_the_same_data() {
 }
 
 #[test]
+fn a_demo_keeps_its_hands_off_what_no_demo_made() {
+    let scratch = Scratch::new("real");
+    run(&scratch.data(), &["user", "add", "me"]);
+    let said = run(&scratch.data(), &["demo", "--once", "--listen", "127.0.0.1:0"]);
+    assert_eq!(said.code, Some(1), "{}", said.out);
+    assert!(said.err.contains("that no demo made"), "{}", said.err);
+    let users = run(&scratch.data(), &["user", "list"]);
+    assert!(users.out.contains("me") && !users.out.contains("demo"), "{}", users.out);
+}
+
+#[test]
 fn the_ready_file_is_whole_and_leads_to_a_server_that_answers() {
     let scratch = Scratch::new("ready");
     let ready = scratch.path().join("ready.json");

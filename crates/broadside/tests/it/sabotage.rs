@@ -103,6 +103,27 @@ fn a_whole_server_never_makes_a_second_copy_of_a_message_whose_answer_was_lost()
 }
 
 #[test]
+fn what_nobody_can_tell_is_settled_by_a_persons_word() {
+    for (label, word) in [
+        ("again", vec!["--send-again"]),
+        ("there", vec!["--published", "https://t.me/news/1"]),
+    ] {
+        let channel = Channel::new(label, FIRST_ANSWER_LOST);
+        let data = channel.scratch.data();
+        let said = run(&data, &["post", "Hello", "--all", "--json"]);
+        assert_eq!(said.code, Some(3), "{}{}", said.out, said.err);
+        let post: serde_json::Value = serde_json::from_str(said.out.lines().last().unwrap()).unwrap();
+        let id = post["id"].as_str().unwrap();
+        let undecided = run(&data, &["resolve", id]);
+        assert_eq!(undecided.code, Some(2), "{}", undecided.out);
+        let said = run(&data, &[&["resolve", id][..], &word].concat());
+        assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
+        assert_eq!(channel.status(), "published");
+        assert_eq!(channel.copies(), if label == "again" { 2 } else { 1 });
+    }
+}
+
+#[test]
 fn a_server_that_retries_blindly_is_caught_with_two_copies() {
     let channel = Channel::new("blind", FIRST_ANSWER_LOST);
     let _server = channel.serve(&["--sabotage", "retry-blindly"], &[]);

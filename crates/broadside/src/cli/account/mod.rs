@@ -91,7 +91,8 @@ pub(super) struct Connect {
     return_to: Option<String>,
 }
 
-fn life(text: &str) -> Result<SignedDuration, String> {
+/// A span of time, days too.
+pub(super) fn life(text: &str) -> Result<SignedDuration, String> {
     let span: Span = text.parse().map_err(|error| format!("{error}"))?;
     let life = span.to_duration(SpanRelativeTo::days_are_24_hours());
     let life = life.map_err(|error| format!("{error}"))?;
