@@ -3,12 +3,12 @@
 use std::fmt;
 use std::io::IsTerminal;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use api::CurrentRequest;
 use tracing::{Event, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::field::RecordFields;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::{DefaultFields, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
@@ -23,6 +23,15 @@ use crate::config::{Log, LogFormat};
 /// # Errors
 /// When a level is none.
 pub(crate) fn filter(level: &str) -> anyhow::Result<Targets> {
+    let parts = level.split(',').map(str::trim);
+    for part in parts.filter(|part| !part.contains('=')) {
+        // The parser takes a word that is no level for the name of a part of the program.
+        let is_level = !part.is_empty() && part.parse::<LevelFilter>().is_ok();
+        ensure!(
+            is_level,
+            "log.level '{level}': '{part}' is no level; there are off, error, warn, info, debug and trace"
+        );
+    }
     level.parse().with_context(|| format!("log.level '{level}'"))
 }
 
@@ -175,7 +184,9 @@ mod tests {
 
     #[test]
     fn what_is_no_level_is_refused_by_its_setting() {
-        let refused = format!("{:#}", filter("engine=loud").unwrap_err());
-        assert!(refused.starts_with("log.level 'engine=loud'"), "{refused}");
+        for level in ["engine=loud", "loud", "", "info,"] {
+            let refused = format!("{:#}", filter(level).unwrap_err());
+            assert!(refused.starts_with(&format!("log.level '{level}'")), "{refused}");
+        }
     }
 }

@@ -27,9 +27,12 @@ pub struct Caller {
     pub user: Option<User>,
 }
 
+/// Who a key stands for, and since when that is known.
+type Known = (Timestamp, Arc<Caller>);
+
 #[derive(Debug, Default)]
 pub(crate) struct KeyCache {
-    known: RwLock<HashMap<[u8; 32], (Timestamp, Arc<Caller>)>>,
+    known: RwLock<HashMap<[u8; 32], Known>>,
     used: Mutex<HashMap<ApiKeyId, Timestamp>>,
 }
 

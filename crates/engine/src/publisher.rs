@@ -66,6 +66,7 @@ impl Publisher {
     pub fn new(engine: Engine, stop: CancellationToken) -> Self {
         // One message a claim, and claims are bounded by `claimed_max`: the channel cannot grow beyond that.
         let (done_tx, done_rx) = mpsc::unbounded_channel();
+        beat(&engine, engine.clock.now());
         Self {
             engine,
             tasks: TaskTracker::new(),
@@ -150,8 +151,7 @@ impl Publisher {
 
     /// How many posts may be claimed now, if any.
     fn room(&mut self, now: Timestamp) -> Option<usize> {
-        let beat = u64::try_from(now.as_microsecond()).unwrap_or(0);
-        self.engine.stats.publisher_beat.store(beat, Ordering::Relaxed);
+        beat(&self.engine, now);
         self.resting.retain(|_, until| *until > now);
         let settings = &self.engine.settings;
         let room = settings.claimed_max.saturating_sub(self.in_flight);
@@ -430,4 +430,10 @@ impl Engine {
             tracing::error!(%platform, "a late answer shows that a post exists twice");
         }
     }
+}
+
+/// Says that there is a publisher that looks at what is due.
+fn beat(engine: &Engine, now: Timestamp) {
+    let beat = u64::try_from(now.as_microsecond()).unwrap_or(0);
+    engine.stats.publisher_beat.store(beat, Ordering::Relaxed);
 }

@@ -1,5 +1,6 @@
 //! What commands print: text in aligned columns for people, JSON for machines.
 
+use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 
 use serde::Serialize;
@@ -59,7 +60,7 @@ impl Output {
     /// Prints a line. A reader that has gone away is no error of ours.
     pub fn line(&self, text: &str) {
         let mut stdout = std::io::stdout().lock();
-        let _ = writeln!(stdout, "{text}");
+        let _ = writeln!(stdout, "{}", printable(text));
         let _ = stdout.flush();
     }
 
@@ -103,9 +104,32 @@ impl Output {
             let next = refusal
                 .and_then(|refusal| refusal.next.as_deref())
                 .map(|next| format!("\n  next: {next}"));
-            writeln!(stderr, "error: {message}{}", next.unwrap_or_default())
+            writeln!(stderr, "error: {}{}", printable(&message), next.unwrap_or_default())
         };
     }
+}
+
+/// A text without what would steer a terminal: posts and names are other people's words. Colours stay.
+fn printable(text: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| !c.is_control() || c == '\n' || c == '\t';
+    if text.chars().all(is_plain) {
+        return text.into();
+    }
+    let mut kept = String::with_capacity(text.len());
+    for (at, c) in text.char_indices() {
+        let is_colour = c == '\u{1b}' && is_colour(text.get(at + 1..).unwrap_or_default());
+        kept.push(if is_plain(c) || is_colour { c } else { '\u{fffd}' });
+    }
+    kept.into()
+}
+
+/// Whether what comes after an escape makes it one for a colour (ECMA-48, 8.3.117).
+fn is_colour(rest: &str) -> bool {
+    let ends = |rest: &str| {
+        rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';')
+            .starts_with('m')
+    };
+    rest.strip_prefix('[').is_some_and(ends)
 }
 
 /// Rows in aligned columns, with a heading.
@@ -173,6 +197,15 @@ mod tests {
         ]];
         let text = table(&["NAME", "IS", "END"], &rows);
         assert_eq!(text, "NAME  IS    END\na     \u{1b}[32mgood\u{1b}[0m  z");
+    }
+
+    #[test]
+    fn other_peoples_words_do_not_steer_the_terminal() {
+        assert_eq!(printable("a\u{1b}[31mb\u{1b}[0m\n\t"), "a\u{1b}[31mb\u{1b}[0m\n\t");
+        assert_eq!(
+            printable("\u{1b}]0;title\u{7}\u{1b}[2J\r\u{9b}"),
+            "\u{fffd}]0;title\u{fffd}\u{fffd}[2J\u{fffd}\u{fffd}"
+        );
     }
 
     #[test]

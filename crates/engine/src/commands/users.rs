@@ -47,8 +47,10 @@ impl Engine {
 
     pub(super) fn new_user(&self, name: &str, plan: Plan) -> Result<User, Error> {
         let name = name.trim();
-        if name.is_empty() || name.chars().count() > 200 {
-            return Err(Error::Invalid("a user's name has 1 to 200 characters".to_owned()));
+        if name.is_empty() || name.chars().count() > 200 || name.chars().any(char::is_control) {
+            return Err(Error::Invalid(
+                "a user's name has 1 to 200 characters, all of them visible".to_owned(),
+            ));
         }
         Ok(User {
             id: UserId::from_bytes(self.mint()),

@@ -1,5 +1,6 @@
 //! The SQLite back end: one thread writes, a few read, and a commit is on the disk before anybody hears of it.
 
+mod disk;
 mod history;
 mod known;
 mod lock;
@@ -56,10 +57,6 @@ use writer::Writer;
 /// Hears of the one failure after which the process must not go on: a commit that did not happen.
 pub type Fatal = Arc<dyn Fn(&str) + Send + Sync>;
 
-/// A disk with less room than this, in bytes, counts as full: a commit of that size can be, and what fails to be written
-/// ends the process.
-const ROOM_BYTES_MIN: u64 = 4 << 20;
-
 /// A store in a directory that nobody else may open meanwhile.
 #[derive(Debug)]
 pub struct SqliteStore {
@@ -91,34 +88,6 @@ impl SqliteStore {
         self.vault_verb(|tx| operation::retire_old_keys(tx)).await
     }
 
-    /// Whether the disk has room to write to.
-    fn has_room(&self) -> Result<()> {
-        let disk = rustix::fs::statvfs(&self.dir).map_err(|error| Error::Unavailable(error.to_string()))?;
-        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-        if free < ROOM_BYTES_MIN {
-            let (free, dir) = (free / 1_024, self.dir.display());
-            return Err(Error::Unavailable(format!(
-                "the disk is full: {free} KiB are left for {dir}"
-            )));
-        }
-        Ok(())
-    }
-
-    /// Reads through the whole database to see whether it is whole (`PRAGMA quick_check`, sqlite.org/pragma.html).
-    ///
-    /// # Errors
-    /// [`Error::Corrupt`] with the first thing that is wrong.
-    pub async fn check(&self) -> Result<()> {
-        let found = self
-            .readers
-            .call(|db| db.one(sql::QUICK_CHECK, [], |row| Ok(row.get::<_, String>(0)?)))
-            .await?;
-        match found.as_deref() {
-            Some("ok") => Ok(()),
-            found => Err(Error::Corrupt(found.unwrap_or("the check gave no answer").to_owned())),
-        }
-    }
-
     /// Runs on the writing thread, where alone values are sealed: no value can be on its way under a key that goes.
     async fn vault_verb<F>(&self, verb: F) -> std::result::Result<(), SealError>
     where
@@ -137,7 +106,7 @@ impl Store for SqliteStore {
 
     async fn ping(&self) -> Result<()> {
         self.writer.call(|_| Ok(())).await?;
-        self.has_room()
+        disk::has_room(&self.dir)
     }
 
     async fn create_user(&self, user: User) -> Result<()> {
