@@ -66,7 +66,6 @@ impl Publisher {
     pub fn new(engine: Engine, stop: CancellationToken) -> Self {
         // One message a claim, and claims are bounded by `claimed_max`: the channel cannot grow beyond that.
         let (done_tx, done_rx) = mpsc::unbounded_channel();
-        beat(&engine, engine.clock.now());
         Self {
             engine,
             tasks: TaskTracker::new(),
@@ -82,6 +81,7 @@ impl Publisher {
 
     /// Takes over what a dead process left, and then publishes until stopped; then lets sends under way finish.
     pub async fn run(mut self) {
+        beat(&self.engine, self.engine.clock.now());
         while let Err(error) = self
             .engine
             .store
