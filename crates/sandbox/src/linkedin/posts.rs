@@ -181,7 +181,8 @@ fn refuse_duplicate(turn: &Turn<LinkedIn>, ledger: &Ledger, account: &Account, k
     } else {
         DUPLICATE_WINDOW
     };
-    if turn.now.duration_since(first.at) >= window {
+    // What was posted before the account was connected anew is another owner's, who is not to be met.
+    if first.at < account.fresh_since() || turn.now.duration_since(first.at) >= window {
         return Ok(());
     }
     let body = json!({

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use domain::platform::Platform;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 use super::media::Upload;
@@ -313,7 +313,9 @@ fn quote_target(turn: &Turn<X>, ledger: &Ledger, body: &Map<String, Value>) -> R
 
 fn refuse_duplicate(turn: &Turn<X>, ledger: &Ledger, account: &Account, text: &str) -> Result<(), Answer> {
     let last = ledger.last_with_text(Platform::X, &account.remote_id, text);
-    let recent = last.is_some_and(|post| post.media.is_empty() && turn.now.duration_since(post.at) < DUPLICATE_WINDOW);
+    // What was posted before the account was connected anew is another owner's, who is not to be met.
+    let is_recent = |at: Timestamp| at >= account.fresh_since() && turn.now.duration_since(at) < DUPLICATE_WINDOW;
+    let recent = last.is_some_and(|post| post.media.is_empty() && is_recent(post.at));
     if recent && !text.is_empty() {
         return Err(forbidden(
             "You are not allowed to create a Tweet with duplicate content.",

@@ -68,7 +68,9 @@ pub(super) fn micros(at: Timestamp) -> i64 {
 
 /// The time of these microseconds.
 pub(super) fn time(micros: i64) -> Result<Timestamp> {
-    Timestamp::from_microsecond(micros).map_err(corrupt)
+    // Not by `from_microsecond`, which does not take the last second that there is.
+    let nanos = i32::try_from(micros.rem_euclid(1_000_000) * 1_000).map_err(corrupt)?;
+    Timestamp::new(micros.div_euclid(1_000_000), nanos).map_err(corrupt)
 }
 
 /// A column with a time.

@@ -395,3 +395,11 @@ pub(super) fn everything() -> GroupQuery {
         limit: 10,
     }
 }
+
+#[test]
+fn every_instant_that_can_be_kept_can_be_read() {
+    for at in [Timestamp::MIN, Timestamp::UNIX_EPOCH, Timestamp::MAX] {
+        let kept = super::rows::micros(at);
+        assert_eq!(super::rows::micros(super::rows::time(kept).unwrap()), kept, "{at}");
+    }
+}
