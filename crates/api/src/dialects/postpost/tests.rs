@@ -254,6 +254,17 @@ async fn an_id_that_is_none_fails_in_each_endpoints_words_and_an_unknown_one_is_
 }
 
 #[tokio::test]
+async fn an_id_is_read_with_its_percent_escapes() {
+    let door = Door::open().await;
+    let id = create(&door, POST).await;
+    let escaped: String = id.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    for path in ["get-post", "post-logs"] {
+        let answer = door.postpost("GET", &format!("/{path}/{escaped}"), "").await;
+        assert_eq!(answer.status, 200, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn nobody_reaches_a_group_of_somebody_else() {
     let door = Door::open().await;
     let id = create(&door, POST).await;

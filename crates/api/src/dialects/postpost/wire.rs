@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use axum::extract::{FromRequest, FromRequestParts, MatchedPath, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
@@ -70,14 +70,12 @@ impl<T> PathId<T> {
     }
 }
 
-impl<T: FromStr, S: Sync> FromRequestParts<S> for PathId<T> {
+impl<T: FromStr, S: Send + Sync> FromRequestParts<S> for PathId<T> {
     type Rejection = Error;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
-        let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
-        let mut segments = route.split('/').zip(parts.uri.path().split('/'));
-        let named = segments.find(|(name, _)| name.starts_with('{'));
-        Ok(Self(named.and_then(|(_, text)| text.parse().ok())))
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        let named = Path::<String>::from_request_parts(parts, state).await;
+        Ok(Self(named.ok().and_then(|Path(text)| text.parse().ok())))
     }
 }
 

@@ -40,7 +40,7 @@ pub(in crate::dialects::postpost) fn endpoints() -> [Endpoint; 5] {
 /// The id in the path. What is no id names no receiver.
 struct WebhookRef(WebhookId);
 
-impl<S: Sync> FromRequestParts<S> for WebhookRef {
+impl<S: Send + Sync> FromRequestParts<S> for WebhookRef {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
