@@ -232,6 +232,10 @@ impl State {
             return Ok(Some(Settled::Fenced(evidence)));
         }
         self.settle_intent(claim.post, intent, settlement)?;
+        // What cannot come next is said before anything about the intents that the release settles.
+        if let Some(release) = &release {
+            rules::moved(&self.row(claim.post)?.post.state, &release.event)?;
+        }
         let released = release.map(|release| self.release(claim, release));
         Ok(released.transpose()?.map(Settled::Released))
     }

@@ -26,8 +26,8 @@ pub const DATABASE_FILE: &str = "broadside.db";
 /// The master keys, in the data directory unless the environment gives them.
 pub const KEY_FILE: &str = "master.key";
 
-/// More readers than cores bring nothing, and one long read must not hold up all others.
-const READERS: usize = 2;
+/// More at once than cores bring nothing, and one long read must not hold up all others.
+const LONG_READS_MAX: usize = 2;
 const STATEMENTS_CACHED: usize = 256;
 const SECRET_LEN: usize = 32;
 const CANARY: &[u8] = b"broadside";
@@ -160,18 +160,23 @@ impl SqliteStore {
             Some(installation) => installation,
             None => install(&conn, &vault, options.now)?,
         };
+        if is_new {
+            // What making the schema has left in its memory goes with the connection that made it.
+            drop(conn);
+            conn = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        }
         let rng = match options.seed {
             Some(seed) => StdRng::seed_from_u64(seed),
             None => os_rng()?,
         };
-        let reading = || -> Result<Vec<Db>, OpenError> {
-            let connection = |_| {
+        let reading = {
+            let (path, vault) = (path.clone(), Arc::clone(&vault));
+            move || {
                 let conn = connect(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
                 conn.pragma_update(None, "query_only", true)?;
                 let vault = Arc::clone(&vault);
                 Ok(Db { conn, vault })
-            };
-            (0..READERS).map(connection).collect()
+            }
         };
         let habits = Habits {
             batch_max: options.commands_per_commit_max.max(1),
@@ -183,7 +188,7 @@ impl SqliteStore {
             .map_err(|error| OpenError::Database(error.to_string()))?;
         let deliveries_added = Arc::clone(&tx.deliveries_added);
         Ok(Self {
-            readers: Readers::start(reading()?, reading()?).map_err(io("start a reading thread"))?,
+            readers: Readers::new(LONG_READS_MAX, Box::new(reading)),
             writer: Writer::start(tx, habits).map_err(io("start the writing thread"))?,
             deliveries_added,
             vault,
@@ -216,7 +221,7 @@ fn open_vault(dir: &Path, options: &OpenOptions, is_new: bool) -> Result<Vault, 
     }
 }
 
-fn connect(path: &Path, mode: OpenFlags) -> Result<Connection, OpenError> {
+fn connect(path: &Path, mode: OpenFlags) -> rusqlite::Result<Connection> {
     let conn = Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
     // Without this SQLite plans a cached statement anew whenever its parameters change, which costs more than to run it.

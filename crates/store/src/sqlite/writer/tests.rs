@@ -58,7 +58,8 @@ async fn callers_that_come_together_share_a_commit() {
 
 #[tokio::test]
 async fn a_refused_verb_takes_nothing_back_of_others_in_its_commit() {
-    let store = Arc::new(opened(&fresh_dir("savepoint")));
+    let dir = fresh_dir("savepoint");
+    let store = Arc::new(opened(&dir));
     with_owner(&store).await;
     let (held, go) = hold(&store).await;
     let panicking = store.writer.call::<(), _>(|tx| {
@@ -92,7 +93,8 @@ async fn a_refused_verb_takes_nothing_back_of_others_in_its_commit() {
 
 #[tokio::test]
 async fn a_verb_that_breaks_its_word_to_check_first_takes_its_batch_with_it_and_the_store_goes_on() {
-    let store = Arc::new(opened(&fresh_dir("checked")));
+    let dir = fresh_dir("checked");
+    let store = Arc::new(opened(&dir));
     with_owner(&store).await;
     let (held, go) = hold(&store).await;
     let fails_late = store.writer.call_checked::<(), _>(|tx| {
