@@ -19,7 +19,7 @@ use domain::error::{ErrorKind, Fate, PlatformError, Retry, Stage};
 use domain::platform::Platform;
 use hyper::body::{Body as _, Frame, SizeHint};
 use jiff::{SignedDuration, Timestamp};
-use media::clients::{NoClient, client_builder};
+use media::clients::client_builder;
 use reqwest::header::HeaderMap;
 
 use crate::mastodon::KeyMemory;
@@ -138,29 +138,28 @@ impl Http {
     /// Makes the clients.
     ///
     /// # Errors
-    /// When TLS cannot be set up.
-    pub fn new(clock: Arc<dyn Clock>) -> Result<Self, NoClient> {
+    /// When a client cannot be made.
+    pub fn new(clock: Arc<dyn Clock>) -> reqwest::Result<Self> {
         let base = || {
-            let builder = client_builder()?
+            client_builder()
                 .user_agent(concat!("Broadside/", env!("CARGO_PKG_VERSION")))
                 .redirect(reqwest::redirect::Policy::none())
                 .retry(reqwest::retry::never())
                 .no_proxy()
                 // HTTP/2 would send a request again by itself when the server names it unprocessed.
                 .http1_only()
-                .tcp_nodelay(true);
-            Ok::<_, NoClient>(builder)
+                .tcp_nodelay(true)
         };
         Ok(Self {
             // A pooled connection may have been closed by the other side, and then nobody can tell whether a request
             // that was half written arrived: a creating call always opens its own.
-            creating: base()?.pool_max_idle_per_host(0).build()?,
-            reading: base()?.pool_max_idle_per_host(16).build()?,
-            visiting: base()?
+            creating: base().pool_max_idle_per_host(0).build()?,
+            reading: base().pool_max_idle_per_host(16).build()?,
+            visiting: base()
                 .pool_max_idle_per_host(0)
                 .dns_resolver(media::clients::public_resolver())
                 .build()?,
-            reading_abroad: base()?
+            reading_abroad: base()
                 .pool_max_idle_per_host(16)
                 .dns_resolver(media::clients::public_resolver())
                 .build()?,

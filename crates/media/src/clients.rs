@@ -6,15 +6,14 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::sync::Arc;
 
 use domain::clock::BoxFut;
 use reqwest::Client;
-use rustls::ClientConfig;
-use rustls_platform_verifier::ConfigVerifierExt;
 use url::Url;
 
 use crate::address::{AddressPolicy, Refusal, Verdict, is_public};
+use crate::trust;
 
 /// Resolvers may answer with any number of addresses; more than these are not tried.
 const ADDRESSES_MAX: usize = 16;
@@ -108,8 +107,8 @@ impl JudgedClients {
     /// Clients that resolve names with `resolver`, and keep at most `idle_per_host` connections to a host open.
     ///
     /// # Errors
-    /// [`NoAnswer::Failed`] when no TLS client can be made, for instance without root certificates.
-    pub fn new(policy: AddressPolicy, resolver: Arc<dyn Resolve>, idle_per_host: usize) -> Result<Self, NoAnswer> {
+    /// When no client can be made.
+    pub fn new(policy: AddressPolicy, resolver: Arc<dyn Resolve>, idle_per_host: usize) -> reqwest::Result<Self> {
         let public = Judging {
             resolver: Arc::clone(&resolver),
             is_trusted: false,
@@ -145,50 +144,14 @@ impl JudgedClients {
     }
 }
 
-/// Why there is no client.
-#[derive(Debug, thiserror::Error)]
-pub enum NoClient {
-    /// TLS cannot be set up, for instance without any trusted certificate.
-    #[error("TLS cannot be set up")]
-    Tls(#[from] rustls::Error),
-    /// The client cannot be made.
-    #[error(transparent)]
-    Client(#[from] reqwest::Error),
-}
-
-/// A builder of clients that share this process's TLS: the trusted certificates of the system are read once, and sessions
-/// are taken up again by whichever client comes back. Only HTTP/1.1 is offered.
-///
-/// # Errors
-/// [`NoClient::Tls`].
-pub fn client_builder() -> Result<reqwest::ClientBuilder, NoClient> {
-    static SHARED: Mutex<Option<ClientConfig>> = Mutex::new(None);
-    install_tls();
-    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-    let tls = match &*shared {
-        Some(tls) => tls.clone(),
-        None => {
-            let mut tls = ClientConfig::with_platform_verifier()?;
-            tls.alpn_protocols = vec![b"http/1.1".to_vec()];
-            shared.insert(tls).clone()
-        }
-    };
-    Ok(Client::builder().tls_backend_preconfigured(tls))
-}
-
-/// Gives the process its TLS, once.
-pub(crate) fn install_tls() {
-    static PROVIDER: Once = Once::new();
-    PROVIDER.call_once(|| {
-        // Another part of the process may have installed the same provider already, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-    });
+/// A builder of clients that share this process's TLS, so that sessions are taken up again by whichever client comes back.
+pub fn client_builder() -> reqwest::ClientBuilder {
+    Client::builder().tls_backend_preconfigured(trust::tls())
 }
 
 /// A client that connects only to what [`Judging`] gives it: no proxy, no redirects, no retries of its own.
-fn client(resolver: Judging, idle_per_host: usize) -> Result<Client, NoAnswer> {
+fn client(resolver: Judging, idle_per_host: usize) -> reqwest::Result<Client> {
     client_builder()
-        .map_err(|_| NoAnswer::Failed)?
         .dns_resolver(resolver)
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
@@ -199,7 +162,6 @@ fn client(resolver: Judging, idle_per_host: usize) -> Result<Client, NoAnswer> {
         .pool_idle_timeout(IDLE_MAX)
         .user_agent(concat!("broadside/", env!("CARGO_PKG_VERSION")))
         .build()
-        .map_err(|_| NoAnswer::Failed)
 }
 
 impl From<&reqwest::Error> for NoAnswer {

@@ -219,8 +219,8 @@ impl Fetcher {
     /// A fetcher that resolves names as the operating system does.
     ///
     /// # Errors
-    /// [`FetchError::FetchFailed`] when no TLS client can be made, for instance without root certificates.
-    pub fn new(policy: AddressPolicy, limits: FetchLimits, clock: Arc<dyn Clock>) -> Result<Self, FetchError> {
+    /// When no client can be made.
+    pub fn new(policy: AddressPolicy, limits: FetchLimits, clock: Arc<dyn Clock>) -> reqwest::Result<Self> {
         Self::with_resolver(policy, limits, clock, Arc::new(SystemResolver))
     }
 
@@ -233,7 +233,7 @@ impl Fetcher {
         limits: FetchLimits,
         clock: Arc<dyn Clock>,
         resolver: Arc<dyn Resolve>,
-    ) -> Result<Self, FetchError> {
+    ) -> reqwest::Result<Self> {
         Ok(Self {
             clients: JudgedClients::new(policy, resolver, 1)?,
             clock,

@@ -16,6 +16,7 @@ pub mod link;
 pub mod probe;
 pub mod s3;
 pub mod store;
+pub mod trust;
 
 #[cfg(test)]
 mod samples;

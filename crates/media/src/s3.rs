@@ -48,7 +48,8 @@ impl MediaStore {
     /// # Errors
     /// [`Error::Storage`] when no client can be made of these settings.
     pub fn s3(settings: &S3) -> Result<Self, Error> {
-        crate::clients::install_tls();
+        // Its client takes the cryptography of the process.
+        crate::trust::provider();
         let is_plain = settings.endpoint.as_ref().is_some_and(|url| url.scheme() == "http");
         let options = ClientOptions::new()
             .with_timeout(REQUEST_TIME)

@@ -67,6 +67,14 @@ impl Doctor {
         };
         let mut found = vec![Finding::fine("settings", "")];
         found.extend(look_at_files(&config.data.dir));
+        found.push(match media::trust::check() {
+            Ok(()) => Finding::fine("certificates", ""),
+            Err(told) => Finding::new(
+                "certificates",
+                Verdict::Problem,
+                format!("{told}, so no https address can be reached; next: install them (package ca-certificates)"),
+            ),
+        });
         // Looking must not make anything: without a database there is nothing inside to look at.
         if config.data.dir.join(DATABASE_FILE).exists() {
             found.extend(look_behind_the_door(context).await?);

@@ -1,4 +1,4 @@
-use crate::world::{Scratch, Served, get, run, signal};
+use crate::world::{Scratch, Served, get, run, run_with, signal};
 
 #[test]
 fn a_second_server_names_the_first_and_leaves_it_alone() {
@@ -90,6 +90,23 @@ fn doctor_finds_a_key_that_others_can_read() {
     let found: Vec<serde_json::Value> = serde_json::from_str(&said.out).unwrap();
     let problem = found.iter().find(|finding| finding["verdict"] == "problem").unwrap();
     assert!(problem["told"].as_str().unwrap().contains("chmod 600"), "{problem}");
+}
+
+#[test]
+fn without_trusted_certificates_the_server_serves_and_doctor_says_what_is_missing() {
+    let scratch = Scratch::new("untrusting");
+    let nothing = [("SSL_CERT_FILE", "/nonexistent"), ("SSL_CERT_DIR", "/nonexistent")];
+    let server = Served::start_with(&scratch.data(), &[], &nothing);
+    assert_eq!(get(&server.addr(), "/readyz", &[]).0, 200);
+    let said = run_with(&scratch.data(), &["doctor", "--json"], &nothing);
+    assert_eq!(said.code, Some(1));
+    let found: Vec<serde_json::Value> = serde_json::from_str(&said.out).unwrap();
+    let problem = found.iter().find(|finding| finding["verdict"] == "problem").unwrap();
+    assert_eq!(problem["what"], "certificates");
+    assert!(
+        problem["told"].as_str().unwrap().contains("ca-certificates"),
+        "{problem}"
+    );
 }
 
 #[test]

@@ -69,6 +69,11 @@ pub(crate) fn run(data: &Path, arguments: &[&str]) -> Said {
     Said::of(broadside(data, arguments).output().unwrap())
 }
 
+/// The same with these variables in its environment.
+pub(crate) fn run_with(data: &Path, arguments: &[&str], env: &[(&str, &str)]) -> Said {
+    Said::of(broadside(data, arguments).envs(env.iter().copied()).output().unwrap())
+}
+
 /// Runs a command to its end with this on its standard input.
 pub(crate) fn run_with_input(data: &Path, arguments: &[&str], input: &str) -> Said {
     let mut command = broadside(data, arguments);

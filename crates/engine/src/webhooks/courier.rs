@@ -24,8 +24,8 @@ impl HttpCourier {
     /// A courier that keeps to this policy and resolves names as the operating system does.
     ///
     /// # Errors
-    /// When no TLS client can be made, for instance without root certificates.
-    pub fn new(policy: AddressPolicy) -> Result<Self, NoAnswer> {
+    /// When no client can be made.
+    pub fn new(policy: AddressPolicy) -> reqwest::Result<Self> {
         Self::with_resolver(policy, Arc::new(SystemResolver))
     }
 
@@ -33,7 +33,7 @@ impl HttpCourier {
     ///
     /// # Errors
     /// As [`Self::new`].
-    pub fn with_resolver(policy: AddressPolicy, resolver: Arc<dyn Resolve>) -> Result<Self, NoAnswer> {
+    pub fn with_resolver(policy: AddressPolicy, resolver: Arc<dyn Resolve>) -> reqwest::Result<Self> {
         JudgedClients::new(policy, resolver, IDLE_PER_HOST).map(Self)
     }
 
