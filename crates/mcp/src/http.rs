@@ -3,7 +3,7 @@
 //! The protocol itself is the official library's. This door stands before it for what the original does its own way: the
 //! key of each request, sessions and their bounds, an `Accept` header that is made good, and refusals in JSON.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
@@ -58,30 +58,8 @@ pub struct Parts {
 
 /// `/mcp` with what belongs to it.
 pub fn routes(parts: Parts) -> Router {
-    let Parts {
-        catalogue,
-        upstream,
-        clock,
-        stop,
-    } = parts;
-    let mut manager = LocalSessionManager::default();
-    // The door counts a session's life by its own clock; this one frees what nobody asks for any more.
-    manager.session_config.keep_alive = Some(Duration::from_secs(LIFETIME.as_secs().unsigned_abs()));
-    manager.session_config.sse_retry = None;
-    let manager = Arc::new(manager);
-    let door = Door::new(catalogue, upstream, None);
-    let config = StreamableHttpServerConfig::default()
-        .with_sse_retry(None)
-        .with_cancellation_token(stop)
-        .with_max_request_body_bytes(MESSAGE_BYTES_MAX)
-        // A page in a browser that was led here by a forged name has no key, and without one gets nothing.
-        .disable_allowed_hosts();
-    let service = StreamableHttpService::new(move || Ok(door.clone()), Arc::clone(&manager), config);
-    let entrance = Entrance {
-        service,
-        manager,
-        sessions: Arc::new(Sessions::new(clock)),
-    };
+    // Made for the first message: the protocol's library is much code, and most servers have no such clients.
+    let entrance = Lazily::new(Box::new(move || Entrance::new(parts)));
     Router::new()
         .route("/mcp", any(enter))
         .route("/mcp/", any(enter))
@@ -90,16 +68,16 @@ pub fn routes(parts: Parts) -> Router {
         .route("/.well-known/oauth-protected-resource/mcp", any(no_oauth))
         .route("/.well-known/oauth-authorization-server", any(no_oauth))
         .route("/.well-known/oauth-authorization-server/mcp", any(no_oauth))
-        .with_state(entrance)
+        .with_state(Arc::new(entrance))
 }
 
-#[derive(Clone)]
+type Lazily = LazyLock<Entrance, Box<dyn FnOnce() -> Entrance + Send>>;
+
 struct Entrance {
     service: StreamableHttpService<Door, LocalSessionManager>,
     manager: Arc<LocalSessionManager>,
-    sessions: Arc<Sessions>,
+    sessions: Sessions,
 }
-
 async fn health() -> impl IntoResponse {
     (
         [(CONTENT_TYPE, "application/json")],
@@ -122,7 +100,7 @@ fn malformed(status: StatusCode, code: i32, message: &str) -> Response {
     (status, Json(body)).into_response()
 }
 
-async fn enter(State(entrance): State<Entrance>, request: Request) -> Response {
+async fn enter(State(entrance): State<Arc<Lazily>>, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
     let Some(key) = take_key(&mut parts.headers) else {
         return refusal(StatusCode::UNAUTHORIZED, NO_KEY);
@@ -150,6 +128,32 @@ async fn enter(State(entrance): State<Entrance>, request: Request) -> Response {
 }
 
 impl Entrance {
+    fn new(parts: Parts) -> Self {
+        let Parts {
+            catalogue,
+            upstream,
+            clock,
+            stop,
+        } = parts;
+        let mut manager = LocalSessionManager::default();
+        // The door counts a session's life by its own clock; this one frees what nobody asks for any more.
+        manager.session_config.keep_alive = Some(Duration::from_secs(LIFETIME.as_secs().unsigned_abs()));
+        manager.session_config.sse_retry = None;
+        let manager = Arc::new(manager);
+        let door = Door::new(catalogue, upstream, None);
+        let config = StreamableHttpServerConfig::default()
+            .with_sse_retry(None)
+            .with_cancellation_token(stop)
+            .with_max_request_body_bytes(MESSAGE_BYTES_MAX)
+            // A page in a browser that was led here by a forged name has no key, and without one gets nothing.
+            .disable_allowed_hosts();
+        Self {
+            service: StreamableHttpService::new(move || Ok(door.clone()), Arc::clone(&manager), config),
+            manager,
+            sessions: Sessions::new(clock),
+        }
+    }
+
     /// Whether the session is open to this key. The library may have ended it by itself.
     async fn has(&self, id: &str, key: &SecretText) -> bool {
         if !self.sessions.is_open(id, key) {
