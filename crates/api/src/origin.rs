@@ -40,9 +40,12 @@ pub(crate) struct Mount {
 
 /// Everything that this server answers. Cheap to clone.
 #[derive(Clone)]
-pub struct Origin {
+pub struct Origin(Arc<Inner>);
+
+#[derive(Clone)]
+struct Inner {
     ids: Arc<RequestIds>,
-    mounts: Arc<[Mount]>,
+    mounts: Vec<Mount>,
     /// What answers where no dialect does.
     elsewhere: Router,
 }
@@ -57,30 +60,33 @@ impl Origin {
     /// These routes and no dialect yet. Names of requests follow from the seed.
     #[must_use]
     pub fn new(elsewhere: Router, seed: u64) -> Self {
-        Self {
+        Self(Arc::new(Inner {
             ids: Arc::new(RequestIds::new(seed)),
-            mounts: Arc::new([]),
+            mounts: Vec::new(),
             elsewhere,
-        }
+        }))
     }
 
     /// The same with these dialects. The first owns what is undivided.
     pub(crate) fn speaking(self, mounts: Vec<Mount>) -> Self {
-        Self {
-            mounts: mounts.into(),
-            ..self
-        }
+        Self(Arc::new(Inner {
+            mounts,
+            ..Arc::unwrap_or_clone(self.0)
+        }))
     }
 
     /// The same with more routes, which belong to no dialect.
     #[must_use]
     pub fn with(self, routes: Router) -> Self {
-        Self {
-            elsewhere: self.elsewhere.merge(routes),
-            ..self
-        }
+        let inner = Arc::unwrap_or_clone(self.0);
+        Self(Arc::new(Inner {
+            elsewhere: inner.elsewhere.merge(routes),
+            ..inner
+        }))
     }
+}
 
+impl Inner {
     /// The dialect that answers a request, whose path is made its own.
     fn dialect_of(&self, request: &mut Request) -> Option<&Mount> {
         let path = request.uri().path();
@@ -96,7 +102,7 @@ impl Origin {
         Some(mount)
     }
 
-    async fn answer(self, mut request: Request) -> Response {
+    async fn answer(&self, mut request: Request) -> Response {
         let current = CurrentRequest::of(&mut request, &self.ids);
         let dialect = self.dialect_of(&mut request);
         let mut routes = dialect.map_or(&self.elsewhere, |mount| &mount.routes).clone();
@@ -152,7 +158,7 @@ where
 
     fn call(&mut self, request: axum::http::Request<B>) -> Self::Future {
         let origin = self.clone();
-        Box::pin(async move { Ok(origin.answer(request.map(Body::new)).await) })
+        Box::pin(async move { Ok(origin.0.answer(request.map(Body::new)).await) })
     }
 }
 

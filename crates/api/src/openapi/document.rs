@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use axum::http::HeaderName;
 use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
@@ -40,7 +41,7 @@ pub(crate) fn document(about: &About, endpoints: &[Endpoint]) -> Value {
         "components": {
             "schemas": schemas,
             "securitySchemes": {
-                "key": { "type": "apiKey", "in": "header", "name": about.key_headers.first() },
+                "key": { "type": "apiKey", "in": "header", "name": about.key_headers.first().map(HeaderName::as_str) },
             },
         },
     })

@@ -17,6 +17,7 @@ pub(crate) use document::document;
 pub(crate) use endpoint::{Endpoint, mount};
 pub(crate) use schema::{Id, Instant, answer};
 
+use axum::http::HeaderName;
 use schemars::{Schema, SchemaGenerator};
 
 /// Gives the schema of a type; see [`answer`].
@@ -34,7 +35,7 @@ pub(crate) struct About {
     /// The prefix under which it is mounted.
     pub(crate) prefix: &'static str,
     /// Headers that carry the key; the first is the one that the document names.
-    pub(crate) key_headers: &'static [&'static str],
+    pub(crate) key_headers: &'static [HeaderName],
     /// Headers that every operation with a key takes.
     pub(crate) headers: &'static [Field],
     /// What the caller is refused with before anything is done: status and texts.

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use askama::Template;
+use axum::http::HeaderName;
 use serde_json::Value;
 
 use super::document::{operation_id, refusals};
@@ -86,7 +87,12 @@ impl Reference {
             title: about.title,
             words: about.words,
             prefix: about.prefix,
-            key_headers: about.key_headers.join(" or "),
+            key_headers: about
+                .key_headers
+                .iter()
+                .map(HeaderName::as_str)
+                .collect::<Vec<_>>()
+                .join(" or "),
             sections,
         }
     }

@@ -30,7 +30,7 @@ mod workspace;
 #[cfg(test)]
 mod tests;
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderName};
 use domain::platform::Platform;
 
 use crate::dialect::{ActingFor, Client, Dialect};
@@ -50,13 +50,17 @@ pub struct Postpost;
 /// Where it is found.
 pub(crate) const PREFIX: &str = "/postpost/api/v1";
 /// Header names: the present one first, then the one of the API's earlier name, which every client in the wild sends.
-const KEY_HEADERS: [&str; 2] = ["x-api-key", "x-publora-key"];
+static KEY_HEADERS: [HeaderName; 2] = named(["x-api-key", "x-publora-key"]);
 /// The form of a platformId that can be published to.
 const COMPOUND: &str = "^(twitter|instagram|threads|tiktok|linkedin|youtube|facebook|mastodon|bluesky|telegram|pinterest)\
                         -[^\\s\\x00-\\x1f\\x7f/?#]{1,200}$";
-const USER_HEADERS: [&str; 2] = ["x-postpost-user-id", "x-publora-user-id"];
-const USER_TOKEN_HEADERS: [&str; 2] = ["x-postpost-user-token", "x-publora-user-token"];
-const CLIENT_HEADERS: [&str; 2] = ["x-postpost-client", "x-publora-client"];
+static USER_HEADERS: [HeaderName; 2] = named(["x-postpost-user-id", "x-publora-user-id"]);
+static USER_TOKEN_HEADERS: [HeaderName; 2] = named(["x-postpost-user-token", "x-publora-user-token"]);
+static CLIENT_HEADERS: [HeaderName; 2] = named(["x-postpost-client", "x-publora-client"]);
+
+const fn named([present, earlier]: [&'static str; 2]) -> [HeaderName; 2] {
+    [HeaderName::from_static(present), HeaderName::from_static(earlier)]
+}
 
 impl Dialect for Postpost {
     const NAME: &'static str = "postpost";
@@ -64,34 +68,37 @@ impl Dialect for Postpost {
     type Error = Error;
 
     fn credential(headers: &HeaderMap) -> Option<&[u8]> {
-        first_given(headers, KEY_HEADERS).map(|(_, value)| value)
+        first_given(headers, &KEY_HEADERS).map(|(_, value)| value)
     }
 
     fn client(headers: &HeaderMap) -> Client {
-        match first_given(headers, CLIENT_HEADERS) {
+        match first_given(headers, &CLIENT_HEADERS) {
             Some((_, b"mcp")) => Client::Mcp,
             _ => Client::Api,
         }
     }
 
     fn acting_for(headers: &HeaderMap) -> Option<ActingFor<'_>> {
-        first_given(headers, USER_HEADERS).map(|(header, user)| ActingFor { header, user })
+        first_given(headers, &USER_HEADERS).map(|(header, user)| ActingFor {
+            header: header.as_str(),
+            user,
+        })
     }
 }
 
 /// Whether a request on the undivided address is this dialect's.
 pub(crate) fn claims(headers: &HeaderMap) -> bool {
-    KEY_HEADERS.iter().any(|name| headers.contains_key(*name))
+    KEY_HEADERS.iter().any(|name| headers.contains_key(name))
 }
 
 /// Whether the caller speaks the API by its earlier name.
 fn is_of_earlier_name(headers: &HeaderMap) -> bool {
-    let [_, earlier] = KEY_HEADERS;
-    first_given(headers, KEY_HEADERS).is_some_and(|(name, _)| name == earlier)
+    let [_, earlier] = &KEY_HEADERS;
+    first_given(headers, &KEY_HEADERS).is_some_and(|(name, _)| name == earlier)
 }
 
 /// The first of these headers that has a value; an empty one counts as missing.
-fn first_given<'h>(headers: &'h HeaderMap, names: [&'static str; 2]) -> Option<(&'static str, &'h [u8])> {
+fn first_given<'h>(headers: &'h HeaderMap, names: &'static [HeaderName; 2]) -> Option<(&'static HeaderName, &'h [u8])> {
     let given = |name| Some((name, headers.get(name)?.as_bytes().trim_ascii()));
-    names.into_iter().filter_map(given).find(|(_, value)| !value.is_empty())
+    names.iter().filter_map(given).find(|(_, value)| !value.is_empty())
 }

@@ -312,7 +312,7 @@ async fn attach(
     Body(body): Body,
 ) -> Answer {
     let (whom, in_body) = attach_fields(&body)?;
-    let in_header = first_given(&headers, USER_TOKEN_HEADERS).and_then(|(_, value)| std::str::from_utf8(value).ok());
+    let in_header = first_given(&headers, &USER_TOKEN_HEADERS).and_then(|(_, value)| std::str::from_utf8(value).ok());
     let consent = in_header.or(in_body.as_deref());
     let (user, already) = api
         .engine
