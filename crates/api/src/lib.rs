@@ -34,7 +34,7 @@ use domain::webhook::WebhookDialect;
 pub use crate::media::{MediaFile, MediaFiles, MediaLinks, MediaStream};
 pub use crate::origin::Origin;
 pub use crate::request_id::CurrentRequest;
-pub use crate::server::{Answers, Limits, serve};
+pub use crate::server::{Answers, Limits, serve, serve_origin};
 pub use crate::state::{ApiState, Parts};
 
 use crate::dialects::postpost;

@@ -18,6 +18,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service;
 
+use crate::Origin;
+
 /// How long to leave a listener alone that cannot accept, because the process is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -51,6 +53,20 @@ impl Default for Limits {
             drain: Duration::from_secs(10),
         }
     }
+}
+
+/// Serves an origin until `stop` is cancelled: [`serve`], compiled in this crate, where what each request passes is built
+/// for speed.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_origin(
+    listener: TcpListener,
+    origin: Origin,
+    limits: Limits,
+    stop: CancellationToken,
+) -> io::Result<()> {
+    serve(listener, origin, limits, stop.cancelled_owned()).await
 }
 
 /// Serves until `shutdown` ends, then lets answers under way finish, for at most [`Limits::drain`].

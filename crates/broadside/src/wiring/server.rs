@@ -76,9 +76,9 @@ impl Server {
         let tools = tools(config, origin.clone(), &engine, &stop).await?;
         let origin = origin.with(tools);
         let mut tasks = JoinSet::new();
-        let closing = stop.clone().cancelled_owned();
+        let closing = stop.clone();
         tasks.spawn(async move {
-            if let Err(error) = api::serve(listener, origin, api::Limits::default(), closing).await {
+            if let Err(error) = api::serve_origin(listener, origin, api::Limits::default(), closing).await {
                 tracing::error!(%error, "the API has ended");
             }
         });
