@@ -79,22 +79,25 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
     CryptoProvider::get_default().map_or_else(|| Arc::new(rustls::crypto::ring::default_provider()), Arc::clone)
 }
 
+fn trusting(trust: SystemTrust) -> ClientConfig {
+    // "Dangerous" is any verifier but the library's own; this one hands every certificate to it.
+    let mut tls = ClientConfig::builder()
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(trust))
+        .with_no_client_auth();
+    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+    tls
+}
+
 /// TLS as all clients have it; they share sessions and trust. Only HTTP/1.1 is offered.
 pub(crate) fn tls() -> ClientConfig {
     static SHARED: OnceLock<ClientConfig> = OnceLock::new();
     let made = || {
         let provider = provider();
-        let trust = SystemTrust {
-            provider: Arc::clone(&provider),
+        trusting(SystemTrust {
+            provider,
             read: OnceLock::new(),
-        };
-        // "Dangerous" is any verifier but the library's own; this one hands every certificate to it.
-        let mut tls = ClientConfig::builder()
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(trust))
-            .with_no_client_auth();
-        tls.alpn_protocols = vec![b"http/1.1".to_vec()];
-        tls
+        })
     };
     SHARED.get_or_init(made).clone()
 }
@@ -108,5 +111,70 @@ pub fn check() -> Result<(), String> {
         Ok(_) => Ok(()),
         Err(Error::General(told)) => Err(told),
         Err(error) => Err(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::pki_types::PrivateKeyDer;
+    use rustls::{CertificateError, ClientConnection, ServerConfig, ServerConnection};
+
+    use super::*;
+
+    /// Made for these tests, good until 2126: a root, the certificate that it gave to `server.test`, and the latter's key.
+    const ROOT: &[u8] = include_bytes!("trust/samples/root.der");
+    const SERVER: &[u8] = include_bytes!("trust/samples/server.der");
+    const SERVER_KEY: &[u8] = include_bytes!("trust/samples/server-key.der");
+
+    /// Ends a handshake with `server.test` under this name, by a client that trusts these roots besides the machine's.
+    fn shake_hands(name: &'static str, roots: Vec<CertificateDer<'static>>) -> Result<(), Error> {
+        let provider = provider();
+        let read = Verifier::new_with_extra_roots(roots, Arc::clone(&provider));
+        let trust = SystemTrust {
+            provider,
+            read: read.map(OnceLock::from).unwrap_or_default(),
+        };
+        let mut client = ClientConnection::new(Arc::new(trusting(trust)), name.try_into().unwrap())?;
+        let key = PrivateKeyDer::try_from(SERVER_KEY).unwrap();
+        let server = ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(vec![SERVER.into()], key)?;
+        let mut server = ServerConnection::new(Arc::new(server))?;
+        while client.is_handshaking() || server.is_handshaking() {
+            let mut bytes = Vec::new();
+            client.write_tls(&mut bytes).unwrap();
+            server.read_tls(&mut bytes.as_slice()).unwrap();
+            server.process_new_packets()?;
+            bytes.clear();
+            server.write_tls(&mut bytes).unwrap();
+            client.read_tls(&mut bytes.as_slice()).unwrap();
+            client.process_new_packets()?;
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_server_is_believed_when_a_trusted_root_vouches_for_its_name() {
+        assert_eq!(shake_hands("server.test", vec![ROOT.into()]), Ok(()));
+    }
+
+    #[test]
+    fn a_server_with_another_name_is_not_believed() {
+        let refused = shake_hands("other.test", vec![ROOT.into()]).unwrap_err();
+        assert!(
+            matches!(
+                refused,
+                Error::InvalidCertificate(CertificateError::NotValidForNameContext { .. })
+            ),
+            "{refused:?}"
+        );
+    }
+
+    #[test]
+    fn a_server_that_nobody_vouches_for_is_not_believed() {
+        let refused = shake_hands("server.test", Vec::new()).unwrap_err();
+        let is_unknown = refused == Error::InvalidCertificate(CertificateError::UnknownIssuer);
+        // A machine without any certificate has nothing to judge by, which is no reason to believe anybody either.
+        assert!(is_unknown || matches!(refused, Error::General(_)), "{refused:?}");
     }
 }
