@@ -68,6 +68,7 @@ pub async fn handle(site: &Site, request: Request) -> Answer {
         }
         Request::Logs { user, id, limit } => logs(engine, user.as_deref(), id.as_deref(), limit.clamp(1, 1_000)).await,
         Request::Retry { user, id } => retry(engine, user.as_deref(), &id).await,
+        Request::Delete { user, id } => delete(engine, user.as_deref(), &id).await,
         Request::Retract { user, id } => retract(engine, user.as_deref(), &id).await,
         Request::Resolve { user, id, published } => resolve(engine, user.as_deref(), &id, published).await,
         request @ (Request::WebhookAdd { .. }
@@ -283,6 +284,18 @@ async fn retry(engine: &Engine, user: Option<&str>, id: &str) -> Answer {
         return Ok(Reply::Group(GroupView::from(&engine.group(&reach, group.id).await?)));
     };
     Ok(Reply::Group(GroupView::from(&engine.retry_post(&reach, post).await?)))
+}
+
+/// Answers with the group as it was.
+async fn delete(engine: &Engine, user: Option<&str>, id: &str) -> Answer {
+    let reach = reach(engine, user).await?;
+    let group = find_group(engine, &reach, id).await?;
+    if group.id.to_string() != id.to_ascii_lowercase() {
+        let message = format!("{id} is one post of a group, and a group is deleted as a whole");
+        return Err(Refusal::new("conflict", message).next(format!("broadside delete {}", group.id)));
+    }
+    engine.delete_group(&reach, group.id).await?;
+    Ok(Reply::Group(GroupView::from(&group)))
 }
 
 async fn retract(engine: &Engine, user: Option<&str>, id: &str) -> Answer {

@@ -9,6 +9,7 @@ mod handle;
 mod health;
 mod hush;
 pub mod protocol;
+mod refusal;
 mod socket;
 mod users;
 pub mod view;

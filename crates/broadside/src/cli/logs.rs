@@ -18,7 +18,7 @@ pub(super) struct Logs {
     #[arg(long)]
     user: Option<String>,
     /// How many entries, at most 1000
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     limit: u32,
 }
 

@@ -3,6 +3,7 @@
 mod account;
 mod completions;
 mod config;
+mod delete;
 #[cfg(feature = "sandbox")]
 mod demo;
 mod doctor;
@@ -100,6 +101,8 @@ enum Command {
     Retry(retry::Retry),
     /// Says what became of a post whose outcome nobody knows
     Resolve(resolve::Resolve),
+    /// Deletes a group here: what is planned is not sent, what is published stays
+    Delete(delete::Delete),
     /// Takes published posts down from their platforms
     Retract(retract::Retract),
     /// Offers the tools of the PostPost API to a program over standard input and output (MCP)
@@ -208,6 +211,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Logs(logs) => logs.run(&context).await,
         Command::Retry(retry) => retry.run(&context).await,
         Command::Resolve(resolve) => resolve.run(&context).await,
+        Command::Delete(delete) => delete.run(&context).await,
         Command::Retract(retract) => retract.run(&context).await,
         Command::Mcp(mcp) => mcp.run(&context).await,
         Command::Doctor(doctor) => doctor.run(&context).await,

@@ -17,7 +17,7 @@ pub(super) struct Posts {
     #[arg(long)]
     user: Option<String>,
     /// How many, at most 100
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100))]
     limit: u32,
 }
 

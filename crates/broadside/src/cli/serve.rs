@@ -1,6 +1,7 @@
 //! `broadside serve`.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
@@ -24,7 +25,7 @@ pub(super) struct Serve {
     /// The address under which others reach this server
     #[arg(long, value_name = "URL")]
     public_url: Option<Url>,
-    /// Prints a service file instead of serving
+    /// Prints a service file with the same flags instead of serving
     #[arg(long, value_name = "KIND")]
     print_unit: Option<Unit>,
     /// Does one thing wrong on purpose, to show that the checks for duplicates notice
@@ -42,14 +43,10 @@ enum Unit {
 impl Serve {
     pub(super) async fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         if let Some(Unit::Systemd) = self.print_unit {
-            context.out.line(&systemd_unit());
+            context.out.line(&systemd_unit(&self.flags(context))?);
             return Ok(ExitCode::SUCCESS);
         }
-        let flags = Flags {
-            listen: self.listen,
-            public_url: self.public_url.clone(),
-            ..context.flags()
-        };
+        let flags = self.flags(context);
         let config = Config::load(&flags)?;
         super::config::check(&config)?;
         crate::logging::init(&config.log)?;
@@ -69,6 +66,14 @@ impl Serve {
         let server = Server::start(&config, foundations, extras).await?;
         server.until_told().await?;
         Ok(ExitCode::SUCCESS)
+    }
+
+    fn flags(&self, context: &Context) -> Flags {
+        Flags {
+            listen: self.listen,
+            public_url: self.public_url.clone(),
+            ..context.flags()
+        }
     }
 }
 
@@ -103,11 +108,45 @@ async fn open(context: &Context, config: &Config) -> anyhow::Result<Foundations>
     }
 }
 
-/// A unit that lets the server do nothing but its work (systemd.exec(5)).
-fn systemd_unit() -> String {
+/// A word of a command as a unit has it (systemd.syntax(7)).
+fn in_a_unit(word: &str) -> String {
+    let escaped = word.replace('\\', r"\\").replace('"', "\\\"").replace('%', "%%");
+    if escaped.contains(char::is_whitespace) {
+        format!("\"{escaped}\"")
+    } else {
+        escaped
+    }
+}
+
+/// The flags as arguments, each with a space before it.
+fn arguments(flags: &Flags) -> std::io::Result<String> {
+    let config = flags.config.as_deref().map(std::path::absolute).transpose()?;
+    let given = [
+        ("config", config.map(|path| path.display().to_string())),
+        ("listen", flags.listen.map(|listen| listen.to_string())),
+        ("public-url", flags.public_url.as_ref().map(Url::to_string)),
+    ];
+    Ok(given
+        .into_iter()
+        .filter_map(|(flag, value)| Some(format!(" --{flag} {}", in_a_unit(&value?))))
+        .collect())
+}
+
+/// Where the unit lets the server write.
+const STATE: &str = "/var/lib/broadside";
+
+/// A unit that lets the server do nothing but its work (systemd.exec(5)), with the flags of this command.
+fn systemd_unit(flags: &Flags) -> anyhow::Result<String> {
+    if flags.data.as_deref().is_some_and(|data| data != Path::new(STATE)) {
+        let message = format!("a service of systemd keeps its data in {STATE}, the only place where it may write");
+        return Err(Refusal::new("data", message)
+            .next("leave --data out, and move an existing data directory there before the first start")
+            .into());
+    }
     let program =
         std::env::current_exe().map_or_else(|_| "/usr/local/bin/broadside".into(), |path| path.display().to_string());
-    format!(
+    let given = arguments(flags)?;
+    Ok(format!(
         "# Save as /etc/systemd/system/broadside.service, then: systemctl enable --now broadside
 [Unit]
 Description=Broadside publishing server
@@ -118,7 +157,7 @@ Wants=network-online.target
 StartLimitIntervalSec=0
 
 [Service]
-ExecStart={program} serve --data /var/lib/broadside
+ExecStart={program} serve --data {STATE}{given}
 DynamicUser=yes
 StateDirectory=broadside
 StateDirectoryMode=0700
@@ -157,5 +196,5 @@ SystemCallFilter=~@privileged @resources
 
 [Install]
 WantedBy=multi-user.target"
-    )
+    ))
 }

@@ -53,7 +53,7 @@ pub(super) enum WebhookCommand {
         #[arg(long)]
         user: Option<String>,
         /// How many messages, at most 1000
-        #[arg(long, default_value_t = 50)]
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000))]
         limit: u32,
     },
     /// Removes a receiver with all its messages

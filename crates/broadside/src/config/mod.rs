@@ -342,10 +342,15 @@ impl Config {
         for (path, time) in times {
             ensure!(time >= SignedDuration::from_secs(1), "{path} must be at least a second");
         }
-        ensure!(
-            !self.accounts.reconnect_grace.is_negative(),
-            "accounts.reconnect_grace must not be negative"
-        );
+        let spans = [
+            ("publisher.behind_after", self.publisher.behind_after),
+            ("publisher.watchdog_after", self.publisher.watchdog_after),
+            ("publisher.drain", self.publisher.drain),
+            ("accounts.reconnect_grace", self.accounts.reconnect_grace),
+        ];
+        for (path, span) in spans {
+            ensure!(!span.is_negative(), "{path} must not be negative");
+        }
         for name in &self.mcp.extra_tools {
             let known: Vec<_> = mcp::names_of_later_tools().collect();
             ensure!(
@@ -358,6 +363,10 @@ impl Config {
             ensure!(
                 matches!(url.scheme(), "http" | "https"),
                 "server.public_url must be an http or https address"
+            );
+            ensure!(
+                url.query().is_none() && url.fragment().is_none(),
+                "server.public_url must end with its path: paths of this server are appended to it"
             );
         }
         for (platform, settings) in &self.platforms {
@@ -389,13 +398,20 @@ fn file_for(flags: &Flags, env: &Table, defaults: &Table) -> Option<PathBuf> {
     Some(dir.join(FILE_NAME)).filter(|path| Path::exists(path))
 }
 
-/// Settings from the environment: `BROADSIDE_SECTION__KEY`. Variables without `__` are other programs' business.
+/// Settings from the environment: `BROADSIDE_SECTION__KEY`. Other variables without `__` are other programs' business, but
+/// for those that only lack an underscore.
 fn env_table(env: impl Iterator<Item = (String, String)>) -> anyhow::Result<Table> {
     let mut table = Table::new();
     for (name, value) in env {
-        let Some(rest) = name.strip_prefix("BROADSIDE_").filter(|rest| rest.contains("__")) else {
+        let Some(rest) = name.strip_prefix("BROADSIDE_") else {
             continue;
         };
+        if !rest.contains("__") {
+            let doubled = rest.replacen('_', "__", 1);
+            let is_meant = keys::kind(&doubled.to_lowercase().replace("__", ".")).is_some();
+            ensure!(!is_meant, "{name} is no setting; did you mean BROADSIDE_{doubled}?");
+            continue;
+        }
         let path = rest.to_lowercase().replace("__", ".");
         let Some(kind) = keys::kind(&path) else {
             bail!("{name}: {}", unknown(&path));

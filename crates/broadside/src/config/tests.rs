@@ -96,11 +96,21 @@ fn secrets_are_not_shown() {
 }
 
 #[test]
+fn a_variable_that_only_lacks_an_underscore_is_refused_and_others_are_nobodys_business() {
+    let error = Config::assemble(&Flags::default(), env("BROADSIDE_SERVER_LISTEN", "127.0.0.1:1")).unwrap_err();
+    assert!(error.to_string().contains("BROADSIDE_SERVER__LISTEN"), "{error}");
+    Config::assemble(&Flags::default(), env("BROADSIDE_SERVER_ROOM", "2")).unwrap();
+}
+
+#[test]
 fn what_cannot_be_meant_is_refused() {
     for text in [
         "[publisher]\nsends_max = 0\n",
         "[publisher]\npoll = \"0s\"\n",
         "[server]\npublic_url = \"ftp://a\"\n",
+        "[server]\npublic_url = \"https://a.example/?b=c\"\n",
+        "[publisher]\ndrain = \"-5s\"\n",
+        "[publisher]\nwatchdog_after = \"-5s\"\n",
         "[media]\nimports_per_hour = 0\n",
     ] {
         assert!(Config::assemble(&flags_with_file(text).0, none()).is_err(), "{text}");

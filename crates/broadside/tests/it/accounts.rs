@@ -288,3 +288,29 @@ fn a_file_of_credentials_is_checked_whole_and_then_connected_line_by_line() {
     assert_eq!(import(&[good]).code, Some(0), "importing again is harmless");
     assert_eq!(names(), ["ada", "ben"]);
 }
+
+#[test]
+fn what_is_deleted_is_not_sent_and_what_is_live_is_named_and_stays() {
+    let scratch = Scratch::new("deletes");
+    let (_sandbox, at) = connected(&scratch, "[]");
+    let planned = run(&scratch.data(), &["post", "Later", "--all", "--at", "2d", "--json"]).json();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let (group, post) = (text(&planned["id"]), text(&planned["posts"][0]["id"]));
+    let one = run(&scratch.data(), &["delete", &post]);
+    assert_eq!(one.code, Some(1), "{}", one.out);
+    assert!(one.err.contains(&format!("broadside delete {group}")), "{}", one.err);
+    assert_eq!(run(&scratch.data(), &["delete", &group]).code, Some(0));
+    assert_eq!(run(&scratch.data(), &["show", &group]).code, Some(1));
+
+    run(&scratch.data(), &["post", "Now", "--all"]);
+    let listed = run(&scratch.data(), &["posts", "--json"]).json();
+    let live = text(&listed["groups"][0]["id"]);
+    let said = run(&scratch.data(), &["delete", &live]);
+    assert!(
+        said.out.contains("stays published: mastodon"),
+        "{}{}",
+        said.out,
+        said.err
+    );
+    assert_eq!(made(&scratch, &at).len(), 1);
+}

@@ -21,6 +21,7 @@ fn the_help_texts_are_these() {
         &["logs"],
         &["retry"],
         &["resolve"],
+        &["delete"],
         &["retract"],
         &["mcp"],
         &["doctor"],

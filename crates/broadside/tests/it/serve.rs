@@ -112,8 +112,20 @@ fn without_trusted_certificates_the_server_serves_and_doctor_says_what_is_missin
 #[test]
 fn the_unit_for_systemd_starts_this_binary_and_lets_it_do_little_else() {
     let scratch = Scratch::new("unit");
-    let said = run(&scratch.data(), &["serve", "--print-unit", "systemd"]);
-    assert_eq!(said.code, Some(0));
+    let asked = [
+        "serve",
+        "--print-unit",
+        "systemd",
+        "--listen",
+        "0.0.0.0:80",
+        "--config",
+        "/etc/100% sure.toml",
+    ];
+    let said = run(std::path::Path::new("/var/lib/broadside"), &asked);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let starts = said.out.lines().find(|line| line.starts_with("ExecStart=")).unwrap();
+    let flags = r#" serve --data /var/lib/broadside --config "/etc/100%% sure.toml" --listen 0.0.0.0:80"#;
+    assert!(starts.ends_with(flags), "{starts}");
     for line in [
         "NoNewPrivileges=yes",
         "ProtectSystem=strict",
@@ -122,5 +134,7 @@ fn the_unit_for_systemd_starts_this_binary_and_lets_it_do_little_else() {
     ] {
         assert!(said.out.lines().any(|found| found == line), "{line} is missing");
     }
+    let elsewhere = run(&scratch.data(), &["serve", "--print-unit", "systemd"]);
+    assert!(elsewhere.err.contains("/var/lib/broadside"), "{}", elsewhere.err);
     assert!(!scratch.data().exists(), "nothing is made for it");
 }
