@@ -17,6 +17,8 @@ use crate::wiring::Site;
 
 /// The user that the first key of an empty installation belongs to.
 const FIRST_USER: &str = "me";
+/// The most entries of a history that are looked through or shown.
+const HISTORY_MAX: u32 = 1_000;
 
 pub(super) type Answer = Result<Reply, Refusal>;
 
@@ -62,11 +64,10 @@ pub async fn handle(site: &Site, request: Request) -> Answer {
                 total: page.total,
             })
         }
-        Request::Show { user, id } => {
-            let group = find_group(engine, &reach(engine, user.as_deref()).await?, &id).await?;
-            Ok(Reply::Group(GroupView::from(&group)))
+        Request::Show { user, id } => show(engine, user.as_deref(), &id).await,
+        Request::Logs { user, id, limit } => {
+            logs(engine, user.as_deref(), id.as_deref(), limit.clamp(1, HISTORY_MAX)).await
         }
-        Request::Logs { user, id, limit } => logs(engine, user.as_deref(), id.as_deref(), limit.clamp(1, 1_000)).await,
         Request::Retry { user, id } => retry(engine, user.as_deref(), &id).await,
         Request::Delete { user, id } => delete(engine, user.as_deref(), &id).await,
         Request::Retract { user, id } => retract(engine, user.as_deref(), &id).await,
@@ -284,6 +285,16 @@ async fn retry(engine: &Engine, user: Option<&str>, id: &str) -> Answer {
         return Ok(Reply::Group(GroupView::from(&engine.group(&reach, group.id).await?)));
     };
     Ok(Reply::Group(GroupView::from(&engine.retry_post(&reach, post).await?)))
+}
+
+async fn show(engine: &Engine, user: Option<&str>, id: &str) -> Answer {
+    let reach = reach(engine, user).await?;
+    let group = find_group(engine, &reach, id).await?;
+    let mut view = GroupView::from(&group);
+    if group.content.first_comment.is_some() {
+        view.note_comments(&engine.group_log(&reach, group.id, HISTORY_MAX).await?);
+    }
+    Ok(Reply::Group(view))
 }
 
 /// Answers with the group as it was.

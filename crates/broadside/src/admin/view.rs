@@ -3,10 +3,13 @@
 use domain::account::AccountReport;
 use domain::error::ErrorSummary;
 use domain::ids::{GroupId, PostId};
+use domain::log::{LogKind, LogOutcome, LogRecord};
+use domain::part::Part;
 use domain::platform::Platform;
 use domain::post::PostState;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use store::Group;
 
 use super::protocol::Hush;
@@ -55,6 +58,9 @@ pub struct PostView {
     pub attempts: u32,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
+    /// What became of its first comment, when that is not there or may not be. The post itself is live all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_comment: Option<String>,
 }
 
 impl From<&Group> for GroupView {
@@ -98,11 +104,31 @@ impl From<&store::Post> for PostView {
             next_at: state.wake_at(),
             attempts: post.attempts,
             ended_at,
+            first_comment: None,
         }
     }
 }
 
 impl GroupView {
+    /// Says of posts that are live what their history says of their first comments.
+    pub(super) fn note_comments(&mut self, history: &[LogRecord]) {
+        let number = Part::FirstComment.number();
+        let of_comments = history.iter().map(|record| &record.entry).filter(|entry| {
+            entry.kind == LogKind::PublishFailed
+                && entry.data.get("part").and_then(Value::as_u64) == Some(number.into())
+        });
+        for entry in of_comments {
+            let word = match entry.outcome {
+                LogOutcome::Unknown => "may not be there",
+                _ => "failed",
+            };
+            let told = format!("{word}: {}", entry.error.as_deref().unwrap_or("nobody knows why"));
+            if let Some(post) = self.posts.iter_mut().find(|post| Some(post.id) == entry.post) {
+                post.first_comment = Some(told);
+            }
+        }
+    }
+
     /// Whether nothing more happens by itself.
     #[must_use]
     pub fn is_done(&self) -> bool {

@@ -115,7 +115,7 @@ pub(super) fn show(out: Output, group: &GroupView) -> String {
     lines.join("\n")
 }
 
-/// A post in one to three lines: what became of it, why, and what to do.
+/// A post in some lines: what became of it and of its first comment, why, and what to do.
 pub(super) fn post_lines(out: Output, post: &PostView) -> String {
     let (mark, tone) = match post.status.as_str() {
         "published" => ("✓", Tone::Good),
@@ -133,8 +133,12 @@ pub(super) fn post_lines(out: Output, post: &PostView) -> String {
     if let Some(at) = post.next_at.filter(|_| !post.done) {
         line = format!("{} (next at {at:.0})", line.trim_end());
     }
-    match post.next_step() {
-        Some(step) => format!("{}\n    next: {step}", line.trim_end()),
-        None => line.trim_end().to_owned(),
+    let mut lines = line.trim_end().to_owned();
+    if let Some(told) = &post.first_comment {
+        lines.push_str(&format!("\n    its first comment {told}"));
     }
+    if let Some(step) = post.next_step() {
+        lines.push_str(&format!("\n    next: {step}"));
+    }
+    lines
 }

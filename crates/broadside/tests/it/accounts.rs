@@ -314,3 +314,22 @@ fn what_is_deleted_is_not_sent_and_what_is_live_is_named_and_stays() {
     );
     assert_eq!(made(&scratch, &at).len(), 1);
 }
+
+#[test]
+fn a_first_comment_that_failed_is_told_of_beside_the_post_that_is_live() {
+    let scratch = Scratch::new("comment");
+    let script = r#"[{"on":{"class":"create","nth":2},"fault":{"kind":"reject_content"}}]"#;
+    let (_sandbox, at) = connected(&scratch, script);
+    let said = run(&scratch.data(), &["post", "Hello", "--all", "--first-comment", "More"]);
+    assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
+    assert!(said.out.contains("its first comment failed: "), "{}", said.out);
+    assert_eq!(made(&scratch, &at).len(), 1);
+    let listed = run(&scratch.data(), &["posts", "--json"]).json();
+    let shown = run(
+        &scratch.data(),
+        &["show", listed["groups"][0]["id"].as_str().unwrap(), "--json"],
+    )
+    .json();
+    assert_eq!(shown["posts"][0]["status"], "published");
+    assert!(shown["posts"][0]["first_comment"].is_string(), "{shown}");
+}
