@@ -18,6 +18,7 @@ use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use super::launch::Which;
@@ -25,6 +26,9 @@ use crate::chaos::time::{Time, pause};
 
 /// How long the server behind may take.
 const FORWARDED_WITHIN: Duration = Duration::from_secs(60);
+/// How many requests the server behind works on at once. mastodon-mock has 15 connections to its database and 40 threads:
+/// with more requests than connections all threads wait for a connection that only another thread could give back.
+const AT_ONCE: usize = 8;
 
 /// What the proxy saw of one request.
 #[derive(Debug, Clone)]
@@ -44,6 +48,7 @@ struct Shared {
     http: reqwest::Client,
     time: Time,
     hold: Duration,
+    places: Semaphore,
     creating: AtomicU64,
     drop_answers: AtomicUsize,
     expire: Mutex<HashSet<String>>,
@@ -79,6 +84,7 @@ impl Proxy {
             http: crate::chaos::control::http_client(FORWARDED_WITHIN)?,
             time,
             hold,
+            places: Semaphore::new(AT_ONCE),
             creating: AtomicU64::new(0),
             drop_answers: AtomicUsize::new(0),
             expire: Mutex::default(),
@@ -188,6 +194,7 @@ impl Shared {
         for (name, value) in head.headers.iter().filter(|(name, _)| !is_of_the_hop(name.as_str())) {
             request = request.header(name, value);
         }
+        let _place = self.places.acquire().await?;
         let answer = request.send().await.context("the server behind")?;
         let mut response = Response::builder().status(answer.status());
         for (name, value) in answer
