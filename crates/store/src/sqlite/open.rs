@@ -14,7 +14,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::lock::{DirLock, LockError, make_dir};
-use super::reader::{Db, Readers};
+use super::reader::{Db, Pool, Readers};
 use super::tx::Tx;
 use super::writer::{Habits, Writer};
 use super::{Fatal, SqliteStore, migrate, rows, sql};
@@ -187,9 +187,11 @@ impl SqliteStore {
         tx.learn_meters()
             .map_err(|error| OpenError::Database(error.to_string()))?;
         let deliveries_added = Arc::clone(&tx.deliveries_added);
+        let pool = Arc::new(Pool::new(Box::new(reading)));
+        let writer = Writer::start(tx, habits, Arc::clone(&pool)).map_err(io("start the writing thread"))?;
         Ok(Self {
-            readers: Readers::new(LONG_READS_MAX, Box::new(reading)),
-            writer: Writer::start(tx, habits).map_err(io("start the writing thread"))?,
+            readers: Readers::new(LONG_READS_MAX, pool),
+            writer,
             deliveries_added,
             vault,
             installation,

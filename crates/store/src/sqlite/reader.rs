@@ -2,7 +2,13 @@
 //!
 //! A look-up by key takes tens of microseconds from the page cache, less than handing it to another thread and back
 //! would cost. Lists and counts may take milliseconds and must not hold up whoever shares the caller's thread.
+//!
+//! A read sees one state of the database, however many statements it runs. Reads that follow each other without a commit
+//! between see the same one: its transaction stays open, because to begin and end one takes locks that all connections
+//! share, a third of what a look-up costs ([`View`]).
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::ThreadId;
 
@@ -42,31 +48,71 @@ impl Db {
     ) -> Result<Vec<T>> {
         rows::all(&self.conn, sql, params, map)
     }
+}
 
-    /// Runs several statements on one state of the database.
-    pub(super) fn at_once<T>(&self, read: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
-        rows::run(&self.conn, sql::BEGIN_READ)?;
-        let value = read(self);
-        rows::run(&self.conn, sql::COMMIT)?;
-        value
+/// A connection, and what its open transaction sees.
+struct View {
+    db: Db,
+    /// How many commits there were at least when the open transaction began; `None` when none is open.
+    commits: Option<u64>,
+}
+
+impl View {
+    /// Sees at least so many commits.
+    fn see(&mut self, commits: u64) -> Result<()> {
+        if self.commits == Some(commits) {
+            return Ok(());
+        }
+        self.end();
+        rows::run(&self.db.conn, sql::BEGIN_READ)?;
+        self.commits = Some(commits);
+        Ok(())
+    }
+
+    /// Ends the transaction, if one is open.
+    fn end(&mut self) {
+        if self.commits.take().is_some() {
+            drop(rows::run(&self.db.conn, sql::ROLLBACK));
+        }
     }
 }
 
-/// Connections that nobody reads with at the moment, and which thread was the last to read with each. There are never more
-/// than reads were under way at once. None is opened before it is needed: an open one keeps a copy of the schema, a quarter
-/// of a megabyte, and a server at rest needs one.
-struct Pool {
-    free: Mutex<Vec<(ThreadId, Box<Db>)>>,
+/// Connections that nobody reads with at the moment, and which thread was the last to read with each. There are never more than reads were under way at once. None is
+/// opened before it is needed: an open one keeps a copy of the schema, a quarter of a megabyte, and a server at rest
+/// needs one.
+pub(super) struct Pool {
+    free: Mutex<Vec<(ThreadId, Box<View>)>>,
     connect: Connect,
+    commits: AtomicU64,
 }
 
 impl Pool {
-    fn free(&self) -> MutexGuard<'_, Vec<(ThreadId, Box<Db>)>> {
+    /// Without a connection yet.
+    pub(super) fn new(connect: Connect) -> Self {
+        Self {
+            free: Mutex::default(),
+            connect,
+            commits: AtomicU64::new(0),
+        }
+    }
+
+    /// What is read from now on is not older than the commit before. To be called after each, before anybody hears of it.
+    pub(super) fn refresh(&self) {
+        self.commits.fetch_add(1, Ordering::Release);
+    }
+
+    /// Ends the transactions of connections that nobody reads with. To be called before the log is written or folded
+    /// back: it cannot begin anew while somebody sees it.
+    pub(super) fn make_way(&self) {
+        self.free().iter_mut().for_each(|(_, view)| view.end());
+    }
+
+    fn free(&self) -> MutexGuard<'_, Vec<(ThreadId, Box<View>)>> {
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A connection for this thread: best the one that it had before, whose memory its core may still have at hand.
-    fn take(&self, thread: ThreadId) -> Result<Box<Db>> {
+    fn take(&self, thread: ThreadId) -> Result<Box<View>> {
         let mut free = self.free();
         let own = free.iter().position(|(last, _)| *last == thread);
         let taken = match own {
@@ -74,20 +120,25 @@ impl Pool {
             None => free.pop(),
         };
         drop(free);
-        taken.map_or_else(|| (self.connect)().map(Box::new), |(_, db)| Ok(db))
+        if let Some((_, view)) = taken {
+            return Ok(view);
+        }
+        let (db, commits) = ((self.connect)()?, None);
+        Ok(Box::new(View { db, commits }))
     }
 
-    /// Runs a read; a panic in it is an error, and leaves no transaction open.
+    /// Runs a read; a panic in it is an error.
     fn run<T>(&self, read: impl FnOnce(&Db) -> Result<T>) -> Result<T> {
+        let commits = self.commits.load(Ordering::Acquire);
         let thread = std::thread::current().id();
-        let db = self.take(thread)?;
-        let read = std::panic::AssertUnwindSafe(|| read(&db));
-        let found =
-            std::panic::catch_unwind(read).unwrap_or_else(|_| Err(Error::Unavailable("the verb has a bug".to_owned())));
-        if !db.conn.is_autocommit() {
-            drop(rows::run(&db.conn, sql::ROLLBACK));
+        let mut view = self.take(thread)?;
+        view.see(commits)?;
+        let found = catch_unwind(AssertUnwindSafe(|| read(&view.db)))
+            .unwrap_or_else(|_| Err(Error::Unavailable("the verb has a bug".to_owned())));
+        if found.is_err() {
+            view.end();
         }
-        self.free().push((thread, db));
+        self.free().push((thread, view));
         found
     }
 }
@@ -106,15 +157,10 @@ impl std::fmt::Debug for Readers {
 }
 
 impl Readers {
-    /// No connection yet. At most `long_max` longer reads run at once; others wait.
-    pub(super) fn new(long_max: usize, connect: Connect) -> Self {
-        Self {
-            pool: Arc::new(Pool {
-                free: Mutex::default(),
-                connect,
-            }),
-            places: Semaphore::new(long_max),
-        }
+    /// At most `long_max` longer reads run at once; others wait.
+    pub(super) fn new(long_max: usize, pool: Arc<Pool>) -> Self {
+        let places = Semaphore::new(long_max);
+        Self { pool, places }
     }
 
     /// Runs a look-up by key on the caller's own thread.
@@ -137,68 +183,4 @@ impl Readers {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use super::*;
-
-    /// Readers of an empty database, and how often it was opened.
-    fn readers() -> (Readers, Arc<AtomicUsize>) {
-        let opened = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&opened);
-        let connect = move || {
-            counted.fetch_add(1, Ordering::SeqCst);
-            let conn = Connection::open_in_memory()?;
-            let vault = Arc::new(Vault::from_keys(&[domain::secret::SecretBytes::new(vec![7; 32])]).unwrap());
-            Ok(Db { conn, vault })
-        };
-        (Readers::new(2, Box::new(connect)), opened)
-    }
-
-    fn two(db: &Db) -> Result<Option<i64>> {
-        db.one("SELECT 2", [], |row| Ok(row.get(0)?))
-    }
-
-    #[tokio::test]
-    async fn reads_one_after_another_share_a_connection_and_none_is_opened_before_the_first() {
-        let (readers, opened) = readers();
-        assert_eq!(opened.load(Ordering::SeqCst), 0);
-        for _ in 0..3 {
-            assert_eq!(readers.quick(two).unwrap(), Some(2));
-            assert_eq!(readers.call(two).await.unwrap(), Some(2));
-        }
-        assert_eq!(opened.load(Ordering::SeqCst), 1);
-    }
-
-    #[test]
-    fn reads_at_once_have_a_connection_each_and_a_thread_gets_its_own_again() {
-        let (readers, opened) = readers();
-        let address = |db: &Db| Ok(std::ptr::from_ref(db).addr());
-        let outer = readers.quick(|db| {
-            let inner = std::thread::scope(|scope| scope.spawn(|| readers.quick(address)).join().unwrap());
-            assert_ne!(inner?, address(db)?);
-            address(db)
-        });
-        assert_eq!(opened.load(Ordering::SeqCst), 2);
-        for _ in 0..3 {
-            assert_eq!(readers.quick(address).unwrap(), outer.as_ref().copied().unwrap());
-        }
-    }
-
-    #[test]
-    fn a_read_with_a_bug_is_an_error_and_costs_no_connection() {
-        let (readers, opened) = readers();
-        let broken = readers.quick(|db| -> Result<()> {
-            rows::run(&db.conn, sql::BEGIN_READ)?;
-            panic!("a bug");
-        });
-        assert!(matches!(broken, Err(Error::Unavailable(_))));
-        readers
-            .quick(|db| {
-                assert!(db.conn.is_autocommit(), "the transaction is over");
-                two(db)
-            })
-            .unwrap();
-        assert_eq!(opened.load(Ordering::SeqCst), 1);
-    }
-}
+mod tests;

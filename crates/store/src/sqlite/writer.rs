@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use self::gathering::Gathering;
 use super::open::BeforeCommit;
+use super::reader::Pool;
 use super::tx::Tx;
 use super::{Fatal, sql};
 use crate::{CommitStats, Error, Result};
@@ -100,13 +101,14 @@ fn stopped() -> Error {
 
 impl Writer {
     /// Starts the thread.
-    pub(super) fn start(tx: Tx, habits: Habits) -> std::io::Result<Self> {
+    pub(super) fn start(tx: Tx, habits: Habits, readers: Arc<Pool>) -> std::io::Result<Self> {
         let (queue, commands) = mpsc::channel(QUEUE_MAX);
         let counters = Arc::new(Counters::default());
         let state = Loop {
             commands,
             tx,
             habits,
+            readers,
             counters: Arc::clone(&counters),
             gathering: Gathering::default(),
             unfolded: 0,
@@ -180,6 +182,7 @@ struct Loop {
     commands: mpsc::Receiver<Box<dyn Command>>,
     tx: Tx,
     habits: Habits,
+    readers: Arc<Pool>,
     counters: Arc<Counters>,
     gathering: Gathering,
     /// Commits since the log was folded back.
@@ -199,6 +202,8 @@ impl Loop {
                 return;
             }
         }
+        // The log goes with the last connection, which must be one that can write.
+        drop(self.readers);
         if let Err(error) = self.tx.conn.execute_batch(sql::CHECKPOINT_ALL) {
             tracing::warn!(%error, "the write-ahead log could not be folded back at the end");
         }
@@ -245,6 +250,7 @@ impl Loop {
     }
 
     fn transaction(&mut self, batch: &mut [Box<dyn Command>]) -> std::result::Result<(), Failure> {
+        self.readers.make_way();
         // Nothing has been done yet when this fails: the callers may try again.
         self.tx.run(sql::BEGIN).map_err(|error| Failure::harmless(&error))?;
         self.tx.start();
@@ -267,6 +273,7 @@ impl Loop {
             before_commit();
         }
         self.tx.run(sql::COMMIT)?;
+        self.readers.refresh();
         self.gathering.flushed_in(begun.elapsed());
         Ok(())
     }
@@ -315,6 +322,7 @@ impl Loop {
             return;
         }
         self.unfolded = 0;
+        self.readers.make_way();
         if let Err(error) = self.tx.conn.execute_batch(sql::CHECKPOINT) {
             tracing::warn!(%error, "the write-ahead log could not be folded back");
         }

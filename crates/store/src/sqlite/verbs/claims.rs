@@ -213,38 +213,34 @@ pub(in crate::sqlite) fn take_unconfirmed(
 }
 
 pub(in crate::sqlite) fn next_wake(db: &Db) -> Result<Option<Timestamp>> {
-    db.at_once(|db| {
-        let due = db.one(sql::claims::NEXT_WAKE, [], |row| rows::at(row, 0))?;
-        let lease_end = db.one(sql::claims::NEXT_LEASE_END, [], |row| rows::at(row, 0))?;
-        Ok(due.into_iter().chain(lease_end).min())
-    })
+    let due = db.one(sql::claims::NEXT_WAKE, [], |row| rows::at(row, 0))?;
+    let lease_end = db.one(sql::claims::NEXT_LEASE_END, [], |row| rows::at(row, 0))?;
+    Ok(due.into_iter().chain(lease_end).min())
 }
 
 pub(in crate::sqlite) fn work(db: &Db, post: PostId, attempt: AttemptId) -> Result<Work> {
-    db.at_once(|db| {
-        let row = db.one(sql::POST, [post.as_bytes()], PostRow::read)?;
-        let row = row.filter(|row| row.claim == Some(attempt)).ok_or(Error::LeaseLost)?;
-        let content = db.one(sql::CONTENT_OF_GROUP, [row.group.as_bytes()], |row| {
-            Ok((rows::json(row, 0)?, row.get(1)?))
-        })?;
-        let (content, revision) = content.ok_or(Error::NotFound)?;
-        let resume = if row.has_resume { open_resume(db, post)? } else { None };
-        let mut work = Work {
-            content,
-            target: row.target,
-            account: None,
-            tokens: None,
-            live: intents::live_parts(&db.conn, post)?,
-            intents: intents::of_post(db, post)?,
-            resume,
-            revision,
-        };
-        if let Some(account) = row.account {
-            work.account = db.one(sql::ANY_ACCOUNT, [account.as_bytes()], rows::account)?;
-            work.tokens = accounts::tokens(&db.conn, &db.vault, account)?;
-        }
-        Ok(work)
-    })
+    let row = db.one(sql::POST, [post.as_bytes()], PostRow::read)?;
+    let row = row.filter(|row| row.claim == Some(attempt)).ok_or(Error::LeaseLost)?;
+    let content = db.one(sql::CONTENT_OF_GROUP, [row.group.as_bytes()], |row| {
+        Ok((rows::json(row, 0)?, row.get(1)?))
+    })?;
+    let (content, revision) = content.ok_or(Error::NotFound)?;
+    let resume = if row.has_resume { open_resume(db, post)? } else { None };
+    let mut work = Work {
+        content,
+        target: row.target,
+        account: None,
+        tokens: None,
+        live: intents::live_parts(&db.conn, post)?,
+        intents: intents::of_post(db, post)?,
+        resume,
+        revision,
+    };
+    if let Some(account) = row.account {
+        work.account = db.one(sql::ANY_ACCOUNT, [account.as_bytes()], rows::account)?;
+        work.tokens = accounts::tokens(&db.conn, &db.vault, account)?;
+    }
+    Ok(work)
 }
 
 fn open_resume(db: &Db, post: PostId) -> Result<Option<SecretBytes>> {

@@ -287,28 +287,24 @@ pub(in crate::sqlite) fn list(db: &Db, reach: &Reach, query: &GroupQuery) -> Res
         query.limit.min(LISTED_MAX),
         i64::try_from(query.offset).unwrap_or(i64::MAX),
     );
-    db.at_once(|db| {
-        let total = db.one(sql::COUNT_GROUPS, params![owner, masks, platforms, from, to], |row| {
-            rows::count(row, 0)
-        })?;
-        let page = params![owner, masks, platforms, from, to, limit, offset];
-        let ids = db.all(statement, page, |row| rows::id(row, 0))?;
-        let groups = ids.into_iter().filter_map(|id| read(&db.conn, reach, id).transpose());
-        Ok(GroupPage {
-            groups: groups.collect::<Result<_>>()?,
-            total: total.unwrap_or(0),
-        })
+    let total = db.one(sql::COUNT_GROUPS, params![owner, masks, platforms, from, to], |row| {
+        rows::count(row, 0)
+    })?;
+    let page = params![owner, masks, platforms, from, to, limit, offset];
+    let ids = db.all(statement, page, |row| rows::id(row, 0))?;
+    let groups = ids.into_iter().filter_map(|id| read(&db.conn, reach, id).transpose());
+    Ok(GroupPage {
+        groups: groups.collect::<Result<_>>()?,
+        total: total.unwrap_or(0),
     })
 }
 
 pub(in crate::sqlite) fn log(db: &Db, reach: &Reach, group: GroupId, limit: u32) -> Result<Vec<LogRecord>> {
-    db.at_once(|db| {
-        let is_found = db.one(sql::IS_GROUP, params![group.as_bytes(), reach.owner.as_bytes()], |_| {
-            Ok(())
-        })?;
-        is_found.ok_or(Error::NotFound)?;
-        db.all(sql::GROUP_LOG, params![group.as_bytes(), limit], rows::log_record)
-    })
+    let is_found = db.one(sql::IS_GROUP, params![group.as_bytes(), reach.owner.as_bytes()], |_| {
+        Ok(())
+    })?;
+    is_found.ok_or(Error::NotFound)?;
+    db.all(sql::GROUP_LOG, params![group.as_bytes(), limit], rows::log_record)
 }
 
 pub(in crate::sqlite) fn of_post(db: &Db, reach: &Reach, post: PostId) -> Result<Option<GroupId>> {

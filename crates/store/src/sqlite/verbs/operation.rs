@@ -18,20 +18,18 @@ use crate::sqlite::tx::Tx;
 use crate::{BACKLOG_COUNTED_MAX, Backlog, PostCount, Result, ageing, outbox, rules};
 
 pub(in crate::sqlite) fn backlog(db: &Db, now: Timestamp) -> Result<Backlog> {
-    db.at_once(|db| {
-        let read = |row: &rusqlite::Row<'_>| Ok((rows::count(row, 0)?, rows::maybe_at(row, 1)?));
-        // What was put off for want of room is due all the same.
-        let until = micros(rules::later(now, rules::PUT_OFF_MAX));
-        let most = i64::try_from(BACKLOG_COUNTED_MAX).unwrap_or(i64::MAX);
-        let due = db.one(sql::claims::DUE_BACKLOG, params![until, micros(now), most], read)?;
-        let claimed = db.one(sql::claims::CLAIMED_BACKLOG, [], read)?;
-        let ((due, oldest_due), (claimed, oldest_claimed)) = (due.unwrap_or_default(), claimed.unwrap_or_default());
-        Ok(Backlog {
-            due,
-            claimed,
-            oldest_due,
-            oldest_claimed,
-        })
+    let read = |row: &rusqlite::Row<'_>| Ok((rows::count(row, 0)?, rows::maybe_at(row, 1)?));
+    // What was put off for want of room is due all the same.
+    let until = micros(rules::later(now, rules::PUT_OFF_MAX));
+    let most = i64::try_from(BACKLOG_COUNTED_MAX).unwrap_or(i64::MAX);
+    let due = db.one(sql::claims::DUE_BACKLOG, params![until, micros(now), most], read)?;
+    let claimed = db.one(sql::claims::CLAIMED_BACKLOG, [], read)?;
+    let ((due, oldest_due), (claimed, oldest_claimed)) = (due.unwrap_or_default(), claimed.unwrap_or_default());
+    Ok(Backlog {
+        due,
+        claimed,
+        oldest_due,
+        oldest_claimed,
     })
 }
 

@@ -173,3 +173,59 @@ async fn a_commit_that_fails_fails_everybody_in_it_and_stops_the_store() {
     drop(store);
     assert_eq!(opened(&dir).list_groups(&REACH, everything()).await.unwrap().total, 0);
 }
+
+/// A log that never begins anew grows by what each of these commits writes.
+#[tokio::test]
+async fn the_log_begins_anew_beside_reads_after_every_commit() {
+    let dir = fresh_dir("log-anew");
+    let store = opened(&dir);
+    with_owner(&store).await;
+    let mut lengths = Vec::new();
+    for round in 0..4 {
+        for n in 0..300 {
+            let id = 1_000 * (round * 300 + n);
+            store.create_group(group(id, 1, now()), None).await.unwrap();
+            assert_eq!(store.users(10).await.unwrap().len(), 1);
+            assert!(store.user(REACH.owner).await.unwrap().is_some());
+        }
+        lengths.push(std::fs::metadata(dir.join("broadside.db-wal")).unwrap().len());
+    }
+    assert!(lengths[3] < lengths[0] * 2, "the log's lengths: {lengths:?}");
+}
+
+/// Whoever reads while a transaction is being written sees what was before it, and must not go on seeing that.
+#[tokio::test]
+async fn a_view_from_before_a_commit_ends_with_it() {
+    let dir = fresh_dir("view-ends");
+    let store = Arc::new(opened(&dir));
+    with_owner(&store).await;
+    let (go, wait) = std::sync::mpsc::channel();
+    let (written, is_written) = tokio::sync::oneshot::channel();
+    let writing = Arc::clone(&store);
+    let renamed = tokio::spawn(async move {
+        let work = move |tx: &mut tx::Tx| {
+            tx.exec("UPDATE users SET display_name = 'Ann Late'", []).unwrap();
+            written.send(()).unwrap();
+            wait.recv().unwrap_or_default();
+            Ok(())
+        };
+        writing.writer.call(work).await.unwrap();
+    });
+    is_written.await.unwrap();
+    let name = async || store.user(REACH.owner).await.unwrap().unwrap().display_name;
+    assert_eq!(name().await, None);
+    go.send(()).unwrap();
+    renamed.await.unwrap();
+    assert_eq!(name().await.as_deref(), Some("Ann Late"));
+}
+
+#[tokio::test]
+async fn a_store_that_was_closed_leaves_no_log() {
+    let dir = fresh_dir("closed");
+    let store = opened(&dir);
+    with_owner(&store).await;
+    assert!(store.user(REACH.owner).await.unwrap().is_some());
+    assert!(dir.join("broadside.db-wal").exists());
+    drop(store);
+    assert!(!dir.join("broadside.db-wal").exists());
+}
